@@ -1,0 +1,388 @@
+package evidence
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/exhibit-dfir/exhibit/evidence/warc"
+)
+
+// The kinds of entry that this format knows (docs/container.md, 4.4).
+const (
+	KindCase       = "case"
+	KindOperator   = "operator"
+	KindConnection = "connection"
+	KindExchange   = "exchange"
+	KindWindow     = "window"
+	KindGap        = "gap"
+	KindCheckpoint = "checkpoint"
+	KindKey        = "key"
+	KindSeal       = "seal"
+)
+
+// None stands where a seq or an offset could and there is none.
+const None = -1
+
+// MaxRecords is how many records one entry may name.
+const MaxRecords = 64
+
+// Head is the head line of an entry: the leaf of the tree (docs/container.md, 4.1).
+type Head struct {
+	Seq    int64  `json:"seq"`
+	Kind   string `json:"kind"`
+	Start  Time   `json:"start"`
+	End    Time   `json:"end"`
+	Source string `json:"source"`
+	Window int64  `json:"window"`
+	Method string `json:"method"`
+	Status int64  `json:"status"`
+	Detail Hash   `json:"detail"`
+}
+
+// Detail is the detail line of an entry (docs/container.md, 4.2).
+type Detail struct {
+	Nonce   Hash           `json:"nonce"`
+	Run     string         `json:"run"`
+	Records []RecordRef    `json:"records"`
+	Body    jsontext.Value `json:"body"`
+}
+
+// RecordRef names one record by the hashes of its header and block.
+type RecordRef struct {
+	Type         string `json:"type"`
+	ID           string `json:"id"`
+	Header       Hash   `json:"header"`
+	HeaderLength int64  `json:"header_length"`
+	Block        Hash   `json:"block"`
+	BlockLength  int64  `json:"block_length"`
+}
+
+// Entry is one step of the ledger, decoded, with the lines as they stand and, where it was read from a
+// segment, where its records lie.
+type Entry struct {
+	Head       Head
+	Detail     Detail
+	Body       Body // nil if the kind is unknown
+	HeadLine   []byte
+	DetailLine []byte
+	Located    []Located // as many as Detail.Records
+}
+
+// Located is a record's header and place.
+type Located struct {
+	Header  warc.Header
+	Segment int
+	Offset  int64 // of the frame in the segment's file
+	Length  int64 // of the frame
+}
+
+// Body is what an entry of a known kind says. Its implementations are the types below.
+type Body interface{ Kind() string }
+
+// Pair is a name and a value.
+type Pair struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+// Case opens a ledger.
+type Case struct {
+	Format      string   `json:"format"`
+	Case        string   `json:"case"`
+	Origin      string   `json:"origin"`
+	Fields      []Pair   `json:"fields"`
+	Keys        []string `json:"keys"`
+	TimeSources []string `json:"time_sources"`
+	Host        string   `json:"host"`
+	Tool        []Pair   `json:"tool"`
+	Continues   string   `json:"continues"`
+}
+
+// Operator is what the operator or the tool did.
+type Operator struct {
+	Action   string `json:"action"`
+	Text     string `json:"text"`
+	Operator string `json:"operator"`
+	Host     string `json:"host"`
+	Fields   []Pair `json:"fields"`
+}
+
+// Actions of operator entries that this module reads again.
+const (
+	ActionRunStart = "run-start"
+	ActionRunStop  = "run-stop"
+	ActionNote     = "note"
+	ActionTakeOver = "take-over"
+)
+
+// Connection is one connection, or the attempt at one.
+type Connection struct {
+	Number     int64  `json:"number"`
+	Origin     string `json:"origin"`
+	Remote     string `json:"remote"`
+	Local      string `json:"local"`
+	Proxy      string `json:"proxy"`
+	Protocol   string `json:"protocol"`
+	TLSVersion string `json:"tls_version"`
+	Cipher     string `json:"cipher"`
+	ServerName string `json:"server_name"`
+	Verified   bool   `json:"verified"`
+	Roots      string `json:"roots"`
+	Error      string `json:"error"`
+}
+
+// Exchange is one request and what came back.
+type Exchange struct {
+	Counter    int64       `json:"counter"`
+	RequestID  string      `json:"request_id"`
+	Connection int64       `json:"connection"`
+	URL        string      `json:"url"`
+	Chain      int64       `json:"chain"`
+	Page       int64       `json:"page"`
+	Parent     int64       `json:"parent"`
+	Before     int64       `json:"before"`
+	Attempt    int64       `json:"attempt"`
+	RetryOf    int64       `json:"retry_of"`
+	Protocol   string      `json:"protocol"`
+	Framing    string      `json:"framing"`
+	Ended      string      `json:"ended"`
+	Interim    []int64     `json:"interim"`
+	Flags      []string    `json:"flags"`
+	HeadOffset int64       `json:"head_offset"`
+	HeadLength int64       `json:"head_length"`
+	Redactions []Redaction `json:"redactions"`
+	Claims     []Pair      `json:"claims"`
+	Error      string      `json:"error"`
+}
+
+// EndedComplete is the Ended of an exchange whose response came to its end.
+const EndedComplete = "complete"
+
+// Kept reports whether an exchange brought a page: answered 200, and to its end (docs/container.md, 4.9).
+func Kept(h Head, x *Exchange) bool { return h.Status == 200 && x.Ended == EndedComplete }
+
+// Redaction declares one place where REDACTED stands for a secret.
+type Redaction struct {
+	Record int64  `json:"record"`
+	What   string `json:"what"`
+	Name   string `json:"name"`
+	Offset int64  `json:"offset"`
+	Length int64  `json:"length"`
+}
+
+// Window opens a window or says how it ended.
+type Window struct {
+	Acquisition Hash   `json:"acquisition"`
+	State       string `json:"state"`
+	Reason      string `json:"reason"`
+	Text        string `json:"text"`
+	User        string `json:"user"`
+	From        string `json:"from"`
+	To          string `json:"to"`
+	Parameters  []Pair `json:"parameters"`
+	Requests    int64  `json:"requests"`
+	Pages       int64  `json:"pages"`
+	Records     int64  `json:"records"`
+	Last        int64  `json:"last"`
+}
+
+// The states of a window.
+const (
+	Opened   = "opened"
+	Complete = "complete"
+	Partial  = "partial"
+	Empty    = "empty"
+	Failed   = "failed"
+)
+
+// Gap declares what may be or is missing.
+type Gap struct {
+	Reason   string `json:"reason"`
+	Text     string `json:"text"`
+	LostRun  string `json:"lost_run"`
+	InFlight int64  `json:"in_flight"`
+	Segment  int64  `json:"segment"`
+	Offset   int64  `json:"offset"`
+	Length   int64  `json:"length"`
+}
+
+// The reasons of a gap.
+const (
+	GapTorn    = "torn"
+	GapUnclean = "unclean-stop"
+)
+
+// Checkpoint embeds a head.
+type Checkpoint struct {
+	Size int64  `json:"size"`
+	Note string `json:"note"`
+}
+
+// Key allows another key to sign heads.
+type Key struct {
+	Action string `json:"action"`
+	Key    string `json:"key"`
+	Text   string `json:"text"`
+}
+
+// Seal ends a ledger.
+type Seal struct {
+	Counts    []KindCount `json:"counts"`
+	Segment   int64       `json:"segment"`
+	Preceding Hash        `json:"preceding"`
+}
+
+// KindCount is how many entries of a kind there are.
+type KindCount struct {
+	Kind  string `json:"kind"`
+	Count int64  `json:"count"`
+}
+
+func (*Case) Kind() string       { return KindCase }
+func (*Operator) Kind() string   { return KindOperator }
+func (*Connection) Kind() string { return KindConnection }
+func (*Exchange) Kind() string   { return KindExchange }
+func (*Window) Kind() string     { return KindWindow }
+func (*Gap) Kind() string        { return KindGap }
+func (*Checkpoint) Kind() string { return KindCheckpoint }
+func (*Key) Kind() string        { return KindKey }
+func (*Seal) Kind() string       { return KindSeal }
+
+// newBody returns an empty body of a kind, or nil if the kind is unknown.
+func newBody(kind string) Body {
+	switch kind {
+	case KindCase:
+		return &Case{}
+	case KindOperator:
+		return &Operator{}
+	case KindConnection:
+		return &Connection{}
+	case KindExchange:
+		return &Exchange{}
+	case KindWindow:
+		return &Window{}
+	case KindGap:
+		return &Gap{}
+	case KindCheckpoint:
+		return &Checkpoint{}
+	case KindKey:
+		return &Key{}
+	case KindSeal:
+		return &Seal{}
+	}
+	return nil
+}
+
+// DecodeEntry reads the two lines of an entry, without their LF (docs/container.md, section 4). It checks their spelling,
+// the values' forms and that the head line names the detail line; it knows no other entry.
+func DecodeEntry(head, detail []byte) (*Entry, error) {
+	e := &Entry{HeadLine: head, DetailLine: detail}
+	if err := decodeLine(head, &e.Head); err != nil {
+		return nil, fmt.Errorf("malformed head line: %w", err)
+	}
+	if sum(detail) != e.Head.Detail {
+		return nil, fmt.Errorf("detail line of entry %d is not the one that its head line names", e.Head.Seq)
+	}
+	if err := decodeLine(detail, &e.Detail); err != nil {
+		return nil, fmt.Errorf("malformed detail line of entry %d: %w", e.Head.Seq, err)
+	}
+	e.Body = newBody(e.Head.Kind)
+	var err error
+	if e.Body != nil {
+		err = decodeLine(e.Detail.Body, e.Body)
+	} else {
+		err = canonical(e.Detail.Body)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("malformed body of entry %d (%s): %w", e.Head.Seq, e.Head.Kind, err)
+	}
+	if err := e.checkForm(); err != nil {
+		return nil, fmt.Errorf("malformed entry %d (%s): %w", e.Head.Seq, e.Head.Kind, err)
+	}
+	return e, nil
+}
+
+func (e *Entry) checkForm() error {
+	switch h := &e.Head; {
+	case !IsWord(h.Kind):
+		return fmt.Errorf("kind %q is no word", h.Kind)
+	case h.Source != "" && !IsWord(h.Source):
+		return fmt.Errorf("source %q is no word", h.Source)
+	case h.Window < 0 || h.Seq < 0:
+		return errors.New("negative number")
+	case h.Kind != KindExchange && (h.Method != "" || h.Status != 0):
+		return errors.New("method or status without an exchange")
+	case h.Status != 0 && (h.Status < 100 || h.Status > 999):
+		return fmt.Errorf("status %d", h.Status)
+	case e.Detail.Run != "" && !IsID(e.Detail.Run):
+		return fmt.Errorf("run %q is no run id", e.Detail.Run)
+	case len(e.Detail.Records) > MaxRecords:
+		return fmt.Errorf("%d records, more than %d", len(e.Detail.Records), MaxRecords)
+	}
+	for _, r := range e.Detail.Records {
+		if r.Type != warc.Request && r.Type != warc.Response && r.Type != warc.Resource {
+			return fmt.Errorf("record of type %q", r.Type)
+		}
+		if !warc.IsRecordID(r.ID) || r.HeaderLength < 0 || r.BlockLength < 0 {
+			return fmt.Errorf("record %q", r.ID)
+		}
+	}
+	return e.checkBody()
+}
+
+func (e *Entry) checkBody() error {
+	switch b := e.Body.(type) {
+	case *Window:
+		switch b.State {
+		case Opened, Complete, Partial, Empty, Failed:
+		default:
+			return fmt.Errorf("window state %q", b.State)
+		}
+		if e.Head.Window == 0 {
+			return errors.New("window entry without a window")
+		}
+	case *Exchange:
+		if !IsWord(b.Ended) || b.Framing != "" && !IsWord(b.Framing) {
+			return fmt.Errorf("framing %q, ended %q", b.Framing, b.Ended)
+		}
+		for _, r := range b.Redactions {
+			if r.Record < 0 || r.Record >= int64(len(e.Detail.Records)) || r.Offset < 0 || r.Length < 0 ||
+				r.Offset > e.Detail.Records[r.Record].BlockLength-r.Length {
+				return errors.New("redaction outside its record")
+			}
+		}
+	case *Operator:
+		if !IsWord(b.Action) {
+			return fmt.Errorf("action %q is no word", b.Action)
+		}
+	case *Case:
+		if b.Format != Format || !IsID(b.Case) || b.Origin != Origin(b.Case) {
+			return fmt.Errorf("format %q, case %q, origin %q", b.Format, b.Case, b.Origin)
+		}
+	}
+	return nil
+}
+
+// Format names the container's format in the case entry, and its origin for heads is [Origin] of the case id.
+const Format = "exhibit-container/1"
+
+// Origin is the first line of a case's heads (docs/container.md, 5.2).
+func Origin(caseID string) string { return "exhibit-dfir.github.io/case/" + caseID }
+
+// IsID reports whether s is a case id or run id: 32 lower-case hexadecimal digits.
+func IsID(s string) bool { return len(s) == 32 && warc.IsHash(s+s) }
+
+// IsWord reports whether s is a word (docs/container.md, 1.6).
+func IsWord(s string) bool {
+	if s == "" || len(s) > 32 || s[0] < 'a' || s[0] > 'z' {
+		return false
+	}
+	for i := range len(s) {
+		if c := s[i]; (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,99 @@
+package warc
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"runtime"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// Encoder turns records into frames. Encode may be called concurrently.
+type Encoder struct{ all *zstd.Encoder }
+
+// NewEncoder returns an encoder at the library's fastest level: what the network brings must not wait for compression.
+func NewEncoder() (*Encoder, error) {
+	all, err := zstd.NewWriter(nil, options(zstd.WithEncoderConcurrency(runtime.GOMAXPROCS(0)))...)
+	if err != nil {
+		return nil, fmt.Errorf("zstd encoder: %w", err)
+	}
+	return &Encoder{all: all}, nil
+}
+
+func options(more ...zstd.EOption) []zstd.EOption {
+	return append(more, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderCRC(true))
+}
+
+// Encoded is a record ready to be appended, with the hashes and lengths that an entry names.
+type Encoded struct {
+	Header       Header
+	HeaderHash   [32]byte
+	HeaderLength int64
+	BlockHash    [32]byte
+	RecordHash   [32]byte // header, block and end; of records encoded in memory only
+	Frame        []byte   // nil where the frame went to a writer
+}
+
+// Encode makes the frame of a record whose block is in memory. It fills in the header's block digest and length.
+func (e *Encoder) Encode(h Header, block []byte) (*Encoded, error) {
+	out := &Encoded{BlockHash: sha256.Sum256(block)}
+	h.ContentLength, h.BlockDigest = int64(len(block)), fmt.Sprintf("%x", out.BlockHash)
+	record := make([]byte, 0, len(block)+1024)
+	record, err := h.Append(record)
+	if err != nil {
+		return nil, err
+	}
+	out.Header, out.HeaderLength = h, int64(len(record))
+	out.HeaderHash = sha256.Sum256(record)
+	record = append(record, block...)
+	record = append(record, recordEnd...)
+	if h.Type == Warcinfo {
+		out.RecordHash = sha256.Sum256(record)
+	}
+	out.Frame = e.all.EncodeAll(record, make([]byte, 0, len(record)/4+512))
+	return out, nil
+}
+
+// EncodeTo makes the frame of a record whose block is size bytes of src and writes it to w. It reads src twice: the
+// header, which stands before the block, holds the block's hash.
+func EncodeTo(w io.Writer, h Header, src io.ReaderAt, size int64) (*Encoded, error) {
+	out := &Encoded{}
+	sum := sha256.New()
+	if n, err := io.Copy(sum, io.NewSectionReader(src, 0, size)); err != nil || n != size {
+		return nil, fmt.Errorf("block of %d bytes, %d read: %w", size, n, orEOF(err))
+	}
+	sum.Sum(out.BlockHash[:0])
+	h.ContentLength, h.BlockDigest = size, fmt.Sprintf("%x", out.BlockHash)
+	head, err := h.Append(nil)
+	if err != nil {
+		return nil, err
+	}
+	out.Header, out.HeaderLength, out.HeaderHash = h, int64(len(head)), sha256.Sum256(head)
+	z, err := zstd.NewWriter(nil, options(zstd.WithEncoderConcurrency(1))...)
+	if err != nil {
+		return nil, fmt.Errorf("zstd encoder: %w", err)
+	}
+	z.ResetContentSize(w, int64(len(head))+size+int64(len(recordEnd)))
+	again := sha256.New()
+	if _, err := z.Write(head); err != nil {
+		return nil, err
+	}
+	if n, err := io.Copy(io.MultiWriter(z, again), io.NewSectionReader(src, 0, size)); err != nil || n != size {
+		return nil, fmt.Errorf("block of %d bytes, %d read: %w", size, n, orEOF(err))
+	}
+	if [32]byte(again.Sum(nil)) != out.BlockHash {
+		return nil, fmt.Errorf("block changed while it was read")
+	}
+	if _, err := io.WriteString(z, recordEnd); err != nil {
+		return nil, err
+	}
+	return out, z.Close()
+}
+
+func orEOF(err error) error {
+	if err == nil {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
