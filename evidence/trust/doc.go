@@ -1,0 +1,39 @@
+// Package trust signs what the container commits to and checks who signed it.
+//
+// # Notes
+//
+// A note is a text with Ed25519 signatures, in the form of C2SP signed-note
+// (https://c2sp.org/signed-note), signature type 0x01:
+//
+//	text, one or more lines, each ended by LF
+//	                                              an empty line
+//	— NAME BASE64(key id, 4 bytes ‖ signature)    one line for each signature
+//
+// A text means nothing until a key that the caller trusts has signed it. [Verify]
+// takes the trusted keys and hands out a text only when one of them did; a text
+// without such a signature travels inside an [*UnverifiedError]. Signatures by
+// other keys are listed and never fatal. A bad signature by a trusted key is an
+// error whatever else the note holds.
+//
+// Beyond what the specification asks for, this package refuses base64 in a
+// second spelling, two signatures by one trusted key, more than [MaxNoteSize]
+// bytes and more than 100 signatures.
+//
+// # Texts
+//
+// Two texts are signed, and neither can be taken for the other: a [Head] begins
+// with an origin, which holds no space, a [PackageStatement] with the words
+// "exhibit package v1" (docs/container.md, 5.2 and 6.3).
+//
+// # Keys
+//
+// A key has a name and an id of 32 bits, which is a hash of the name and the
+// public key. A verifier key is written NAME+ID+BASE64, a private key
+// PRIVATE+KEY+NAME+ID+BASE64, as package golang.org/x/mod/sumdb/note writes
+// them. [ParseVKey] refuses public keys of low order, since some of those verify
+// any text at all, points that are not on the curve, and second spellings of a
+// point.
+//
+// BUG: a private key stays in memory until the process ends; Go gives no means to
+// erase every copy of it.
+package trust
