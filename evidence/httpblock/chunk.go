@@ -29,11 +29,15 @@ type chunks struct {
 	extension, padding, bareLF bool
 }
 
-// step takes at least one byte of a non-empty p and returns what of them is payload, as a part of p. In the
-// states chunkLast and chunkBad it takes nothing.
+// step takes at least one byte of a non-empty p, or changes the state, and returns what of them is payload, as a
+// part of p. In the states chunkLast and chunkBad it takes nothing.
 func (c *chunks) step(p []byte) (n int, data []byte) {
 	switch c.st {
 	case chunkSize:
+		if len(c.line) == 0 && !isHex(p[0]) { // a body without chunks is not one endless size line
+			c.st = chunkBad
+			return 0, nil
+		}
 		i := bytes.IndexByte(p, '\n')
 		n = i + 1
 		if i < 0 {
@@ -44,7 +48,7 @@ func (c *chunks) step(p []byte) (n int, data []byte) {
 		switch {
 		case i >= 0 && n == i+1:
 			c.sizeLine()
-		case len(c.line) == maxChunkLine || !plausibleSize(c.line):
+		case len(c.line) == maxChunkLine:
 			c.st = chunkBad
 		}
 		return n, nil
@@ -70,10 +74,6 @@ func (c *chunks) step(p []byte) (n int, data []byte) {
 	}
 	return 0, nil
 }
-
-// plausibleSize reports whether a line that has not ended may still become a size line, so that a
-// body without chunks is not taken for one endless size line.
-func plausibleSize(line []byte) bool { return isHex(line[0]) }
 
 // sizeLine reads "size[ ;ext]CRLF".
 func (c *chunks) sizeLine() {
