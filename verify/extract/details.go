@@ -1,0 +1,133 @@
+package extract
+
+// appendMembers appends a JSON object of the given members. Where repeats is
+// set, a name that stands more than once is written once, at its first place,
+// with an array of all its values in order.
+func (s *scanner) appendMembers(dst []byte, ms []member, repeats bool) []byte {
+	if repeats {
+		return s.appendGrouped(dst, ms)
+	}
+	dst = append(dst, '{')
+	for i, m := range ms {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = s.appendValue(dst, m.name)
+		dst = append(dst, ':')
+		dst = s.appendValue(dst, m.value)
+	}
+	return append(dst, '}')
+}
+
+func (s *scanner) appendGrouped(dst []byte, ms []member) []byte {
+	groups := make(map[string][]int, len(ms))
+	for i, m := range ms {
+		name := string(s.name(m))
+		groups[name] = append(groups[name], i)
+	}
+	dst = append(dst, '{')
+	first := true
+	for i, m := range ms {
+		group := groups[string(s.name(m))]
+		if group[0] != i {
+			continue
+		}
+		if !first {
+			dst = append(dst, ',')
+		}
+		first = false
+		dst = append(s.appendValue(dst, m.name), ':')
+		if len(group) == 1 {
+			dst = s.appendValue(dst, m.value)
+			continue
+		}
+		for k, j := range group {
+			sep := byte(',')
+			if k == 0 {
+				sep = '['
+			}
+			dst = s.appendValue(append(dst, sep), ms[j].value)
+		}
+		dst = append(dst, ']')
+	}
+	return append(dst, '}')
+}
+
+// appendValue appends a value as it was received, without white space between
+// tokens, with bytes that are not UTF-8 as [appendEscapedBytes] has them, and
+// with repeated names grouped. Number and string texts are not touched.
+func (s *scanner) appendValue(dst []byte, v span) []byte {
+	if !s.spaced && s.flags&(InvalidUTF8|DuplicateKey) == 0 {
+		return append(dst, s.text(v)...)
+	}
+	dst, _ = s.appendClean(dst, int(v.from))
+	return dst
+}
+
+// appendClean is appendValue for the value at i; it returns the index after it.
+func (s *scanner) appendClean(dst []byte, i int) ([]byte, int) {
+	end := 0
+	switch s.raw[i] {
+	case '{':
+		return s.appendCleanObject(dst, i)
+	case '[':
+		dst = append(dst, '[')
+		i = s.space(i + 1)
+		for n := 0; s.raw[i] != ']'; n++ {
+			if n > 0 {
+				dst = append(dst, ',')
+				i = s.space(i + 1)
+			}
+			dst, i = s.appendClean(dst, i)
+			i = s.space(i)
+		}
+		return append(dst, ']'), i + 1
+	case '"':
+		end = s.str(i)
+		return appendEscapedBytes(dst, s.raw[i:end]), end
+	}
+	end = s.skip(i)
+	return append(dst, s.raw[i:end]...), end
+}
+
+func (s *scanner) appendCleanObject(dst []byte, i int) ([]byte, int) {
+	if ms, ok := s.groups[uint32(i)]; ok {
+		end := s.space(int(ms[len(ms)-1].value.to))
+		return s.appendGrouped(dst, ms), end + 1
+	}
+	dst = append(dst, '{')
+	i = s.space(i + 1)
+	for n := 0; s.raw[i] != '}'; n++ {
+		if n > 0 {
+			dst = append(dst, ',')
+			i = s.space(i + 1)
+		}
+		end := s.str(i)
+		dst = append(appendEscapedBytes(dst, s.raw[i:end]), ':')
+		dst, i = s.appendClean(dst, s.space(s.space(end)+1))
+		i = s.space(i)
+	}
+	return append(dst, '}'), i + 1
+}
+
+// membersAt appends the members of the object at i, which was scanned before,
+// and returns the index after it.
+func (s *scanner) membersAt(ms []member, i int) ([]member, int) {
+	i = s.space(i + 1)
+	for s.raw[i] != '}' {
+		if s.raw[i] == ',' {
+			i = s.space(i + 1)
+		}
+		var m member
+		m.name.from = uint32(i)
+		i = s.str(i)
+		m.name.to = uint32(i)
+		i = s.space(s.space(i) + 1)
+		m.value.from = uint32(i)
+		i = s.skip(i)
+		m.value.to = uint32(i)
+		ms = append(ms, m)
+		i = s.space(i)
+	}
+	return ms, i + 1
+}

@@ -1,0 +1,182 @@
+package extract
+
+// activities normalises the answers of the Outlook Activities API. Its shapes
+// and names are set out in docs/records.md.
+type activities struct{}
+
+func (activities) source() string { return "outlook-activities" }
+
+func (activities) shape() shape { return shape{} }
+
+func (activities) record(d *draft) {
+	d.assign(d.members, activityField)
+	d.fill(colMailbox, d.page.User)
+	d.properties()
+	if d.empty(colUser) {
+		d.fill(colUser, d.page.User)
+	}
+	d.noteError()
+}
+
+// activityField maps the native names of an activity.
+func activityField(name []byte) (column, int) {
+	switch string(name) {
+	case "Id":
+		return colID, 1
+	case "TimeStamp":
+		return colTime, 1
+	case "ActivityIdType":
+		return colType, 1
+	case "AppIdType":
+		return colClientApp, 1
+	case "ClientSessionId":
+		return colSessionID, 1
+	case "ActivityItemId":
+		return colItemID, 1
+	}
+	return colNone, 0
+}
+
+// activityProperty maps the names of an activity's custom properties.
+func activityProperty(name []byte) (column, int) {
+	switch string(name) {
+	case "ClientIP":
+		return colClientIP, 1
+	case "IPAddress":
+		return colClientIP, 2
+	case "UserAgent":
+		return colUserAgent, 1
+	case "Browser":
+		return colUserAgent, 2
+	case "Subject":
+		return colSubject, 1
+	case "InternetMessageId":
+		return colMessageID, 1
+	}
+	return colNone, 0
+}
+
+// logonProperty also maps the user, whom only the logon types name.
+func logonProperty(name []byte) (column, int) {
+	if string(name) == "UserName" {
+		return colUser, 1
+	}
+	return activityProperty(name)
+}
+
+// properties maps the custom properties and moves them into details by name.
+// A list of another form stays in details as it is, with a flag; what is
+// regular in it is mapped all the same.
+func (d *draft) properties() {
+	list := d.find("CustomProperties")
+	if list == nil {
+		return
+	}
+	props, regular := d.scan.pairs(d.extra[:0], int(list.value.from))
+	target := activityProperty
+	kind := d.columns[colType]
+	switch string(d.arena[kind.from:kind.to]) {
+	case "ServerLogon", "Logon":
+		target = logonProperty
+	}
+	d.assign(props, target)
+	d.extra = props
+	if !regular {
+		d.scan.flags |= CustomPropertiesIrregular
+		d.extra = props[:0]
+		return
+	}
+	for i := range props {
+		props[i].taken = false
+	}
+	list.taken = true
+	if d.repeatedProperty(props) {
+		d.scan.flags |= RepeatedProperty
+	}
+}
+
+// repeatedProperty reports whether a name would stand in details twice: as
+// two properties, or as a property and a native field.
+func (d *draft) repeatedProperty(props []member) bool {
+	all := props
+	for _, m := range d.members {
+		if !m.taken {
+			all = append(all, m)
+		}
+	}
+	same, _ := d.scan.repeated(all)
+	return same
+}
+
+// find returns the first member of the native record with that name.
+func (d *draft) find(name string) *member {
+	for i, m := range d.members {
+		if string(d.scan.name(m)) == name {
+			return &d.members[i]
+		}
+	}
+	return nil
+}
+
+// noteError flags an error object in the place of a record.
+func (d *draft) noteError() {
+	if d.find("error") != nil {
+		d.scan.flags |= ErrorObject
+	}
+}
+
+// pairs reads an array of {"Name": string, "Value": any} at i as members and
+// appends them to ms. regular is false if anything in it has another form.
+func (s *scanner) pairs(ms []member, i int) (_ []member, regular bool) {
+	if s.raw[i] != '[' {
+		return ms, false
+	}
+	regular = true
+	for i = s.space(i + 1); s.raw[i] != ']'; i = s.space(i) {
+		if s.raw[i] == ',' {
+			i = s.space(i + 1)
+		}
+		if s.raw[i] != '{' {
+			regular = false
+			i = s.skip(i)
+			continue
+		}
+		var m member
+		var ok bool
+		if m, i, ok = s.pair(i); !ok {
+			regular = false
+			continue
+		}
+		s.noteName(m.name)
+		ms = append(ms, m)
+	}
+	return ms, regular
+}
+
+// pair reads the object at i and returns the index after it.
+func (s *scanner) pair(i int) (m member, end int, ok bool) {
+	members := 0
+	i = s.space(i + 1)
+	for ; s.raw[i] != '}'; i = s.space(i) {
+		if s.raw[i] == ',' {
+			i = s.space(i + 1)
+		}
+		var f member
+		f.name.from = uint32(i)
+		i = s.str(i)
+		f.name.to = uint32(i)
+		i = s.space(s.space(i) + 1)
+		f.value.from = uint32(i)
+		i = s.skip(i)
+		f.value.to = uint32(i)
+		members++
+		switch string(s.name(f)) {
+		case "Name":
+			m.name = f.value
+		case "Value":
+			m.value = f.value
+		}
+	}
+	ok = members == 2 && m.name.to > 0 && m.value.to > 0 && s.raw[m.name.from] == '"'
+	return m, i + 1, ok
+}

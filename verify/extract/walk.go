@@ -1,0 +1,255 @@
+package extract
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// shape says which forms a source's answers may have besides an object with
+// an array under "value".
+type shape struct {
+	array bool // an array at the top
+	lines bool // JSON Lines: any value is a record unless it holds "value"
+}
+
+// errPageEnds ends the interpretation of a page after its problem was noted.
+var errPageEnds = errors.New("page ends")
+
+// walker reads pages as streams of JSON. Its memory is bounded by the longest
+// record, not by the page. jsontext limits nesting to 10,000.
+type walker struct {
+	x       *extraction
+	limit   int
+	current *Page
+	shape   shape
+	dec     *jsontext.Decoder
+	feed    *feed
+	// base is what to add to the decoder's offsets to have those of the body.
+	base    int64
+	pointer []byte
+	longest int // record of this page
+}
+
+func newWalker(limit int, x *extraction) *walker {
+	return &walker{x: x, limit: limit, dec: jsontext.NewDecoder(strings.NewReader(""))}
+}
+
+// bigBuffer is the length of record after which the decoder, whose buffer
+// never shrinks, is replaced.
+const bigBuffer = 1 << 20
+
+// page emits the records of one page. Its errors end the extraction.
+func (w *walker) page(p *Page, s shape) error {
+	w.current, w.shape = p, s
+	if w.longest > bigBuffer {
+		w.dec = jsontext.NewDecoder(strings.NewReader(""))
+	}
+	w.longest = 0
+	w.feed = &feed{src: p.Body, budget: int64(w.limit) + feedSlack}
+	w.base = 0
+	if w.feed.skipBOM() {
+		w.base = bomLength
+		w.note(ProblemBOM, 0, "byte order mark before the document")
+	}
+	w.restart()
+	err := w.documents()
+	if errors.Is(err, errPageEnds) {
+		return nil
+	}
+	return err
+}
+
+// restart points the decoder at the feed.
+func (w *walker) restart() {
+	w.dec.Reset(w.feed, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	w.feed.dec, w.feed.given = w.dec, 0
+}
+
+func (w *walker) documents() error {
+	concatenated := false
+	for n := 0; ; n++ {
+		kind := w.dec.PeekKind()
+		blank := leadingSpace(w.dec.UnreadBuffer())
+		start := w.offset() + int64(len(blank))
+		if kind == jsontext.KindInvalid || kind == jsontext.KindEndArray || kind == jsontext.KindEndObject {
+			return w.noMore(n, start)
+		}
+		lineBreak := bytes.IndexByte(blank, '\n') >= 0
+		if n > 0 && !concatenated && !(w.shape.lines && lineBreak) {
+			concatenated = true
+			w.note(ProblemConcatenated, start, "another document follows without being a line of its own")
+		}
+		if err := w.document(kind, start); err != nil {
+			return err
+		}
+	}
+}
+
+// noMore ends a page at something that starts no document; n were read.
+func (w *walker) noMore(n int, start int64) error {
+	_, err := w.dec.ReadToken()
+	switch {
+	case errors.Is(err, io.EOF) && n == 0:
+		w.note(ProblemNoDocument, start, "no JSON document")
+		return nil
+	case errors.Is(err, io.EOF):
+		return nil
+	case n > 0 && isSyntax(err):
+		return w.end(ProblemTrailing, start, "data after the document is not JSON")
+	}
+	return w.fail(err)
+}
+
+func (w *walker) document(kind jsontext.Kind, start int64) error {
+	switch {
+	case kind == jsontext.KindBeginObject:
+		return w.object(start)
+	case kind == jsontext.KindBeginArray && !w.shape.lines && !w.shape.array:
+		w.note(ProblemTopLevelArray, start, "array where an object with \"value\" was expected")
+		return w.array("", "[0")
+	case kind == jsontext.KindBeginArray:
+		return w.array("", "[0")
+	case w.shape.lines:
+		raw, err := w.dec.ReadValue()
+		if err != nil {
+			return w.fail(err)
+		}
+		return w.emit("", -1, raw)
+	}
+	w.note(ProblemNoValue, start, kindName(kind)+" where an object with \"value\" was expected")
+	return w.skip()
+}
+
+// array emits the elements of the array that comes next. pointer leads to it,
+// resume is JSON text that brings a new decoder to the same depth.
+func (w *walker) array(pointer, resume string) error {
+	if _, err := w.dec.ReadToken(); err != nil {
+		return w.fail(err)
+	}
+	for i := 0; ; i++ {
+		if w.dec.PeekKind() == jsontext.KindEndArray {
+			_, err := w.dec.ReadToken()
+			return w.failIf(err)
+		}
+		raw, err := w.dec.ReadValue()
+		switch {
+		case err == nil:
+			err = w.emit(pointer, i, raw)
+		default:
+			err = w.unread(err, pointer, i, resume)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// emit hands one element on. A negative index stands for the whole document.
+func (w *walker) emit(pointer string, index int, raw []byte) error {
+	if len(raw) > w.limit {
+		p := w.provenance(pointer, index, w.offset()-int64(len(raw)), int64(len(raw)))
+		p.SHA256 = sha256.Sum256(raw)
+		return w.emitUnread(p, TooLarge)
+	}
+	return w.emitAt(pointer, index, raw, w.offset()-int64(len(raw)))
+}
+
+func (w *walker) emitAt(pointer string, index int, raw []byte, at int64) error {
+	w.longest = max(w.longest, len(raw))
+	p := w.provenance(pointer, index, at, int64(len(raw)))
+	p.SHA256 = sha256.Sum256(raw)
+	return w.x.element(w.current, p, raw, 0)
+}
+
+// emitUnread hands on an element that is not interpreted.
+func (w *walker) emitUnread(p Provenance, why Flags) error {
+	if why == TooLarge {
+		w.note(ProblemTooLarge, p.Offset, fmt.Sprintf("record of %d bytes, with white space before it, is longer than %d and not interpreted", p.Length, w.limit))
+	} else {
+		w.note(ProblemTooDeep, p.Offset, "record is nested beyond 10,000 and not interpreted")
+	}
+	return w.x.element(w.current, p, nil, why)
+}
+
+func (w *walker) provenance(pointer string, index int, at, length int64) Provenance {
+	w.pointer = append(w.pointer[:0], pointer...)
+	if index >= 0 {
+		w.pointer = strconv.AppendInt(append(w.pointer, '/'), int64(index), 10)
+	}
+	return Provenance{
+		Container: w.current.Container, Seq: w.current.Seq,
+		Pointer: string(w.pointer), Offset: at, Length: length,
+	}
+}
+
+// offset is the place in the body after what the decoder has read.
+func (w *walker) offset() int64 { return w.base + w.dec.InputOffset() }
+
+func (w *walker) skip() error { return w.failIf(w.dec.SkipValue()) }
+
+func (w *walker) failIf(err error) error {
+	if err == nil {
+		return nil
+	}
+	return w.fail(err)
+}
+
+// fail notes why the page cannot be read on.
+func (w *walker) fail(err error) error {
+	if cause := w.x.ctx.Err(); cause != nil {
+		return cause
+	}
+	var syntax *jsontext.SyntacticError
+	switch {
+	case errors.Is(err, errOverBudget):
+		return w.end(ProblemTooLarge, w.offset(), fmt.Sprintf("a part longer than %d bytes; the rest of the page is not interpreted", w.limit))
+	case isTooDeep(err):
+		return w.end(ProblemTooDeep, w.offset(), "nested beyond 10,000; the rest of the page is not interpreted")
+	case w.feed.err != nil && w.feed.err != io.EOF && errors.Is(err, w.feed.err):
+		return w.end(ProblemRead, w.base+w.feed.given, w.feed.err.Error())
+	case errors.As(err, &syntax) && !errors.Is(err, io.ErrUnexpectedEOF):
+		// The decoder's own words depend on how the body arrived in pieces.
+		return w.end(ProblemSyntax, w.base+syntax.ByteOffset, "not JSON")
+	}
+	return w.end(ProblemSyntax, w.base+w.feed.given, "body ends inside the document")
+}
+
+func (w *walker) end(code ProblemCode, at int64, reason string) error {
+	w.note(code, at, reason)
+	return errPageEnds
+}
+
+func (w *walker) note(code ProblemCode, at int64, reason string) {
+	w.x.problem(Problem{Source: w.current.Source, Seq: w.current.Seq, Offset: at, Code: code, Reason: printable(reason)})
+}
+
+func isSyntax(err error) bool {
+	var syntax *jsontext.SyntacticError
+	return errors.As(err, &syntax)
+}
+
+// isTooDeep recognises jsontext's limit by the place of the error: its pointer
+// has as many tokens as there may be levels.
+func isTooDeep(err error) bool {
+	const maxDepth = 10_000
+	var syntax *jsontext.SyntacticError
+	return errors.As(err, &syntax) && strings.Count(string(syntax.JSONPointer), "/") >= maxDepth
+}
+
+// leadingSpace returns the white space at the start of b.
+func leadingSpace(b []byte) []byte {
+	return b[:len(b)-len(bytes.TrimLeft(b, " \t\r\n"))]
+}
+
+// printable makes text from a body or a reader harmless to a terminal.
+func printable(s string) string {
+	q := strconv.QuoteToGraphic(s)
+	return strings.ReplaceAll(q[1:len(q)-1], `\"`, `"`)
+}
