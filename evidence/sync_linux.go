@@ -1,0 +1,26 @@
+package evidence
+
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+type diskFile struct{ *os.File }
+
+// Sync makes the file's bytes and length durable (fdatasync); of a folder, its names.
+func (f diskFile) Sync() error {
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if info.IsDir() {
+		return f.File.Sync()
+	}
+	for {
+		err := unix.Fdatasync(int(f.Fd()))
+		if err != unix.EINTR {
+			return os.NewSyscallError("fdatasync", err)
+		}
+	}
+}

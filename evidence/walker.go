@@ -1,0 +1,349 @@
+package evidence
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"slices"
+
+	"github.com/exhibit-dfir/exhibit/evidence/warc"
+)
+
+// Fault is one rule of docs/container.md that the segments break, with its place.
+type Fault struct {
+	Code    string // a finding's code, docs/findings.md
+	Segment int64
+	Offset  int64 // in the segment's file
+	Seq     int64 // entry, or None
+	Detail  string
+}
+
+func (f *Fault) Error() string {
+	return fmt.Sprintf("%s: segment %d, offset %d: %s", f.Code, f.Segment, f.Offset, f.Detail)
+}
+
+// maxPending is how many records may wait for the batch that claims them.
+const maxPending = MaxRecords * MaxBatchEntries
+
+// Walker reads segments in order and holds every byte against docs/container.md, sections 2 to 4, as far as one batch
+// and the state before it allow. Rules that need the whole ledger are the verifier's. A Walker is not safe for concurrent use.
+type Walker struct {
+	// Report is told each fault and the walk goes on behind it. If it is nil, or returns an error, the walk ends.
+	Report func(*Fault) error
+
+	dec     *warc.Decoder
+	known   bool // whether pos, tree and caseID stand for what came before
+	caseID  string
+	pos     Position
+	tree    Tree
+	sealed  bool
+	lost    bool // something before was unreadable: what the next batch claims may be gone
+	broken  bool // the tree cannot be computed any more
+	pending []pendingRecord
+}
+
+type pendingRecord struct {
+	Located
+	headerHash, blockHash Hash
+	headerLength          int64
+}
+
+// NewWalker returns a walker that starts before batch 1.
+func NewWalker(dec *warc.Decoder) *Walker { return &Walker{dec: dec, known: true} }
+
+// newWalkerAt returns a walker that takes the first batch it meets at its word for what came before.
+func newWalkerAt(dec *warc.Decoder) *Walker { return &Walker{dec: dec} }
+
+// Position is what was walked up to the last whole batch.
+func (w *Walker) Position() Position { return w.pos }
+
+// Tree is the tree over the entries up to the last whole batch. ok is false if entries before it could not be read.
+func (w *Walker) Tree() (t Tree, ok bool) { return w.tree.clone(), !w.broken }
+
+// CaseID is the case that the batches name.
+func (w *Walker) CaseID() string { return w.caseID }
+
+// Sealed reports whether a seal entry was walked.
+func (w *Walker) Sealed() bool { return w.sealed }
+
+// Pending is how many records were walked that no batch has claimed yet.
+func (w *Walker) Pending() int { return len(w.pending) }
+
+// Segment walks the first size bytes of segment n and calls visit for each whole batch that keeps the rules. It starts at the
+// beginning or, if the walker stands in this segment already, behind the last batch that it walked.
+// It returns a *Fault where a rule is broken and Report does not go on. Records at the end that no batch claims
+// are left pending; the caller knows whether that is a torn tail.
+func (w *Walker) Segment(ctx context.Context, n int64, src io.ReaderAt, size int64, visit func(*Batch) error) error {
+	seg := &segmentWalk{w: w, n: n, src: src, size: size, visit: visit}
+	from := int64(0)
+	if w.pos.Segment == n {
+		from, seg.records, seg.batches = w.pos.Offset, 1, 1
+	}
+	seg.r = warc.NewReader(w.dec, src, from, size)
+	w.pending = w.pending[:0]
+	for {
+		rec, err := seg.r.Next(ctx)
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			if err := seg.damaged(ctx, err); err != nil {
+				return err
+			}
+			if seg.r == nil {
+				return nil
+			}
+		default:
+			if err := seg.record(rec); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// segmentWalk is the walk over one segment.
+type segmentWalk struct {
+	w        *Walker
+	n        int64
+	r        *warc.Reader
+	src      io.ReaderAt
+	size     int64
+	visit    func(*Batch) error
+	warcinfo Hash
+	records  int
+	batches  int
+}
+
+func (s *segmentWalk) fault(code string, offset, seq int64, detail string) error {
+	f := &Fault{Code: code, Segment: s.n, Offset: offset, Seq: seq, Detail: detail}
+	if s.w.Report == nil {
+		return f
+	}
+	return s.w.Report(f)
+}
+
+// damaged reports a frame or record that cannot be read and moves behind it, to the next one that can.
+func (s *segmentWalk) damaged(ctx context.Context, err error) error {
+	var form *warc.FormatError
+	if !errors.As(err, &form) {
+		return err
+	}
+	if err := s.fault(form.Code, form.Offset, None, form.Detail); err != nil {
+		return err
+	}
+	s.w.lost = true
+	s.records++
+	next, err := warc.FindFrame(ctx, s.w.dec, s.src, form.Offset+1, s.size)
+	if err != nil {
+		return err
+	}
+	if next < 0 {
+		s.r = nil
+		return nil
+	}
+	s.r = warc.NewReader(s.w.dec, s.src, next, s.size)
+	return nil
+}
+
+func (s *segmentWalk) record(rec *warc.Record) error {
+	s.records++
+	switch {
+	case s.records == 1 || rec.Type == warc.Warcinfo:
+		return s.info(rec)
+	case rec.Type == warc.Metadata:
+		return s.batch(rec)
+	case len(s.w.pending) == maxPending:
+		if !s.w.lost {
+			s.w.lost = true
+			return s.fault("record-unclaimed", rec.Offset, None, "more records in a row than one batch can claim")
+		}
+		return nil
+	}
+	s.w.pending = append(s.w.pending, pendingRecord{
+		Located:    Located{Header: rec.Header, Segment: int(s.n), Offset: rec.Offset, Length: rec.FrameLength},
+		headerHash: rec.HeaderHash, blockHash: rec.BlockHash, headerLength: rec.HeaderLength,
+	})
+	return nil
+}
+
+func (s *segmentWalk) info(rec *warc.Record) error {
+	switch {
+	case s.records > 1:
+		return s.fault("warcinfo", rec.Offset, None, "a second warcinfo record")
+	case rec.Type != warc.Warcinfo:
+		return s.fault("warcinfo", rec.Offset, None, "the segment does not start with a warcinfo record")
+	case rec.Filename != path.Base(SegmentPath(s.n)):
+		return s.fault("warcinfo", rec.Offset, None, fmt.Sprintf("warcinfo is that of %q", rec.Filename))
+	case rec.ContentType != infoContentType || rec.Whole() == nil:
+		return s.fault("warcinfo", rec.Offset, None, fmt.Sprintf("warcinfo of type %q", rec.ContentType))
+	}
+	s.warcinfo = sum(rec.Whole())
+	return nil
+}
+
+// batch checks a batch against the state before it, claims its records, and moves the state on.
+func (s *segmentWalk) batch(rec *warc.Record) error {
+	w := s.w
+	b, err := s.decode(rec)
+	if err != nil {
+		w.lost, w.broken = true, true
+		w.pending = w.pending[:0]
+		return s.fault("batch-form", rec.Offset, None, err.Error())
+	}
+	if err := s.follows(b, rec); err != nil {
+		return err
+	}
+	if err := s.claim(b); err != nil {
+		return err
+	}
+	s.batches++
+	w.lost = false
+	w.pos, w.caseID, w.known = PositionOf(b), b.Case, true
+	for _, e := range b.Entries {
+		if w.sealed {
+			if err := s.fault("after-seal", b.Offset, e.Head.Seq, "an entry after the seal"); err != nil {
+				return err
+			}
+		}
+		w.tree.Add(LeafHash(e.HeadLine))
+		w.sealed = w.sealed || e.Head.Kind == KindSeal
+	}
+	return s.visit(b)
+}
+
+func (s *segmentWalk) decode(rec *warc.Record) (*Batch, error) {
+	if rec.Block() == nil && rec.ContentLength > 0 {
+		return s.decodeLarge(rec)
+	}
+	return decodeBatch(rec, rec.Block())
+}
+
+// decodeLarge reads a batch that is too large for the reader's inline path.
+func (s *segmentWalk) decodeLarge(rec *warc.Record) (*Batch, error) {
+	if rec.ContentLength > MaxBatch {
+		return nil, fmt.Errorf("batch of %d bytes is larger than %d", rec.ContentLength, MaxBatch)
+	}
+	block := &limitedBuffer{}
+	if _, err := warc.CopyBlock(context.Background(), s.w.dec, s.src, rec.Offset, s.size, block); err != nil {
+		return nil, err
+	}
+	return decodeBatch(rec, block.b)
+}
+
+type limitedBuffer struct{ b []byte }
+
+func (l *limitedBuffer) Write(p []byte) (int, error) {
+	if len(l.b)+len(p) > MaxBatch {
+		return 0, fmt.Errorf("batch is larger than %d bytes", MaxBatch)
+	}
+	l.b = append(l.b, p...)
+	return len(p), nil
+}
+
+func decodeBatch(rec *warc.Record, block []byte) (*Batch, error) {
+	h, rest, err := decodeBatchHead(block)
+	if err != nil {
+		return nil, err
+	}
+	want := h.header()
+	want.BlockDigest, want.ContentLength = rec.BlockDigest, rec.ContentLength
+	if rec.Header != want {
+		return nil, fmt.Errorf("header of batch %d is not the one that its first line makes", h.Batch)
+	}
+	b := &Batch{BatchHead: h, Hash: Hash(rec.BlockHash), Offset: rec.Offset, End: rec.End()}
+	b.Entries, err = decodeEntries(rest, h.First, h.Count)
+	return b, err
+}
+
+// follows holds a batch's first line against what came before it (docs/container.md, 3.2 and 3.4).
+func (s *segmentWalk) follows(b *Batch, rec *warc.Record) error {
+	w := s.w
+	if b.Segment != s.n {
+		return s.fault("batch-order", rec.Offset, b.First, fmt.Sprintf("a batch of segment %d in segment %d", b.Segment, s.n))
+	}
+	first := s.batches == 0 && !w.lost
+	if s.batches == 0 && b.SegmentHead == nil && !w.lost || s.batches > 0 && b.SegmentHead != nil {
+		return s.fault("batch-frontier", rec.Offset, b.First, "warcinfo and frontier stand in the first batch of a segment and in no other")
+	}
+	if first && b.Warcinfo != s.warcinfo {
+		if err := s.fault("warcinfo", 0, b.First, "the segment's warcinfo record is not the one that its first batch names"); err != nil {
+			return err
+		}
+	}
+	if !w.known {
+		return s.adopt(b, rec)
+	}
+	if w.caseID != "" && b.Case != w.caseID {
+		if err := s.fault("batch-order", rec.Offset, b.First, fmt.Sprintf("a batch of case %s in case %s", b.Case, w.caseID)); err != nil {
+			return err
+		}
+	}
+	if b.Batch != w.pos.Batch+1 || b.First != w.pos.Entries {
+		w.broken = true
+		if err := s.fault("batch-order", rec.Offset, b.First, fmt.Sprintf("batch %d starts at entry %d where batch %d should start at entry %d",
+			b.Batch, b.First, w.pos.Batch+1, w.pos.Entries)); err != nil {
+			return err
+		}
+	} else if b.Prev != w.pos.Hash {
+		if err := s.fault("batch-chain", rec.Offset, b.First, "prev is not the hash of the batch before"); err != nil {
+			return err
+		}
+	}
+	if b.SegmentHead != nil && !w.broken && !slices.Equal(b.Frontier, w.tree.frontier) {
+		return s.fault("batch-frontier", rec.Offset, b.First, "the frontier is not that of the entries before")
+	}
+	return nil
+}
+
+// adopt takes the first batch of a segment at its word. What it says is proven when a head over it is.
+func (s *segmentWalk) adopt(b *Batch, rec *warc.Record) error {
+	if b.SegmentHead == nil {
+		return s.fault("batch-frontier", rec.Offset, b.First, "the first batch of the segment has no frontier")
+	}
+	tree, ok := NewTree(b.First, b.Frontier)
+	if !ok {
+		return s.fault("batch-frontier", rec.Offset, b.First, "the frontier is none of a tree of as many entries")
+	}
+	s.w.tree = tree
+	return nil
+}
+
+// claim matches the records before a batch with those that its entries name (docs/container.md, 2.4).
+func (s *segmentWalk) claim(b *Batch) error {
+	w := s.w
+	defer func() { w.pending = w.pending[:0] }()
+	next := 0
+	for _, e := range b.Entries {
+		for i, ref := range e.Detail.Records {
+			if w.lost {
+				continue
+			}
+			if next == len(w.pending) {
+				w.lost = true
+				if err := s.fault("record-mismatch", b.Offset, e.Head.Seq, fmt.Sprintf("record %d of entry %d is not there", i, e.Head.Seq)); err != nil {
+					return err
+				}
+				continue
+			}
+			p := &w.pending[next]
+			next++
+			if !p.is(ref) {
+				if err := s.fault("record-mismatch", p.Offset, e.Head.Seq, fmt.Sprintf("the record is not record %d of entry %d", i, e.Head.Seq)); err != nil {
+					return err
+				}
+			}
+			e.Located = append(e.Located, p.Located)
+		}
+	}
+	if next < len(w.pending) && !w.lost {
+		return s.fault("record-unclaimed", w.pending[next].Offset, None, "a record that no entry names")
+	}
+	return nil
+}
+
+func (p *pendingRecord) is(ref RecordRef) bool {
+	return p.Header.Type == ref.Type && p.Header.ID == ref.ID && p.headerHash == ref.Header && p.headerLength == ref.HeaderLength &&
+		p.blockHash == ref.Block && p.Header.ContentLength == ref.BlockLength
+}
