@@ -1,0 +1,1245 @@
+#!/usr/bin/env python3
+"""verify.py: checks an exhibit case with Python, zstd and openssl alone.
+
+    python3 verify.py                  the case that this file lies in (data/verify.py)
+    python3 verify.py PATH             the case in the folder PATH
+    python3 verify.py --key VKEY PATH  and that VKEY signed it (may be repeated; all must have)
+    python3 verify.py --each DIR       each folder in DIR is a case: NAME, exit code, first finding code
+
+It was written from the text of the format (docs/container.md, format 1) and shares no code with the
+tool that made the case. Functions carry the number of the section that they check: frame_2_2 checks
+section 2.2. It changes nothing in the case.
+
+Exit codes: 0 verified, 1 unexpected (a program is missing, a file cannot be read), 2 usage,
+3 altered or damaged, 4 incomplete or not sealed, 8 a key given with --key did not sign.
+If several hold, 3 comes before 4 and 4 before 8.
+
+It does not look into ledger.db (a derived index: the manifest covers its bytes, nothing more is asked
+of it), does not compare WARC-Payload-Digest with the body (the hash of the header covers it) and does
+not look into custody/, stamps/ and work/, which no manifest covers.
+"""
+import base64, calendar, collections, hashlib, json, os, re, stat, subprocess, sys, tempfile, threading
+from concurrent.futures import ThreadPoolExecutor
+
+MAX_LINE, MAX_BATCH, MAX_HEADER = 65535, 8 << 20, 131072     # 1.1, 3.1, 2.3
+MAX_WINDOW, MAX_BLOCK = 8 << 20, 128 << 10                   # 2.2
+MAX_INT = 2**53 - 1                                          # 1.2
+MAX_NOTE = 65535            # a note is the value of one JSON line, so it is no longer than a line
+MAX_DEPTH = 64              # of nested JSON: ours, so that no input exhausts the stack
+MAX_RESTARTS = 64           # decoder processes that one damaged segment may cost
+MAX_SCAN = 1 << 20          # block headers read in search of the next frame after damage
+SHOWN = 20                  # findings printed of one code
+CHUNK = 1 << 16
+ZERO_HASH = "0" * 64
+ORIGIN = "exhibit-dfir.github.io/case/"
+
+
+class Bad(Exception):
+    """One broken rule: a finding code and what it means."""
+    def __init__(self, code, text=""):
+        super().__init__(code, text)
+        self.code, self.text = code, text
+
+
+class Unexpected(Exception):
+    """Not the evidence's fault: exit code 1."""
+
+
+def sha(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+def show(text):
+    """Text from the evidence, without any byte that a terminal could obey."""
+    if isinstance(text, bytes):
+        text = text[:400].decode("latin-1")
+    return str(text)[:200].encode("unicode_escape").decode("ascii")
+
+
+class Report:
+    """Collects findings; prints them as they come unless quiet."""
+    def __init__(self, quiet=False):
+        self.quiet, self.count = quiet, collections.Counter()
+        self.damage = self.incomplete = None      # first code of each class
+
+    def add(self, code, place, meaning, incomplete=False):
+        if incomplete:
+            self.incomplete = self.incomplete or code
+        else:
+            self.damage = self.damage or code
+        self.count[code] += 1
+        if self.count[code] <= SHOWN:
+            self.say("[%s] %s: %s" % (code, place, meaning))
+
+    def say(self, line):
+        if not self.quiet:
+            print(line)
+
+    def suppressed(self):
+        for code, n in sorted(self.count.items()):
+            if n > SHOWN:
+                self.say("[%s] and %d more of the same kind" % (code, n - SHOWN))
+
+
+# ---- 1. Conventions ---------------------------------------------------------------------------------
+
+def json_integer(text):
+    if len(text) > 16 or not -1 <= int(text) <= MAX_INT:
+        raise ValueError("integer out of range")
+    return int(text)
+
+
+def json_refuse(text):
+    raise ValueError("fraction or constant")
+
+
+def json_1_2(line, code):
+    """The object in a line (without LF), if that line is its only allowed spelling."""
+    if len(line) > MAX_LINE:
+        raise Bad(code, "a line of %d bytes is longer than 65,535" % len(line))
+    try:
+        text = line.decode("ascii")
+        value = json.loads(text, parse_int=json_integer, parse_float=json_refuse, parse_constant=json_refuse)
+        if type(value) is not dict:
+            raise Bad(code, "a line is not a JSON object")
+        respelled = json.dumps(value, separators=(",", ":"))
+    except (ValueError, RecursionError):
+        raise Bad(code, "a line is not JSON as the format allows it: %s" % show(line[:80]))
+    if respelled != text:
+        raise Bad(code, "a line is not in its only allowed spelling: %s" % show(line[:80]))
+    level, depth = [value], 0
+    while level:                                  # null and half a surrogate pair are no values
+        depth, below = depth + 1, []
+        for item in level:
+            if item is None or (type(item) is str and re.search("[\ud800-\udfff]", item)):
+                raise Bad(code, "a line holds null or half a character")
+            if type(item) is dict:
+                below += list(item) + list(item.values())
+            elif type(item) is list:
+                below += item
+        if depth > MAX_DEPTH:
+            raise Bad(code, "a line nests deeper than %d" % MAX_DEPTH)
+        level = below
+    return value
+
+
+def is_text(v):
+    return type(v) is str
+
+
+def is_bool(v):
+    return type(v) is bool
+
+
+def integer(low=0, high=MAX_INT):
+    return lambda v: type(v) is int and low <= v <= high
+
+
+def one_of(*words):
+    return lambda v: type(v) is str and v in words
+
+
+def matches(pattern):
+    compiled = re.compile(pattern)
+    return lambda v: type(v) is str and compiled.fullmatch(v) is not None
+
+
+def array(of, most=MAX_INT):
+    return lambda v: type(v) is list and len(v) <= most and all(map(of, v))
+
+
+def obj(**keys):
+    """An object with exactly these keys in exactly this order."""
+    return lambda v: type(v) is dict and list(v) == list(keys) and all(keys[k](v[k]) for k in keys)
+
+
+def is_time_1_3(v):
+    m = type(v) is str and re.fullmatch(
+        r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{6}Z", v)
+    if not m:
+        return False
+    year, month, day = int(m.group(1)), int(m.group(2)), int(m.group(3))
+    return 1 <= month <= 12 and 1 <= day <= calendar.monthrange(year or 2000, month)[1]
+
+
+is_hash = matches("[0-9a-f]{64}")                                               # 1.4
+is_id = matches("[0-9a-f]{32}")                                                 # 1.5
+is_record_id = matches("urn:uuid:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")    # 1.5
+is_word = matches("[a-z][a-z0-9-]{0,31}")                                       # 1.6
+count, positive, seq_or_none = integer(), integer(1), integer(-1)
+pairs = array(obj(name=is_text, value=is_text))
+
+
+def strict_base64(text):
+    try:
+        raw = base64.b64decode(text, validate=True)
+    except ValueError:
+        return None
+    return raw if base64.b64encode(raw).decode() == text else None
+
+
+# ---- 2. Segments ------------------------------------------------------------------------------------
+
+def frame_2_2(file, offset, end, budget=None):
+    """Walks the headers of the zstd frame at offset (RFC 8878, section 3.1).
+
+    Returns its length, its content size (None if it names none) and the rules that it breaks. Raises Bad
+    when not even its length can be told."""
+    def take(n):
+        data = file.read(n)
+        if len(data) < n or file.tell() > end:
+            raise Bad("frame-cut", "the file ends within a frame")
+        return data
+    file.seek(offset)
+    magic = take(4)
+    if magic[1:] == b"\x2a\x4d\x18" and magic[0] >> 4 == 5:
+        raise Bad("frame-skippable", "a skippable frame is not allowed")
+    if magic != b"\x28\xb5\x2f\xfd":
+        raise Bad("frame-magic", "no zstd frame begins here (bytes %s)" % magic.hex())
+    broken, flags = [], take(1)[0]
+    single, size_flag = flags >> 5 & 1, flags >> 6
+    if flags & 0x18:
+        broken.append(Bad("frame-reserved", "the reserved or the unused bit of the frame header is set"))
+    if not flags & 4:
+        broken.append(Bad("frame-no-checksum", "the frame has no content checksum"))
+    window = 0
+    if not single:
+        byte = take(1)[0]
+        window = (1 << 10 + (byte >> 3)) // 8 * (8 + (byte & 7))
+    if flags & 3:
+        take((0, 1, 2, 4)[flags & 3])
+        broken.append(Bad("frame-dictionary", "the frame names a dictionary"))
+    width = (single, 2, 4, 8)[size_flag]
+    size = int.from_bytes(take(width), "little") + (256 if width == 2 else 0) if width else None
+    if size is None:
+        broken.append(Bad("frame-no-size", "the frame does not say how long its content is"))
+    if single:
+        window = size
+    if window > MAX_WINDOW:
+        broken.append(Bad("frame-window", "the frame asks for a window of %d bytes" % window))
+    last = False
+    while not last:
+        if budget is not None:
+            budget[0] -= 1
+            if budget[0] < 0:
+                raise Bad("frame-cut", "no end of the frame was found")
+        head = int.from_bytes(take(3), "little")
+        last, kind, length = head & 1, head >> 1 & 3, head >> 3
+        if kind == 3:
+            raise Bad("frame-block", "a block of the reserved type")
+        if length > min(MAX_BLOCK, window):
+            raise Bad("frame-block", "a block of %d bytes" % length)
+        file.seek(1 if kind == 1 else length, 1)          # a block of type 1 repeats one byte
+    if flags & 4:
+        take(4)
+    length = file.tell() - offset
+    if length > end - offset:
+        raise Bad("frame-cut", "the file ends within a frame")
+    if size is not None and length > size + size // 128 + 1024:
+        broken.append(Bad("frame-size", "%d bytes for a content of %d are more than allowed" % (length, size)))
+    return length, size, broken
+
+
+def next_frame(file, offset, end, budget):
+    """After damage: where the next whole frame begins, or end."""
+    at, tail = offset, b""
+    while at < end and budget[0] > 0:
+        file.seek(at)
+        data = file.read(min(CHUNK, end - at))
+        if not data:
+            break
+        found = (tail + data).find(b"\x28\xb5\x2f\xfd")
+        if found >= 0:
+            place = at - len(tail) + found
+            try:
+                frame_2_2(file, place, end, budget)
+                return place
+            except Bad:
+                at, tail = place + 1, b""
+                continue
+        tail = (tail + data)[-3:]
+        at += len(data)
+    return end
+
+
+def runs_2_2(file, end):
+    """The segment as runs of frames that follow on each other: (start, end, what is wrong behind it)."""
+    budget, start, at = [MAX_SCAN], 0, 0
+    while at < end:
+        try:
+            length, size, broken = frame_2_2(file, at, end)
+        except Bad as bad:
+            after = next_frame(file, at + 1, end, budget)
+            yield start, at, [(at, bad)]
+            start = at = after
+            continue
+        if size is None:                          # its content cannot be told from the next one's
+            yield start, at, [(at, b) for b in broken]
+            start = at + length
+        at += length
+    if start < at:
+        yield start, at, []
+
+
+class Content:
+    """The content of the frames between two offsets of a file, from one `zstd -dc`."""
+    def __init__(self, path, start, end):
+        self.proc = run_zstd()
+        self.feeder = threading.Thread(target=self.feed, args=(path, start, end), daemon=True)
+        self.feeder.start()
+
+    def feed(self, path, start, end):
+        try:
+            with open(path, "rb") as file:
+                file.seek(start)
+                while start < end:
+                    data = file.read(min(CHUNK, end - start))
+                    if not data:
+                        break
+                    self.proc.stdin.write(data)
+                    start += len(data)
+            self.proc.stdin.close()
+        except (OSError, ValueError):
+            pass                                  # zstd stopped reading: its end tells the rest
+
+    def read(self, n):
+        data = self.proc.stdout.read(n)
+        if len(data) < n:
+            raise Bad("frame-content", "zstd cannot decode the frame, or its content is shorter than it says")
+        return data
+
+    def confirm(self, last):
+        """True if zstd accepted the frame just read: it went on to the next one, or ended without complaint."""
+        if self.proc.stdout.peek(1):
+            return not last
+        return last and self.proc.wait() == 0
+
+    def close(self):
+        self.proc.kill()
+        self.proc.stdout.close()
+        self.proc.wait()
+        self.feeder.join()
+        try:
+            self.proc.stdin.close()
+        except OSError:
+            pass
+
+
+def run_zstd():
+    try:
+        return subprocess.Popen(["zstd", "-dcq", "--memory=8MB"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                stderr=subprocess.DEVNULL, bufsize=CHUNK)
+    except OSError as err:
+        raise Unexpected("the program zstd cannot be run (%s): install it and try again" % err)
+
+
+REQUIRED, OPTIONAL = True, False
+COMMON = [("WARC-Type", REQUIRED), ("WARC-Record-ID", REQUIRED), ("WARC-Date", REQUIRED)]
+TARGET = [("WARC-Target-URI", REQUIRED)]
+PEER = [("WARC-Concurrent-To", OPTIONAL), ("WARC-IP-Address", OPTIONAL)]
+TYPE_DIGEST = [("Content-Type", REQUIRED), ("WARC-Block-Digest", REQUIRED)]
+LENGTH = [("Content-Length", REQUIRED)]
+FIELDS_2_3 = {
+    "warcinfo": COMMON + [("WARC-Filename", REQUIRED)] + TYPE_DIGEST + LENGTH,
+    "request": COMMON + TARGET + PEER + TYPE_DIGEST + LENGTH,
+    "response": COMMON + TARGET + PEER + [("WARC-Truncated", OPTIONAL)] + TYPE_DIGEST +
+                [("WARC-Payload-Digest", OPTIONAL)] + LENGTH,
+    "resource": COMMON + TARGET + TYPE_DIGEST + LENGTH,
+    "metadata": COMMON + TYPE_DIGEST + LENGTH,
+}
+CONTENT_TYPES_2_3 = {
+    "warcinfo": "application/warc-fields", "metadata": "application/vnd.exhibit.batch",
+    "request": "application/http;msgtype=request", "response": "application/http;msgtype=response",
+}
+VALUES_2_3 = {
+    "WARC-Record-ID": lambda v: v[:1] == "<" and v[-1:] == ">" and is_record_id(v[1:-1]),
+    "WARC-Concurrent-To": lambda v: v[:1] == "<" and v[-1:] == ">" and is_record_id(v[1:-1]),
+    "WARC-Date": is_time_1_3,
+    "WARC-Block-Digest": matches("sha256:[0-9a-f]{64}"),
+    "WARC-Payload-Digest": matches("sha256:[0-9a-f]{64}"),
+    "WARC-Truncated": one_of("length", "time", "disconnect", "unspecified"),
+    "Content-Length": lambda v: re.fullmatch("0|[1-9][0-9]{0,15}", v) is not None and int(v) <= MAX_INT,
+}
+
+
+def fields_2_3(lines):
+    """Name and value of each line `name: value`."""
+    found = []
+    for line in lines:
+        m = re.fullmatch(rb"([A-Za-z-]+): ((?:[!-~](?:[ -~]*[!-~])?)?)", line)
+        if not m:
+            raise Bad("record-header", "not a header field as the format spells it: %s" % show(line))
+        found.append((m.group(1).decode(), m.group(2).decode()))
+    return found
+
+
+def header_2_3(header):
+    """The fields of a WARC header by name."""
+    lines = header[:-4].split(b"\r\n")
+    if lines[0] != b"WARC/1.1":
+        raise Bad("record-header", "a record does not begin with WARC/1.1")
+    fields = fields_2_3(lines[1:])
+    kind = fields[0][1] if fields and fields[0][0] == "WARC-Type" else None
+    if kind not in FIELDS_2_3:
+        raise Bad("record-header", "a record of no known WARC-Type")
+    rest = list(fields)
+    for name, required in FIELDS_2_3[kind]:
+        if rest and rest[0][0] == name:
+            rest.pop(0)
+        elif required:
+            raise Bad("record-header", "%s is missing or out of order in a %s record" % (name, kind))
+    if rest:
+        raise Bad("record-header", "%s does not belong there in a %s record" % (show(rest[0][0]), kind))
+    for name, value in fields:
+        if not VALUES_2_3.get(name, is_text)(value):
+            raise Bad("record-header", "the value of %s is malformed: %s" % (name, show(value)))
+    fields = dict(fields)
+    if fields["Content-Type"] != CONTENT_TYPES_2_3.get(kind, fields["Content-Type"]):
+        raise Bad("record-header", "Content-Type %s in a %s record" % (show(fields["Content-Type"]), kind))
+    return fields
+
+
+class Record:
+    """One WARC record: what it says, what was measured; the block itself of batches and warcinfo alone."""
+    def __init__(self):
+        self.fields, self.header, self.block, self.broken = {}, b"", None, []
+        self.type = self.hash = self.block_hash = ""
+        self.offset = self.block_length = 0
+
+
+def record_2_3(content, size):
+    """Reads the one record that a frame of this content size holds."""
+    record, whole, hasher = Record(), hashlib.sha256(), hashlib.sha256()
+    data = content.read(min(size, MAX_HEADER))
+    left = size - len(data)
+    whole.update(data)
+    stop = data.find(b"\r\n\r\n")
+    try:
+        if stop < 0:
+            raise Bad("record-header", "no WARC header ends within 131,072 bytes")
+        record.header, data = data[:stop + 4], data[stop + 4:]
+        record.fields = header_2_3(record.header)
+        record.type = record.fields["WARC-Type"]
+    except Bad as bad:
+        record.broken.append(bad)
+    record.block_length = size - len(record.header) - 4
+    keep = record.type in ("metadata", "warcinfo") and record.block_length <= MAX_BATCH
+    if record.type == "metadata" and not keep:
+        record.broken.append(Bad("batch-form", "a batch of %d bytes is longer than 8 MiB" % record.block_length))
+    kept, end = [], b""
+    while True:
+        data = end + data                         # the last four bytes are the end, not the block
+        block, end = data[:-4] if len(data) > 4 else b"", data[-4:]
+        hasher.update(block)
+        if keep:
+            kept.append(block)
+        if not left:
+            break
+        data = content.read(min(left, CHUNK))
+        left -= len(data)
+        whole.update(data)
+    record.hash, record.block_hash = whole.hexdigest(), hasher.hexdigest()
+    if not record.type:
+        return record
+    if int(record.fields["Content-Length"]) != record.block_length:
+        record.broken.append(Bad("record-length", "Content-Length is %s, but the frame holds %d" % (
+            record.fields["Content-Length"], record.block_length)))
+    elif end != b"\r\n\r\n":
+        record.broken.append(Bad("record-end", "the record does not end in CR LF CR LF"))
+    elif record.fields["WARC-Block-Digest"] != "sha256:" + record.block_hash:
+        record.broken.append(Bad("record-digest", "the block is not the one that WARC-Block-Digest names"))
+    if keep:
+        record.block = b"".join(kept)
+    return record
+
+
+# ---- 4. The forms of entries ------------------------------------------------------------------------
+
+HEAD_4_1 = obj(seq=count, kind=is_word, start=is_time_1_3, end=is_time_1_3, source=is_text, window=count,
+               method=is_text, status=integer(0, 999), detail=is_hash)
+RECORDS_4_3 = array(obj(type=one_of("request", "response", "resource"), id=is_record_id, header=is_hash,
+                        header_length=count, block=is_hash, block_length=count), 64)
+DETAIL_4_2 = obj(nonce=is_hash, run=lambda v: v == "" or is_id(v), records=RECORDS_4_3, body=lambda v: type(v) is dict)
+
+
+def is_key(v):
+    return is_text(v) and verifier_key_5_5(v) is not None
+
+
+def word_or_empty(v):
+    return v == "" or is_word(v)
+
+
+KINDS_4_4 = {
+    "case": obj(format=one_of("exhibit-container/1"), case=is_id, origin=is_text, fields=pairs, keys=array(is_key),
+                time_sources=array(is_text), host=is_text, tool=pairs, continues=is_text),
+    "operator": obj(action=is_word, text=is_text, operator=is_text, host=is_text, fields=pairs),
+    "connection": obj(number=positive, origin=is_text, remote=is_text, local=is_text, proxy=is_text,
+                      protocol=is_text, tls_version=is_text, cipher=is_text, server_name=is_text, verified=is_bool,
+                      roots=one_of("system", "file", "none"), error=is_text),
+    "exchange": obj(counter=positive, request_id=is_text, connection=seq_or_none, url=is_text, chain=is_text,
+                    page=count, parent=seq_or_none, before=count, attempt=positive, retry_of=seq_or_none,
+                    protocol=is_text, framing=is_word, ended=is_word, interim=array(integer(100, 199)),
+                    flags=lambda v: array(is_word)(v) and v == sorted(v), head_offset=seq_or_none,
+                    head_length=count,
+                    redactions=array(obj(record=count, what=one_of("header", "query"), name=is_text,
+                                         offset=count, length=count)),
+                    claims=pairs, error=is_text),
+    "window": obj(acquisition=is_hash, state=one_of("opened", "complete", "partial", "empty", "failed"),
+                  reason=word_or_empty, text=is_text, user=is_text, **{"from": is_text}, to=is_text,
+                  parameters=pairs, requests=count, pages=count, records=count, last=seq_or_none),
+    "gap": obj(reason=is_word, text=is_text, lost_run=lambda v: v == "" or is_id(v), in_flight=count, segment=count,
+               offset=count, length=count),
+    "checkpoint": obj(size=count, note=is_text),
+    "key": obj(action=one_of("allow"), key=is_key, text=is_text),
+    "seal": obj(counts=array(obj(kind=is_word, count=count)), segment=count, preceding=is_hash),
+}
+
+
+def no_negative(value):
+    """In kinds that the text does not know no place says "none": no integer has a sign (1.2)."""
+    todo = [value]
+    while todo:
+        item = todo.pop()
+        if type(item) is int and item < 0:
+            return False
+        todo += list(item.values()) if type(item) is dict else item if type(item) is list else []
+    return True
+
+
+def acquisition_4_7(source, body):
+    lines = [source, body["user"], body["from"], body["to"]]
+    lines += [p["name"] + "=" + p["value"] for p in body["parameters"]]
+    return sha("".join(line + "\n" for line in lines).encode("utf-8"))
+
+
+# ---- 5. The tree, keys and signatures ---------------------------------------------------------------
+
+class Tree_5_1:
+    """RFC 6962, section 2.1, kept as the roots of its complete subtrees, the largest first."""
+    def __init__(self):
+        self.size, self.frontier = 0, []
+
+    def add(self, line):
+        node, n = hashlib.sha256(b"\0" + line).digest(), self.size
+        while n & 1:
+            node, n = hashlib.sha256(b"\1" + self.frontier.pop() + node).digest(), n >> 1
+        self.frontier.append(node)
+        self.size += 1
+
+    def root(self):
+        if not self.frontier:
+            return hashlib.sha256().digest()
+        node = self.frontier[-1]
+        for left in reversed(self.frontier[:-1]):
+            node = hashlib.sha256(b"\1" + left + node).digest()
+        return node
+
+
+# The y coordinates of the points whose order divides 8: a "signature" by such a key says nothing.
+FIELD_P = 2**255 - 19
+LOW_ORDER = {0, 1, FIELD_P - 1} | {int.from_bytes(bytes.fromhex(y), "little") for y in (
+    "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+    "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a")}
+
+
+def valid_name(name):
+    return name != "" and "+" not in name and not any(c.isspace() for c in name)
+
+
+def verifier_key_5_5(text):
+    """(name, key hash, public key) of a verifier key NAME+HASH+BASE64 (C2SP signed-note), or None."""
+    parts = text.split("+", 2)
+    raw = strict_base64(parts[2]) if len(parts) == 3 else None
+    if raw is None or len(raw) != 33 or raw[0] != 1 or not valid_name(parts[0]):
+        return None
+    if parts[1] != sha(parts[0].encode("utf-8") + b"\n" + raw)[:8]:
+        return None
+    y = int.from_bytes(raw[1:], "little") & (1 << 255) - 1
+    if y >= FIELD_P or y in LOW_ORDER:
+        return None
+    return parts[0], bytes.fromhex(parts[1]), raw[1:]
+
+
+def signed_note_5_2(data, lines, code):
+    """(lines of the text, signed bytes, [(name, key hash, signature)]) of a C2SP signed note."""
+    try:
+        parts = data.decode("utf-8").split("\n")
+    except ValueError:
+        raise Bad(code, "the note is not UTF-8")
+    if len(data) > MAX_NOTE or any(c < " " for part in parts for c in part):
+        raise Bad(code, "the note is too long or holds control characters")
+    if len(parts) < lines + 3 or parts[-1] or parts[lines] or not all(parts[:lines]) or len(parts) > lines + 102:
+        raise Bad(code, "the note is not %d lines, an empty line and signatures" % lines)
+    signatures = []
+    for line in parts[lines + 1:-1]:
+        words = line.split(" ")
+        raw = strict_base64(words[2]) if len(words) == 3 and words[0] == "\u2014" else None
+        if raw is None or len(raw) < 5 or not valid_name(words[1]):
+            raise Bad(code, "malformed signature line: %s" % show(line))
+        signatures.append((words[1], raw[:4], raw[4:]))
+    return parts[:lines], ("\n".join(parts[:lines]) + "\n").encode("utf-8"), signatures
+
+
+def size_and_root(lines, code):
+    """Size and root from two lines of a head or of package.note."""
+    root = strict_base64(lines[1])
+    if not re.fullmatch("[1-9][0-9]{0,15}", lines[0]) or root is None or len(root) != 32:
+        raise Bad(code, "malformed size or root: %s" % show(" ".join(lines)))
+    return int(lines[0]), root
+
+
+class Ed25519:
+    """Signatures by `openssl pkeyutl`, several processes at a time; each result is kept."""
+    DER = bytes.fromhex("302a300506032b6570032100")    # SubjectPublicKeyInfo before the 32 bytes of the key
+
+    def __init__(self):
+        self.known = {}
+
+    def check(self, jobs):
+        """jobs: (public key, signed bytes, signature)."""
+        todo = [job for job in dict.fromkeys(jobs) if job not in self.known]
+        if not todo:
+            return
+        if not self.known:
+            self.self_test()
+        with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+            for job, good in zip(todo, pool.map(lambda j: self.openssl(folder, *j), enumerate(todo))):
+                self.known[job] = good
+
+    def good(self, key, text, signature):
+        self.check([(key, text, signature)])
+        return self.known[key, text, signature]
+
+    def openssl(self, folder, number, job):
+        if len(job[2]) != 64:
+            return False
+        names = [os.path.join(folder, "%d.%s" % (number, part)) for part in ("key", "text", "sig")]
+        for name, data in zip(names, (self.DER + job[0], job[1], job[2])):
+            with open(name, "wb") as file:
+                file.write(data)
+        try:
+            return subprocess.call(
+                ["openssl", "pkeyutl", "-verify", "-rawin", "-pubin", "-keyform", "DER", "-inkey", names[0],
+                 "-in", names[1], "-sigfile", names[2]],
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) == 0
+        except OSError as err:
+            raise Unexpected("the program openssl cannot be run (%s): install it and try again" % err)
+        finally:
+            for name in names:
+                os.unlink(name)
+
+    def self_test(self):
+        """RFC 8032, section 7.1, TEST 2: must be accepted, and refused for another text."""
+        key = bytes.fromhex("3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c")
+        signature = bytes.fromhex("92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da"
+                                  "085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00")
+        with tempfile.TemporaryDirectory() as folder:
+            if not self.openssl(folder, 0, (key, b"\x72", signature)):
+                raise Unexpected("openssl does not verify Ed25519: version 3.0 or later is needed")
+            if self.openssl(folder, 0, (key, b"\x73", signature)):
+                raise Unexpected("openssl accepts a wrong signature")
+
+
+# ---- The case ---------------------------------------------------------------------------------------
+
+class Case:
+    """One pass over a case folder. What it has seen so far stands in its fields."""
+    def __init__(self, root, report, ed25519):
+        self.root, self.report, self.ed25519 = root, report, ed25519
+        self.files = set()                        # regular files, paths with "/"
+        self.case_id, self.batches, self.next_seq, self.prev = None, 0, 0, ZERO_HASH
+        self.tree, self.roots, self.wanted = Tree_5_1(), {}, set()
+        self.kinds, self.kind_counts = bytearray(), collections.Counter()
+        self.keys, self.added_keys, self.checkpoints = [], [], []
+        self.windows = []                         # [acquisition, state, exchanges] of window 1, 2, …
+        self.seal = None                          # (seq, segment) of the seal entry
+        self.held, self.pending, self.tails, self.gaps = [], [], [], []
+        self.last_batch_segment = 0
+
+    def path(self, name):
+        return os.path.join(self.root, *name.split("/"))
+
+    def has(self, name):
+        return name in self.files
+
+    def read(self, name, most):
+        with open(self.path(name), "rb") as file:
+            return file.read(most)
+
+    def hash_file(self, name, start=0):
+        hasher = hashlib.sha256()
+        with open(self.path(name), "rb") as file:
+            file.seek(start)
+            for data in iter(lambda: file.read(CHUNK), b""):
+                hasher.update(data)
+        return hasher.hexdigest()
+
+    # -- 6.1: paths. Nothing but what is listed here is opened, and no symbolic link is followed.
+
+    def paths_6_1(self):
+        allowed = re.compile(r"bagit\.txt|bag-info\.txt|(tag)?manifest-sha256\.txt|package\.note|data/(ledger\.db|"
+                             r"README\.txt|verify\.py|evidence/[0-9]{5}\.warc\.zst|checkpoints/[1-9][0-9]{0,15}\.note)")
+        folders, free = {"data", "data/evidence", "data/checkpoints", "custody", "stamps", "work"}, {"custody", "stamps", "work"}
+        todo = [""]
+        while todo:
+            folder = todo.pop()
+            for item in sorted(os.listdir(self.path(folder) if folder else self.root)):
+                name = folder + "/" + item if folder else item
+                mode = os.lstat(self.path(name)).st_mode
+                loose = name.split("/")[0] in free and "/" in name
+                if not stat.S_ISDIR(mode) and not stat.S_ISREG(mode):
+                    self.report.add("path-type", show(name), "neither a regular file nor a folder; it was not opened")
+                elif stat.S_ISDIR(mode):
+                    if not loose and name not in folders:
+                        self.report.add("path-unexpected", show(name), "a folder that a case does not have")
+                    todo.append(name)
+                else:
+                    if not loose and (not allowed.fullmatch(name) or name == "data/evidence/00000.warc.zst"):
+                        self.report.add("path-unexpected", show(name), "a file that a case does not have")
+                    self.files.add(name)
+        self.sealed = self.has("package.note")    # claimed; whether it is valid is seen later
+        self.notes = sorted(int(n[17:-5]) for n in self.files if re.fullmatch(r"data/checkpoints/[1-9][0-9]{0,15}\.note", n))
+        self.wanted = set(self.notes)
+
+    # -- 2: segments
+
+    def segments_2_1(self):
+        numbers = sorted(int(n[14:19]) for n in self.files if re.fullmatch(r"data/evidence/[0-9]{5}\.warc\.zst", n))
+        numbers = [n for n in numbers if n]
+        for n in range(1, max(numbers, default=1) + 1):
+            if n in numbers:
+                self.segment(n)
+            else:
+                self.report.add("segment-missing", "data/evidence/%05d.warc.zst" % n, "there is no such segment")
+        self.tails_7_2(max(numbers, default=1))
+
+    def segment(self, number):
+        self.number, self.name = number, "data/evidence/%05d.warc.zst" % number
+        self.records, self.warcinfo, self.first_batch, self.batch_end = 0, None, True, 0
+        self.held, self.pending, restarts = [], [], 0
+        path, size = self.path(self.name), os.stat(self.path(self.name)).st_size
+        with open(path, "rb") as file, open(path, "rb") as again:
+            for start, end, broken in runs_2_2(again, size):
+                content = None
+                while start < end:
+                    length, content_size, rules = frame_2_2(file, start, end)
+                    if content is None:
+                        if restarts > MAX_RESTARTS:
+                            self.hold(start, Bad("frame-content", "too many damaged frames: the rest was not read"))
+                            break
+                        content, restarts = Content(path, start, end), restarts + 1
+                    for bad in rules:
+                        self.hold(start, bad)
+                    try:
+                        record = record_2_3(content, content_size)
+                        if not content.confirm(start + length == end):
+                            raise Bad("frame-content", "zstd does not accept the frame: wrong checksum or content")
+                        record.offset = start
+                        self.record_2_4(record, start + length)
+                    except Bad as bad:
+                        self.hold(start, bad)
+                        content.close()
+                        content = None            # the next frame gets a new process
+                    start += length
+                if content is not None:
+                    content.close()
+                for offset, bad in broken:
+                    self.hold(offset, bad)
+        alone = self.records == 1 and self.first_batch and self.warcinfo is not None and not self.held
+        if self.batch_end < size or not size:
+            self.tails.append((number, self.batch_end, size, alone, self.held, len(self.pending)))
+
+    def hold(self, offset, bad):
+        """A finding between batches counts as damage once a whole batch lies beyond it; until then it may be torn."""
+        if len(self.held) < 1000:
+            self.held.append((bad.code, "%s, byte %d" % (self.name, offset), bad.text))
+
+    def tails_7_2(self, last):
+        """What lies behind the last whole batch of each segment."""
+        for number, offset, size, alone, held, records in self.tails:
+            name, place = "data/evidence/%05d.warc.zst" % number, "data/evidence/%05d.warc.zst, byte %d" % (number, offset)
+            beyond = number >= self.last_batch_segment
+            if self.seal and number > self.seal[1]:
+                self.report.add("after-seal", place, "a segment after the one that the seal entry is in")
+            if alone and beyond and number == last and not self.sealed:
+                continue                          # a segment that was begun and not used yet
+            torn = beyond or (number, offset, size - offset, self.hash_file(name, offset)) in self.gaps
+            if torn and not self.sealed and not self.seal:
+                self.report.add("torn-tail", place, "%d bytes follow the last whole batch%s: torn when the tool was "
+                                "stopped; only its recovery may touch them" % (size - offset, " (%s)" % held[0][0] if held else ""),
+                                incomplete=True)
+                continue
+            for finding in held:
+                self.report.add(*finding)
+            if records or alone:
+                self.report.add("record-unclaimed", place, "records that no batch claims")
+            self.report.add("torn-tail", place, "%d bytes follow the last whole batch" % (size - offset))
+
+    def record_2_4(self, record, end):
+        """One record in its place: warcinfo first, then records and the batches that claim them."""
+        self.records += 1
+        for bad in record.broken:
+            self.hold(record.offset, bad)
+        if (record.type == "warcinfo") != (self.records == 1):
+            self.hold(record.offset, Bad("warcinfo", "the first record, and no other, must be a warcinfo record"))
+        if record.type == "warcinfo":
+            self.warcinfo = self.warcinfo or record
+            self.warcinfo_2_3(record)
+        elif record.type == "metadata":
+            for finding in self.held:
+                self.report.add(*finding)
+            self.batch_3(record)
+            self.held, self.pending, self.batch_end, self.first_batch = [], [], end, False
+            self.last_batch_segment = self.number
+        elif len(self.pending) < 1024 * 64:
+            record.block = None
+            self.pending.append(record)
+        else:
+            self.hold(record.offset, Bad("record-unclaimed", "more records than a batch can claim"))
+
+    def warcinfo_2_3(self, record):
+        try:
+            lines = (record.block or b"").split(b"\r\n")
+            fields = fields_2_3(lines[:-1])
+            if lines[-1] or [f[0] for f in fields] != ["software", "format", "conformsTo", "isPartOf"]:
+                raise Bad("warcinfo", "the block of warcinfo is not its four fields")
+            fields = dict(fields)
+            if fields["format"] != "WARC File Format 1.1" or not is_id(fields["isPartOf"]):
+                raise Bad("warcinfo", "format or case id in warcinfo is malformed")
+            self.case_id = self.case_id or fields["isPartOf"]
+            if fields["isPartOf"] != self.case_id:
+                raise Bad("warcinfo", "the segment belongs to another case: %s" % fields["isPartOf"])
+            if record.fields["WARC-Filename"] != self.name[14:]:
+                raise Bad("segment-name", "the segment calls itself %s" % show(record.fields["WARC-Filename"]))
+        except Bad as bad:
+            self.hold(record.offset, Bad("warcinfo", bad.text) if bad.code == "record-header" else bad)
+
+    # -- 3: batches
+
+    def batch_3(self, record):
+        place = "%s, byte %d, batch %d" % (self.name, record.offset, self.batches + 1)
+        report = lambda code, text: self.report.add(code, place, text)
+        block = record.block
+        if block is None:
+            return                                # too long: reported already
+        self.batches += 1
+        lines = block.split(b"\n")
+        if lines.pop():
+            report("batch-form", "the last line does not end in LF")
+        try:
+            first = self.first_line_3_2(json_1_2(lines[0] if lines else b"", "batch-form"), report)
+            self.header_3_3(first, record, block, report)
+            self.next_seq = first["first"]
+            if len(lines) != 1 + 2 * first["count"]:
+                report("batch-form", "%d lines are not a first line and %d entries" % (len(lines), first["count"]))
+        except Bad as bad:
+            report(bad.code, bad.text)
+        self.prev_before, self.prev = self.prev, sha(block)
+        claims = []
+        for i in range(1, len(lines) - 1, 2):
+            claims += self.entry_4(lines[i], lines[i + 1], place)
+        self.claims_2_4(claims, place)
+
+    def first_line_3_2(self, line, report):
+        keys = dict(format=one_of("exhibit-batch/1"), case=is_id, batch=positive, segment=positive, first=count,
+                    count=integer(1, 1024), time=is_time_1_3, prev=is_hash)
+        if self.first_batch:
+            keys.update(warcinfo=is_hash, frontier=array(is_hash))
+        if not obj(**keys)(line):
+            raise Bad("batch-form", "the first line does not have the keys and values of section 3.2")
+        self.case_id = self.case_id or line["case"]
+        if line["case"] != self.case_id:
+            report("batch-form", "the batch belongs to another case: %s" % line["case"])
+        for key, want in (("batch", self.batches), ("segment", self.number), ("first", self.next_seq)):
+            if line[key] != want:
+                report("batch-order", "%s is %d where %d was due" % (key, line[key], want))
+        if line["prev"] != self.prev:
+            report("batch-chain", "prev does not name the batch before")
+        if self.first_batch:
+            if self.warcinfo is None or line["warcinfo"] != self.warcinfo.hash:
+                report("warcinfo", "the warcinfo record is not the one that the segment's first batch names")
+            if line["frontier"] != [node.hex() for node in self.tree.frontier]:
+                report("batch-frontier", "frontier is not the tree of the entries before this segment")
+        return line
+
+    def header_3_3(self, first, record, block, report):
+        """The header of a batch leaves no choice: it is made again from the block."""
+        raw = bytearray(hashlib.sha256(("exhibit batch %s %d" % (first["case"], first["batch"])).encode()).digest()[:16])
+        raw[6], raw[8] = raw[6] & 0x0f | 0x80, raw[8] & 0x3f | 0x80
+        u = raw.hex()
+        want = ("WARC/1.1\r\nWARC-Type: metadata\r\nWARC-Record-ID: <urn:uuid:%s>\r\nWARC-Date: %s\r\n"
+                "Content-Type: application/vnd.exhibit.batch\r\nWARC-Block-Digest: sha256:%s\r\nContent-Length: %d\r\n\r\n"
+                % ("-".join((u[:8], u[8:12], u[12:16], u[16:20], u[20:])), first["time"], sha(block), len(block)))
+        if record.header != want.encode():
+            report("batch-header", "the header of the batch is not the one that its block gives")
+
+    def claims_2_4(self, claims, place):
+        """The records since the last batch must be those that the entries name, in the same order."""
+        for claim, record in zip(claims, self.pending):
+            fields = record.fields
+            found = (record.type, fields.get("WARC-Record-ID", "")[1:-1], sha(record.header), len(record.header),
+                     record.block_hash, record.block_length)
+            if tuple(claim.values()) != found:
+                self.report.add("record-mismatch", "%s, byte %d" % (self.name, record.offset),
+                                "the record is not the one that the ledger names here (%s)" % claim["id"])
+        if len(self.pending) > len(claims):
+            self.report.add("record-unclaimed", "%s, byte %d" % (self.name, self.pending[len(claims)].offset),
+                            "%d records that no entry claims" % (len(self.pending) - len(claims)))
+        elif len(claims) > len(self.pending):
+            self.report.add("record-mismatch", place, "entries name %d records that are not there" % (
+                len(claims) - len(self.pending)))
+
+    # -- 4: entries
+
+    def entry_4(self, head_line, detail_line, place):
+        """Checks one entry and returns its claims to records."""
+        seq = self.next_seq
+        self.next_seq += 1
+        place = "%s, entry %d" % (place, seq)
+        self.tree.add(head_line)
+        if self.tree.size in self.wanted:
+            self.roots[self.tree.size] = self.tree.root()
+        kind, claims = "", []
+        try:
+            head = json_1_2(head_line, "entry-form")
+            if not HEAD_4_1(head):
+                raise Bad("entry-form", "the head line does not have the keys and values of section 4.1")
+            kind = head["kind"]
+            if head["seq"] != seq:
+                self.report.add("entry-form", place, "seq is %d" % head["seq"])
+            if kind != "exchange" and (head["method"] or head["status"]):
+                self.report.add("entry-form", place, "method and status belong to exchanges alone")
+            if head["detail"] != sha(detail_line):
+                self.report.add("entry-form", place, "the detail line is not the one that the head line names")
+            detail = json_1_2(detail_line, "entry-form")
+            if not DETAIL_4_2(detail):
+                raise Bad("entry-form", "the detail line does not have the keys and values of sections 4.2 and 4.3")
+            claims, body = detail["records"], detail["body"]
+            if not KINDS_4_4.get(kind, no_negative)(body):
+                raise Bad("entry-form", "the body does not have the keys and values of a %s entry" % kind)
+            for text in self.rules_4(seq, head, detail["records"], body):
+                self.report.add("entry-rule", place, text)
+        except Bad as bad:
+            self.report.add(bad.code, place, bad.text)
+        if self.seal and self.seal[0] < seq:
+            self.report.add("after-seal", place, "an entry after the seal entry")
+        self.kinds.append(self.KIND_NUMBER.get(kind, 0))
+        self.kind_counts[kind] += 1
+        return claims
+
+    KIND_NUMBER = {kind: i for i, kind in enumerate(KINDS_4_4, 1)}
+
+    def earlier(self, seq, kind):
+        """Whether seq names an earlier entry of that kind; -1 names none."""
+        return seq == -1 or seq < len(self.kinds) and self.kinds[seq] == self.KIND_NUMBER[kind]
+
+    def rules_4(self, seq, head, records, body):
+        """Yields what an entry says against sections 4.5 to 4.8."""
+        kind, window = head["kind"], head["window"]
+        if (kind == "case") != (seq == 0):
+            yield "entry 0, and no other, is the case entry"
+        if kind == "window" and body["state"] == "opened":
+            if window != len(self.windows) + 1:
+                yield "window %d is opened where %d was due" % (window, len(self.windows) + 1)
+            self.windows.append([body["acquisition"], "opened", 0])
+        elif window > len(self.windows):
+            yield "window %d was not opened before" % window
+        elif kind == "window":
+            yield from self.closing_4_8(window, body)
+        if kind == "window":
+            if not self.earlier(body["last"], "exchange"):
+                yield "last names no earlier exchange"
+            if body["acquisition"] != acquisition_4_7(head["source"], body):
+                yield "acquisition is not the hash of what was asked for"
+        elif kind == "exchange":
+            if 0 < window <= len(self.windows):
+                self.windows[window - 1][2] += 1
+            yield from self.exchange_4_5(records, body)
+        elif kind == "connection":
+            yield from self.record_types_4_5(records, ("request", "response", "resource"), 0)
+        elif kind == "case":
+            self.keys = [verifier_key_5_5(k) for k in body["keys"]]
+            if body["case"] != self.case_id or body["origin"] != ORIGIN + body["case"]:
+                yield "case id or origin is another one"
+        elif kind == "key":
+            self.added_keys.append((seq, verifier_key_5_5(body["key"])))
+        elif kind == "checkpoint":
+            self.checkpoints.append((seq, body["size"], sha(body["note"].encode("utf-8"))))
+        elif kind == "gap":
+            for r in records:
+                self.gaps.append((body["segment"], body["offset"], r["block_length"], r["block"]))
+                if body["length"] != r["block_length"]:
+                    yield "length is not that of the torn bytes"
+        elif kind == "seal" and not self.seal:
+            self.seal = seq, self.number
+            counts = [{"kind": k, "count": n} for k, n in sorted(self.kind_counts.items())]
+            if body["counts"] != counts or body["segment"] != self.number or body["preceding"] != self.prev_before:
+                self.report.add("seal-form", "entry %d" % seq, "the seal does not say what came before it")
+
+    def closing_4_8(self, window, body):
+        if not window:
+            yield "a window entry without a window"
+            return
+        state = self.windows[window - 1]
+        if body["requests"] != state[2]:
+            yield "the window counts %d requests, its exchanges are %d" % (body["requests"], state[2])
+        if body["acquisition"] != state[0]:
+            yield "the window is closed as another acquisition than it was opened"
+        state[1] = body["state"]
+
+    def exchange_4_5(self, records, body):
+        for key, kind in (("connection", "connection"), ("parent", "exchange"), ("retry_of", "exchange")):
+            if not self.earlier(body[key], kind):
+                yield "%s names no earlier %s" % (key, kind)
+        yield from self.record_types_4_5(records, ("request", "response", "resource"), 1)
+        response = records[1]["block_length"] if len(records) > 1 and records[1]["type"] == "response" else 0
+        if body["head_offset"] < 0 and body["head_length"] or \
+                body["head_offset"] >= 0 and not 0 < body["head_length"] <= response - body["head_offset"]:
+            yield "head_offset and head_length do not lie in the response"
+        for r in body["redactions"]:
+            if r["record"] >= len(records) or r["offset"] + r["length"] > records[r["record"]]["block_length"]:
+                yield "a redaction lies outside its record"
+            elif records[r["record"]]["type"] != "request":
+                yield "a redaction in what is not a request"
+
+    def record_types_4_5(self, records, types, required):
+        """The records of an entry must be those types in that order; the first `required` must be there."""
+        found = [r["type"] for r in records]
+        if found != [t for t in types if t in found] or found[:required] != list(types[:required]):
+            yield "the records are not those that such an entry has"
+
+    # -- 5: heads
+
+    def heads_5(self):
+        """Every note: its form, its root, its signatures; then the entries that repeat the notes."""
+        heads, self.good_heads = [], {}           # size → keys whose signature is good
+        for size in self.notes:
+            name = "data/checkpoints/%d.note" % size
+            try:
+                data = self.read(name, MAX_NOTE + 1)
+                lines, text, signatures = signed_note_5_2(data, 3, "head-form")
+                if lines[0] != ORIGIN + str(self.case_id):
+                    raise Bad("head-form", "the head belongs to another origin: %s" % show(lines[0]))
+                stated, root = size_and_root(lines[1:], "head-form")
+                if stated != size:
+                    raise Bad("head-form", "the head states size %d" % stated)
+            except Bad as bad:
+                self.report.add(bad.code, name, bad.text)
+                continue
+            heads.append((size, name, text, signatures, sha(data)))
+            if size > self.tree.size:
+                self.report.add("head-root", name, "the head covers %d entries, but only %d are there" % (size, self.tree.size))
+            elif root != self.roots.get(size):
+                self.report.add("head-root", name, "the entries do not give the root that was signed")
+        self.signatures_5_5(heads)
+        self.checkpoints_5_3({size: digest for size, _, _, _, digest in heads})
+
+    def signatures_5_5(self, heads):
+        allowed, everyone = {}, self.keys + [key for _, key in self.added_keys]
+        for name, number, key in everyone:
+            if allowed.setdefault((name, number), key) != key:
+                self.report.add("entry-rule", "keys", "two keys share the name and number of %s" % show(name))
+        self.ed25519.check([(allowed[s[0], s[1]], text, s[2]) for _, _, text, signatures, _ in heads
+                            for s in signatures if (s[0], s[1]) in allowed])
+        self.allowed = {(name, number): key for name, number, key in self.keys}
+        added = list(self.added_keys)
+        for size, name, text, signatures, _ in heads:
+            good = any(self.ed25519.good(self.allowed[s[:2]], text, s[2]) for s in signatures if s[:2] in self.allowed)
+            if not good:
+                self.report.add("head-signature", name, "no key that may sign has signed this head")
+            while good and added and added[0][0] < size:       # the head covers these key entries
+                self.allowed.setdefault(added[0][1][:2], added[0][1][2])
+                added.pop(0)
+            if any(not self.ed25519.good(self.allowed[s[:2]], text, s[2]) for s in signatures if s[:2] in self.allowed):
+                self.report.add("head-signature", name, "a signature in the name of an allowed key is wrong")
+            self.good_heads[size] = text, signatures
+
+    def checkpoints_5_3(self, digests):
+        for seq, size, digest in self.checkpoints:
+            if size > seq:
+                self.report.add("entry-rule", "entry %d" % seq, "a checkpoint over entries that come later")
+            if size not in self.wanted:
+                self.report.add("head-missing", "data/checkpoints/%d.note" % size, "entry %d holds this head, the file is not there" % seq)
+            elif digests.get(size, digest) != digest:
+                self.report.add("head-entry", "data/checkpoints/%d.note" % size, "entry %d holds another text" % seq)
+        held = {size for _, size, _ in self.checkpoints}
+        for size in self.notes[:-1]:              # the newest has its entry yet to come, the final one has none
+            if size not in held:
+                self.report.add("head-entry", "data/checkpoints/%d.note" % size, "no checkpoint entry holds this head")
+
+    # -- 6: the case folder once sealed
+
+    def seal_6(self):
+        once_sealed = ["bag-info.txt", "bagit.txt", "manifest-sha256.txt", "tagmanifest-sha256.txt",
+                       "data/README.txt", "data/ledger.db", "data/verify.py"]
+        if not self.sealed:
+            for name in once_sealed:
+                if self.has(name) and not self.seal:
+                    self.report.add("path-unexpected", name, "belongs to a sealed case, but there is no seal entry")
+            self.report.add("unsealed", "package.note", "not there: the case is %s" % (
+                "being sealed, and the seal was not finished" if self.seal else "not sealed"), incomplete=True)
+            return
+        if not self.seal:
+            self.report.add("seal-form", "package.note", "the case calls itself sealed, but there is no seal entry")
+        if self.tree.size not in self.wanted:
+            self.report.add("head-missing", "data/checkpoints/%d.note" % self.tree.size, "the final head is not there")
+        for name in once_sealed:
+            if not self.has(name):
+                self.report.add("path-missing", name, "a sealed case has this file")
+        self.package_note_6_3()
+        self.manifest_6_2("tagmanifest-sha256.txt", "tagmanifest", once_sealed[:3])
+        self.manifest_6_2("manifest-sha256.txt", "manifest", [n for n in self.files if n.startswith("data/")])
+        if self.has("bagit.txt") and self.read("bagit.txt", 100) != b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n":
+            self.report.add("bagit", "bagit.txt", "does not declare BagIt 1.0 in UTF-8")
+
+    def package_note_6_3(self):
+        self.package = None
+        try:
+            lines, text, signatures = signed_note_5_2(self.read("package.note", MAX_NOTE + 1), 5, "package-note")
+            size, root = size_and_root(lines[2:4], "package-note")
+            tag = self.hash_file("tagmanifest-sha256.txt") if self.has("tagmanifest-sha256.txt") else ""
+            for wrong, meaning in (
+                    (lines[0] != "exhibit package v1" or not is_hash(lines[4]), "its first or last line is malformed"),
+                    (lines[1] != ORIGIN + str(self.case_id), "it belongs to another origin"),
+                    (size != self.tree.size, "it was signed over %d entries, %d are there" % (size, self.tree.size)),
+                    (root != self.tree.root(), "the entries do not give the root that was signed"),
+                    (lines[4] != tag, "tagmanifest-sha256.txt is not the one that was signed")):
+                if wrong:
+                    self.report.add("package-note", "package.note", meaning)
+            self.package = text, signatures
+            good = [self.ed25519.good(self.allowed[s[:2]], text, s[2]) for s in signatures if s[:2] in self.allowed]
+            if not good or not all(good):
+                self.report.add("package-note", "package.note", "no good signature by a key that may sign, or a wrong one")
+        except Bad as bad:
+            self.report.add(bad.code, "package.note", bad.text)
+
+    def manifest_6_2(self, name, code, members):
+        """Makes the manifest again and asks for the same bytes."""
+        if not self.has(name):
+            return                                # path-missing, said already
+        names = sorted((m for m in members if self.has(m)), key=os.fsencode)
+        want = [("%s  " % self.hash_file(m)).encode() + os.fsencode(m) + b"\n" for m in names]
+        found = self.read(name, sum(map(len, want)) + (1 << 20))
+        if found == b"".join(want):
+            return
+        lines, same = found.splitlines(True), set(want)
+        listed = set(lines)
+        for line in want:
+            if line not in listed:
+                self.report.add(code, show(line[66:-1]), "not listed in %s with the hash that it has: changed or added" % name)
+        for line in lines:
+            if line not in same and line[66:-1].decode("latin-1") not in names:
+                self.report.add(code, show(line[66:-1]), "listed in %s, but not there, or the line is malformed" % name)
+        if listed == same:
+            self.report.add(code, name, "lines are repeated or out of order")
+
+    # -- the verdict
+
+    def windows_complete(self):
+        """Section 4.8 and the exit code: what was asked for and not answered to the end."""
+        done = set()
+        for number, (acquisition, state, _) in reversed(list(enumerate(self.windows, 1))):
+            if state in ("complete", "empty"):
+                done.add(acquisition)
+            elif state == "opened":
+                self.report.add("window-open", "window %d" % number, "opened and never closed", incomplete=True)
+            elif acquisition not in done:
+                self.report.add("window-incomplete", "window %d" % number,
+                                "%s, and no later window completed it" % state, incomplete=True)
+
+    def pinned(self, keys):
+        """The given keys that signed the final head and package.note (unsealed: the newest head)."""
+        notes = [self.good_heads.get(self.tree.size), self.package] if self.sealed else \
+            [self.good_heads.get(self.notes[-1])] if self.notes else [None]
+        return [key for key in keys if all(
+            note and any(s[:2] == key[:2] and self.ed25519.good(key[2], note[0], s[2]) for s in note[1])
+            for note in notes)]
+
+
+def check(root, keys, report, ed25519):
+    """Checks one case and returns the exit code."""
+    case = Case(root, report, ed25519)
+    case.paths_6_1()
+    case.segments_2_1()
+    case.heads_5()
+    case.seal_6()
+    case.windows_complete()
+    met = case.pinned(keys)
+    for key in keys:
+        if key not in met:
+            report.say("[key-not-met] %s: this key did not sign the %s" % (
+                show(key[0]), "final head and package.note" if case.sealed else "newest head"))
+    report.suppressed()
+    say = report.say
+    say("case %s: %d segments with batches, %d entries" % (case.case_id, case.last_batch_segment, case.tree.size))
+    say("(a) internally consistent: " + ("NO, first finding: " + report.damage if report.damage else
+        "yes" if case.sealed else "yes, at the level of content (not sealed: no manifest covers the bytes of the files)"))
+    if case.sealed and keys and len(met) == len(keys) and not report.damage:
+        say("(b) sealed by key: yes, " + ", ".join(show(key[0]) for key in met))
+    else:
+        say("(b) sealed by key: " + ("NO" if keys and len(met) < len(keys) or keys and report.damage else
+            "NO, the case is not sealed" if keys else "signer not checked (give --key with a key that you got elsewhere)"))
+    say("(c) existed before T: not shown: no trusted time in format 1 as built")
+    say("(d) the history that witnesses saw: not checked")
+    say("(e) complete, by its windows and its seal: " + ("NO, first finding: " + report.incomplete if report.incomplete else "yes"))
+    say("what none of this shows: that the server told the truth")
+    say("what none of this shows: that the operator recorded every exchange")
+    say("what none of this shows: that the tool that recorded was honest, and its clock right")
+    say("not looked into: the content of ledger.db, payload digests, custody/, stamps/, work/")
+    return 3 if report.damage else 4 if report.incomplete else 8 if len(met) < len(keys) else 0
+
+
+def guarded(root, keys, report, ed25519):
+    """check, but a failure that is not the evidence's becomes exit code 1 and one line."""
+    try:
+        return check(root, keys, report, ed25519)
+    except Unexpected as err:
+        report.say("unexpected: %s" % show(str(err)))
+    except Exception as err:                      # never a traceback: the place and the kind of failure
+        frame = err.__traceback__
+        while frame.tb_next:
+            frame = frame.tb_next
+        report.say("unexpected: %s: %s (line %d of verify.py)" % (type(err).__name__, show(str(err)), frame.tb_lineno))
+    return 1
+
+
+def is_case(path):
+    return any(os.path.lexists(os.path.join(path, n)) for n in ("data", "bagit.txt", "custody"))
+
+
+def main(args):
+    usage = "usage: verify.py [--key VKEY]… [PATH] | verify.py --each DIR".replace("…", "...")
+    keys, each, ed25519 = [], None, Ed25519()
+    while args and args[0].startswith("-"):
+        option = args.pop(0)
+        if option not in ("--key", "--each") or not args:
+            print(usage, file=sys.stderr)
+            return 2
+        if option == "--each":
+            each = args.pop(0)
+            continue
+        key = verifier_key_5_5(args.pop(0))
+        if key is None:
+            print("--key: not an Ed25519 verifier key NAME+HASH+BASE64", file=sys.stderr)
+            return 2
+        keys.append(key)
+    if each is not None:
+        if args or not os.path.isdir(each):
+            print(usage, file=sys.stderr)
+            return 2
+        for name in sorted(os.listdir(each)):
+            if os.path.isdir(os.path.join(each, name)):
+                report = Report(quiet=True)
+                code = guarded(os.path.join(each, name), keys, report, ed25519)
+                print("%s\t%d\t%s" % (show(name), code, report.damage or report.incomplete or "-"))
+        return 0
+    root = args[0] if args else os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    if len(args) > 1 or not os.path.isdir(root) or not is_case(root):
+        print("%s\n%s: not the folder of a case" % (usage, show(root)), file=sys.stderr)
+        return 2
+    return guarded(root, keys, Report(), ed25519)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
