@@ -154,16 +154,21 @@ func TestCheckWholeBag(t *testing.T) {
 	}
 }
 
-// TestCheckReports makes one change in each row and wants exactly the problems
-// that it causes.
-func TestCheckReports(t *testing.T) {
-	file := func(s string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(s)} }
-	const seg = "data/evidence/00001.warc.zst"
-	for _, c := range []struct {
-		name   string
-		change func(m fstest.MapFS)
-		want   string // kind and path of each problem
-	}{
+// A change is made to a whole bag; want has kind and path of each problem that it
+// causes, in order.
+type change struct {
+	name   string
+	change func(m fstest.MapFS)
+	want   string
+}
+
+const seg = "data/evidence/00001.warc.zst"
+
+func file(s string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(s)} }
+
+// contentChanges are of what files hold, or of files that are listed.
+func contentChanges() []change {
+	return []change{
 		{"segment changed", func(m fstest.MapFS) { m[seg] = file("abd") }, "changed " + seg},
 		{"segment longer", func(m fstest.MapFS) { m[seg] = file("abc\x00") }, "changed bag-info.txt, changed " + seg},
 		{"segment gone", func(m fstest.MapFS) { delete(m, seg) }, "changed bag-info.txt, missing " + seg},
@@ -204,6 +209,12 @@ func TestCheckReports(t *testing.T) {
 		}, "extra bag-info.txt"},
 		{"tagmanifest of 5,000 bytes", func(m fstest.MapFS) { m["tagmanifest-sha256.txt"] = file(strings.Repeat("a", 5000)) },
 			"limit tagmanifest-sha256.txt"},
+	}
+}
+
+// pathChanges are of names and of what they name.
+func pathChanges() []change {
+	return []change{
 		{"fetch.txt", func(m fstest.MapFS) { m["fetch.txt"] = file("") }, "unlisted fetch.txt"},
 		{"second manifest", func(m fstest.MapFS) { m["manifest-md5.txt"] = file("") }, "unlisted manifest-md5.txt"},
 		{"unknown folder", func(m fstest.MapFS) { m["extra/a"], m["extra/b"] = file(""), file("") }, "unlisted extra"},
@@ -238,7 +249,13 @@ func TestCheckReports(t *testing.T) {
 		{"stream after a colon", func(m fstest.MapFS) { m["data/README.txt:x"] = file("") }, "malformed data/README.txt:x"},
 		{"long name", func(m fstest.MapFS) { m["data/"+strings.Repeat("n", 256)] = file("") }, "malformed data/" + strings.Repeat("n", 256)},
 		{"deep folder", func(m fstest.MapFS) { m["data/"+strings.Repeat("d/", 16)+"f"] = file("") }, "limit data/" + strings.Repeat("d/", 15) + "d"},
-	} {
+	}
+}
+
+// TestCheckReports makes one change at a time and wants exactly the problems that
+// it causes.
+func TestCheckReports(t *testing.T) {
+	for _, c := range append(contentChanges(), pathChanges()...) {
 		t.Run(c.name, func(t *testing.T) {
 			m := testBag(t)
 			c.change(m)
