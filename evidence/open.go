@@ -203,7 +203,8 @@ func firstBatch(ctx context.Context, files fs.FS, n int64) (*Batch, error) {
 		return errStop
 	})
 	var fault *Fault
-	if err != nil && !errors.Is(err, errStop) && !errors.As(err, &fault) {
+	var torn *DamageError
+	if err != nil && !errors.Is(err, errStop) && !errors.As(err, &fault) && !errors.As(err, &torn) {
 		return nil, err
 	}
 	return first, nil

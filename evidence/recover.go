@@ -180,12 +180,7 @@ func eachBatch(ctx context.Context, files fs.FS, n int64, visit func(*Batch) err
 		return err
 	}
 	defer dec.Close()
-	file, size, err := openSegment(files, n)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	return newWalkerAt(dec).Segment(ctx, n, file, size, visit)
+	return walkSegment(ctx, newWalkerAt(dec), files, n, visit)
 }
 
 // CatchUp gives the index the batches between its position and end, which it must reach. A nil index needs none.
@@ -225,14 +220,9 @@ func CatchUp(ctx context.Context, files fs.FS, index Index, end Position) error 
 }
 
 func catchUpSegment(ctx context.Context, walker *Walker, files fs.FS, n int64, index Index) error {
-	file, size, err := openSegment(files, n)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
 	var batches []*Batch
 	entries := int64(0)
-	err = walker.Segment(ctx, n, file, size, func(b *Batch) error {
+	err := walkSegment(ctx, walker, files, n, func(b *Batch) error {
 		batches, entries = append(batches, b), entries+b.Count
 		if entries < 4096 {
 			return nil

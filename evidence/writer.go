@@ -315,7 +315,7 @@ func ack(batch []*prepared, err error) {
 // write appends records and batch to the last segment and syncs it (docs/container.md, 2.4 and 3).
 func (w *Writer) write(ctx context.Context, batch []*prepared) (*Batch, error) {
 	l := &w.ledger
-	if l.offset >= w.opts.SegmentSize && !l.fresh && batch[0].head.Kind != KindCheckpoint {
+	if l.offset >= w.opts.SegmentSize && !l.fresh && batch[0].head.Kind != KindCheckpoint && batch[0].head.Kind != KindSeal {
 		if err := w.roll(ctx); err != nil {
 			return nil, err
 		}

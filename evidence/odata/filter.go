@@ -129,7 +129,7 @@ func (p *parser) condition(depth int) (*node, error) {
 	at := p.tok.at
 	n, err := p.chain(nodeOr, depth)
 	if err == nil && !n.isCondition() {
-		return nil, p.fail(at, "%s is no condition", clip(n.value.String()))
+		return nil, p.fail(at, "%q is no condition", clip(n.value.String()))
 	}
 	return n, err
 }
@@ -155,7 +155,7 @@ func (p *parser) chain(kind nodeKind, depth int) (*node, error) {
 	all := &node{kind: kind}
 	for n := first; ; {
 		if !n.isCondition() {
-			return nil, p.fail(at, "%s is no condition", clip(n.value.String()))
+			return nil, p.fail(at, "%q is no condition", clip(n.value.String()))
 		}
 		if n.kind == kind {
 			all.children = append(all.children, n.children...)
@@ -227,7 +227,7 @@ func (p *parser) negation(depth int) (*node, error) {
 		return nil, p.fail(p.tok.at, "%q after a negation: write not (… %s …)", p.tok.text, p.tok.text)
 	}
 	if !n.isCondition() {
-		return nil, p.fail(at, "%s is no condition", clip(n.value.String()))
+		return nil, p.fail(at, "%q is no condition", clip(n.value.String()))
 	}
 	return &node{kind: nodeNot, children: []*node{n}}, nil
 }

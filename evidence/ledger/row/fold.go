@@ -1,0 +1,125 @@
+package row
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/exhibit-dfir/exhibit/evidence"
+)
+
+// Window is the row of a window: what its first window entry asked for and what the latest one said.
+type Window struct {
+	Window      int64           `json:"window"`
+	Source      string          `json:"source"`
+	Acquisition evidence.Hash   `json:"acquisition"`
+	User        string          `json:"user"`
+	From        string          `json:"from"`
+	To          string          `json:"to"`
+	Parameters  []evidence.Pair `json:"parameters"`
+	State       string          `json:"state"`
+	Reason      string          `json:"reason"`
+	Text        string          `json:"text"`
+	Requests    int64           `json:"requests"`
+	Pages       int64           `json:"pages"`
+	Records     int64           `json:"records"`
+	Last        int64           `json:"last"`
+	Opened      int64           `json:"opened"`    // seq of the first window entry
+	Closed      int64           `json:"closed"`    // seq of the latest other one, evidence.None if there is none
+	Exchanges   int64           `json:"exchanges"` // exchange entries of the window since it was opened
+	Seen        int64           `json:"seen"`      // seq of the latest entry that this row tells of
+}
+
+// FoldWindow takes an entry into the row of its window: w, or nil if there is none yet. It returns the row, nil if there is still none.
+// Entries of other kinds, or without a window, leave the row as it is. A row that is returned may be w, changed.
+func FoldWindow(w *Window, e *evidence.Entry) *Window {
+	h := &e.Head
+	if h.Window <= 0 {
+		return w
+	}
+	switch b := e.Body.(type) {
+	case *evidence.Exchange:
+		if w != nil {
+			w.Exchanges++
+			w.Seen = h.Seq
+		}
+	case *evidence.Window:
+		if w == nil {
+			w = &Window{Window: h.Window, Source: h.Source, Acquisition: b.Acquisition, User: b.User, From: b.From, To: b.To,
+				Parameters: b.Parameters, Opened: h.Seq, Closed: evidence.None}
+		} else {
+			w.Closed = h.Seq
+		}
+		w.State, w.Reason, w.Text = b.State, b.Reason, b.Text
+		w.Requests, w.Pages, w.Records, w.Last = b.Requests, b.Pages, b.Records, b.Last
+		w.Seen = h.Seq
+	}
+	return w
+}
+
+// Append writes the row's value behind dst.
+func (w *Window) Append(dst []byte) ([]byte, error) {
+	l := line{b: dst}
+	l.num(`{"window":`, w.Window)
+	l.str(`,"source":`, w.Source)
+	l.hash(`,"acquisition":`, w.Acquisition)
+	l.str(`,"user":`, w.User)
+	l.str(`,"from":`, w.From)
+	l.str(`,"to":`, w.To)
+	l.pairs(`,"parameters":`, w.Parameters)
+	l.str(`,"state":`, w.State)
+	l.str(`,"reason":`, w.Reason)
+	l.str(`,"text":`, w.Text)
+	l.num(`,"requests":`, w.Requests)
+	l.num(`,"pages":`, w.Pages)
+	l.num(`,"records":`, w.Records)
+	l.num(`,"last":`, w.Last)
+	l.num(`,"opened":`, w.Opened)
+	l.num(`,"closed":`, w.Closed)
+	l.num(`,"exchanges":`, w.Exchanges)
+	l.num(`,"seen":`, w.Seen)
+	return l.end()
+}
+
+// DecodeWindow reads the value of a row of windows.
+func DecodeWindow(b []byte) (*Window, error) {
+	w := &Window{}
+	if err := decode(b, w); err != nil {
+		return nil, fmt.Errorf("malformed row of %s: %w", Windows, err)
+	}
+	return w, nil
+}
+
+// MaxKept is how many pages a row of cursors remembers, so that pages may be replaced that many times in a row.
+const MaxKept = 4
+
+// Cursor is the row of a chain of a window: its progress (docs/container.md, 4.9).
+type Cursor struct {
+	Window   int64   `json:"window"`
+	Chain    int64   `json:"chain"`
+	Kept     []int64 `json:"kept"`     // seqs of the latest pages kept and not replaced, oldest first, at most MaxKept
+	Older    bool    `json:"older"`    // pages were kept that are no longer listed
+	Requests int64   `json:"requests"` // exchanges of the chain
+	Failed   int64   `json:"failed"`   // those of them after the latest that was kept
+	Seen     int64   `json:"seen"`     // seq of the latest exchange of the chain
+}
+
+// Last is the seq of the page taken last, evidence.None if there is none. ok is false if this row cannot tell: every page that
+// it lists was replaced, and older ones exist.
+func (c *Cursor) Last() (seq int64, ok bool) {
+	if n := len(c.Kept); n > 0 {
+		return c.Kept[n-1], true
+	}
+	return evidence.None, !c.Older
+}
+
+// FoldCursor takes an exchange into the row of its chain: c, or nil if there is none yet. Other entries, and exchanges without a window, leave c as it is.
+// A row that is returned may be c, changed. All entries given for one row must be of its window and chain.
+func FoldCursor(c *Cursor, e *evidence.Entry) *Cursor {
+	c, dropped := fold(c, e)
+	if c == nil || !dropped && len(c.Kept) <= MaxKept {
+		return c
+	}
+	c.Kept = append(c.Kept[:0], c.Kept[len(c.Kept)-MaxKept:]...)
+	c.Older = true
+	return c
+}
