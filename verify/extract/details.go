@@ -20,37 +20,48 @@ func (s *scanner) appendMembers(dst []byte, ms []member, repeats bool) []byte {
 }
 
 func (s *scanner) appendGrouped(dst []byte, ms []member) []byte {
-	groups := make(map[string][]int, len(ms))
-	for i, m := range ms {
-		name := string(s.name(m))
-		groups[name] = append(groups[name], i)
-	}
+	next := s.chain(ms)
 	dst = append(dst, '{')
-	first := true
 	for i, m := range ms {
-		group := groups[string(s.name(m))]
-		if group[0] != i {
+		if next[i] < 0 {
 			continue
 		}
-		if !first {
+		if i > 0 { // the first member is the first of its name
 			dst = append(dst, ',')
 		}
-		first = false
 		dst = append(s.appendValue(dst, m.name), ':')
-		if len(group) == 1 {
+		if next[i] == 0 {
 			dst = s.appendValue(dst, m.value)
 			continue
 		}
-		for k, j := range group {
-			sep := byte(',')
-			if k == 0 {
-				sep = '['
-			}
-			dst = s.appendValue(append(dst, sep), ms[j].value)
+		dst = s.appendValue(append(dst, '['), m.value)
+		for j := next[i]; j != 0; j = -next[j] - 1 {
+			dst = s.appendValue(append(dst, ','), ms[j].value)
 		}
 		dst = append(dst, ']')
 	}
 	return append(dst, '}')
+}
+
+// chain links members of one name. The entry of the first of a name is the
+// index of the second, or 0; that of a later one is the index of the one after
+// it, or 0, negated and less one, so that it is negative.
+func (s *scanner) chain(ms []member) []int {
+	next := make([]int, len(ms))
+	last := make(map[string]int, len(ms))
+	for i, m := range ms {
+		name := s.name(m)
+		if j, ok := last[string(name)]; ok {
+			if next[j] < 0 {
+				next[j] = -i - 1
+			} else {
+				next[j] = i
+			}
+			next[i] = -1
+		}
+		last[string(name)] = i
+	}
+	return next
 }
 
 // appendValue appends a value as it was received, without white space between

@@ -152,8 +152,9 @@ func (s *scanner) space(i int) int {
 
 // str returns the index after the string that starts at i.
 func (s *scanner) str(i int) int {
-	if !s.escaped {
-		return i + 2 + bytes.IndexByte(s.raw[i+1:], '"')
+	end := i + 1 + bytes.IndexByte(s.raw[i+1:], '"')
+	if !s.escaped || bytes.IndexByte(s.raw[i+1:end], '\\') < 0 {
+		return end + 1
 	}
 	for i++; s.raw[i] != '"'; {
 		switch {
