@@ -120,25 +120,3 @@ func (s *scanner) appendCleanObject(dst []byte, i int) ([]byte, int) {
 	}
 	return append(dst, '}'), i + 1
 }
-
-// membersAt appends the members of the object at i, which was scanned before,
-// and returns the index after it.
-func (s *scanner) membersAt(ms []member, i int) ([]member, int) {
-	i = s.space(i + 1)
-	for s.raw[i] != '}' {
-		if s.raw[i] == ',' {
-			i = s.space(i + 1)
-		}
-		var m member
-		m.name.from = uint32(i)
-		i = s.str(i)
-		m.name.to = uint32(i)
-		i = s.space(s.space(i) + 1)
-		m.value.from = uint32(i)
-		i = s.skip(i)
-		m.value.to = uint32(i)
-		ms = append(ms, m)
-		i = s.space(i)
-	}
-	return ms, i + 1
-}
