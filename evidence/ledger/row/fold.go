@@ -112,14 +112,61 @@ func (c *Cursor) Last() (seq int64, ok bool) {
 	return evidence.None, !c.Older
 }
 
-// FoldCursor takes an exchange into the row of its chain: c, or nil if there is none yet. Other entries, and exchanges without a window, leave c as it is.
-// A row that is returned may be c, changed. All entries given for one row must be of its window and chain.
+// FoldCursor takes an exchange into the row of its chain: c, or nil if there is none yet. Other entries, and exchanges without a window, leave c
+// as it is. A row that is returned may be c, changed. All entries given for one row must be of its window and chain.
 func FoldCursor(c *Cursor, e *evidence.Entry) *Cursor {
-	c, dropped := fold(c, e)
-	if c == nil || !dropped && len(c.Kept) <= MaxKept {
+	b, ok := e.Body.(*evidence.Exchange)
+	if !ok || e.Head.Window <= 0 {
 		return c
 	}
-	c.Kept = append(c.Kept[:0], c.Kept[len(c.Kept)-MaxKept:]...)
-	c.Older = true
+	if c == nil {
+		c = &Cursor{Window: e.Head.Window, Chain: b.Chain}
+	}
+	c.Take(e.Head.Seq, b.RetryOf, evidence.Kept(e.Head, b))
+	if n := len(c.Kept) - MaxKept; n > 0 {
+		c.Kept = slices.Delete(c.Kept, 0, n)
+		c.Older = true
+	}
 	return c
+}
+
+// Take counts an exchange of the chain: its seq, the one that it replaces and whether it was kept. It forgets no older page:
+// a Cursor that took all exchanges of a chain this way knows the page taken last in any case.
+func (c *Cursor) Take(seq, retryOf int64, kept bool) {
+	c.Requests++
+	c.Seen = seq
+	if i := slices.Index(c.Kept, retryOf); i >= 0 {
+		c.Kept = slices.Delete(c.Kept, i, i+1)
+	}
+	if !kept {
+		c.Failed++
+		return
+	}
+	c.Kept = append(c.Kept, seq)
+	c.Failed = 0
+}
+
+// Append writes the row's value behind dst.
+func (c *Cursor) Append(dst []byte) ([]byte, error) {
+	l := line{b: dst}
+	l.num(`{"window":`, c.Window)
+	l.num(`,"chain":`, c.Chain)
+	l.nums(`,"kept":`, c.Kept)
+	l.bool(`,"older":`, c.Older)
+	l.num(`,"requests":`, c.Requests)
+	l.num(`,"failed":`, c.Failed)
+	l.num(`,"seen":`, c.Seen)
+	return l.end()
+}
+
+// DecodeCursor reads the value of a row of cursors.
+func DecodeCursor(b []byte) (*Cursor, error) {
+	c := &Cursor{}
+	if err := decode(b, c); err != nil {
+		return nil, fmt.Errorf("malformed row of %s: %w", Cursors, err)
+	}
+	if len(c.Kept) > MaxKept {
+		return nil, fmt.Errorf("malformed row of %s: %d pages kept", Cursors, len(c.Kept))
+	}
+	return c, nil
 }

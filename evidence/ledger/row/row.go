@@ -221,7 +221,8 @@ func DecodeLog(b []byte) (*LogEntry, error) {
 	return x, nil
 }
 
-// Rows appends nothing but calls put for each row that depends on the entry alone: of entries, and of exchanges or log. Key and value are valid during the call.
+// Rows calls put for each row that depends on the entry alone: of entries, and of exchanges or log. Key and value are
+// valid during the call.
 func Rows(e *evidence.Entry, put func(bucket string, key, value []byte) error) error {
 	k := Key(e.Head.Seq)
 	if err := put(Entries, k[:], e.HeadLine); err != nil {
