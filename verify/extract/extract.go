@@ -124,7 +124,7 @@ func (x *extraction) source(w *walker, n normaliser, pages Pages) error {
 		}
 		x.sum.Pages++
 		if err != nil {
-			x.problem(Problem{Source: p.Source, Seq: p.Seq, Code: ProblemRead, Reason: err.Error()})
+			x.problem(Problem{Source: p.Source, Seq: p.Seq, Code: ProblemRead, Reason: printable(err.Error())})
 			continue
 		}
 		if err := w.page(p, n.shape()); err != nil {

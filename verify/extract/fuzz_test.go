@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"testing/iotest"
 	"unicode/utf8"
@@ -34,6 +36,44 @@ func checkRecords(body []byte, records []kept) error {
 		if err := checkDetails(r.Details); err != nil {
 			return fmt.Errorf("record %d: details %q: %w", i, r.Details, err)
 		}
+		if err := checkWhole(body[p.Offset:end], r); err != nil {
+			return fmt.Errorf("record %d: %q: details %q: %w", i, body[p.Offset:end], r.Details, err)
+		}
+	}
+	return nil
+}
+
+// checkWhole states, for records of plain objects, that each member stands in
+// details with the same text or in a field with the same value, and that
+// details has nothing else. The standard library reads both.
+func checkWhole(raw []byte, r kept) error {
+	const other = DuplicateKey | InvalidUTF8 | LoneSurrogate | NotAnObject | TooDeep | TooLarge | TooManyMembers
+	if r.Source != "http" || r.Flags&other != 0 {
+		return nil
+	}
+	var native, details map[string]json.RawMessage
+	if err := errors.Join(json.Unmarshal(raw, &native), json.Unmarshal(r.Details, &details)); err != nil {
+		return err
+	}
+	fields := []string{
+		r.ID, r.Time, r.Type, r.User, r.Mailbox, r.ClientIP, r.ClientApp, r.UserAgent, r.SessionID, r.ItemID, r.Subject, r.MessageID,
+	}
+	for name, value := range native {
+		if text, ok := details[name]; ok {
+			var compact bytes.Buffer
+			if err := json.Compact(&compact, value); err != nil || !bytes.Equal(compact.Bytes(), text) {
+				return fmt.Errorf("member %q is %s (%v)", name, text, err)
+			}
+			delete(details, name)
+			continue
+		}
+		var field string
+		if err := json.Unmarshal(value, &field); err != nil || field == "" || !slices.Contains(fields, field) {
+			return fmt.Errorf("member %q is lost (%v)", name, err)
+		}
+	}
+	if len(details) > 0 {
+		return fmt.Errorf("%d members too many", len(details))
 	}
 	return nil
 }
@@ -79,6 +119,29 @@ func FuzzWalk(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestCheckWhole plants lost, altered and invented members.
+func TestCheckWhole(t *testing.T) {
+	body := fixture(t, "management-api-docs/content_blob_sample.json")
+	sound, _ := run(t, onePage("http", string(body)), Options{})
+	if err := checkRecords(body, sound); err != nil {
+		t.Fatal(err)
+	}
+	for _, change := range [][2]string{
+		{`"RecordType":9,`, ``}, {`"RecordType":9`, `"RecordType":9.0`}, {`"UserType":0`, `"UserType":0,"x":1`},
+	} {
+		bad := append([]kept(nil), sound...)
+		bad[1].Details = bytes.Replace(bad[1].Details, []byte(change[0]), []byte(change[1]), 1)
+		if bytes.Equal(bad[1].Details, sound[1].Details) || checkRecords(body, bad) == nil {
+			t.Errorf("%s for %s: not noticed", change[1], change[0])
+		}
+	}
+	bad := append([]kept(nil), sound...)
+	bad[0].ID = "another"
+	if checkRecords(body, bad) == nil {
+		t.Error("another id: not noticed")
+	}
 }
 
 // TestCheckRecords plants faults that FuzzWalk must not miss.

@@ -209,15 +209,33 @@ func (d *draft) fill(c column, text string) {
 func (d *draft) writeDetails() {
 	s := &d.scan
 	grouped := s.groups[0] != nil
-	rest := d.extra
+	properties := len(d.extra)
 	for _, m := range d.members {
 		if !m.taken || grouped && d.repeats(m) {
-			rest = append(rest, m)
+			d.extra = append(d.extra, m)
 		}
 	}
-	d.extra = rest
-	repeats, _ := s.repeated(rest)
-	d.details = s.appendMembers(d.details[:0], rest, repeats)
+	repeats, _ := s.repeated(d.extra)
+	if repeats && (!grouped || d.repeatedProperty(properties)) {
+		s.flags |= RepeatedProperty
+	}
+	d.details = s.appendMembers(d.details[:0], d.extra, repeats)
+}
+
+// repeatedProperty reports whether one of the first n extra members has the
+// name of another one; in a record that itself repeats names.
+func (d *draft) repeatedProperty(n int) bool {
+	names := make(map[string]bool, len(d.extra))
+	for i, m := range d.extra {
+		name := string(d.scan.name(m))
+		if names[name] {
+			return true
+		}
+		if i < n {
+			names[name] = true
+		}
+	}
+	return false
 }
 
 // repeats reports whether another member of the native record has m's name.

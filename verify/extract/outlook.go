@@ -90,22 +90,6 @@ func (d *draft) properties() {
 		props[i].taken = false
 	}
 	list.taken = true
-	if d.repeatedProperty(props) {
-		d.scan.flags |= RepeatedProperty
-	}
-}
-
-// repeatedProperty reports whether a name would stand in details twice: as
-// two properties, or as a property and a native field.
-func (d *draft) repeatedProperty(props []member) bool {
-	all := props
-	for _, m := range d.members {
-		if !m.taken {
-			all = append(all, m)
-		}
-	}
-	same, _ := d.scan.repeated(all)
-	return same
 }
 
 // find returns the first member of the native record with that name.

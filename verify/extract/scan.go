@@ -28,17 +28,20 @@ type member struct {
 type scanner struct {
 	raw     []byte
 	flags   Flags
-	spaced  bool                // white space between tokens
-	escaped bool                // a backslash somewhere
-	oddName bool                // a backslash in a name
-	open    []member            // of the objects around the current place
-	groups  map[uint32][]member // of the objects that repeat a name, by place
-	order   []member            // scratch for repeatedMany
+	spaced  bool // white space between tokens
+	escaped bool // a backslash somewhere
+	oddName bool // a backslash in a name
+	// No backslash stands in raw[clearFrom:clearTo].
+	clearFrom, clearTo int
+	open               []member            // of the objects around the current place
+	groups             map[uint32][]member // of the objects that repeat a name, by place
+	order              []member            // scratch for repeatedMany
 }
 
 func (s *scanner) reset(raw []byte) {
 	s.raw, s.flags, s.spaced, s.oddName = raw, 0, false, false
 	s.escaped = bytes.IndexByte(raw, '\\') >= 0
+	s.clearFrom, s.clearTo = 0, 0
 	s.open = s.open[:0]
 	s.groups = nil
 	if !utf8.Valid(raw) {
@@ -105,7 +108,7 @@ func (s *scanner) close(at uint32, base int) {
 
 // noteName remembers whether a name has to be unescaped before it is compared.
 func (s *scanner) noteName(p span) {
-	if s.escaped && bytes.IndexByte(s.text(p), '\\') >= 0 {
+	if s.backslash(int(p.from), int(p.to)) {
 		s.oddName = true
 	}
 }
@@ -153,7 +156,7 @@ func (s *scanner) space(i int) int {
 // str returns the index after the string that starts at i.
 func (s *scanner) str(i int) int {
 	end := i + 1 + bytes.IndexByte(s.raw[i+1:], '"')
-	if !s.escaped || bytes.IndexByte(s.raw[i+1:end], '\\') < 0 {
+	if !s.backslash(i+1, end) {
 		return end + 1
 	}
 	for i++; s.raw[i] != '"'; {
@@ -171,6 +174,25 @@ func (s *scanner) str(i int) int {
 		}
 	}
 	return i + 1
+}
+
+// backslash reports whether there is one in raw[from:to]. It looks a little
+// further, so that most strings cost one comparison.
+func (s *scanner) backslash(from, to int) bool {
+	const ahead = 1024
+	switch {
+	case !s.escaped || from >= s.clearFrom && to <= s.clearTo:
+		return false
+	case from >= s.clearFrom && from < s.clearTo:
+		from = s.clearTo
+	default:
+		s.clearFrom = from
+	}
+	s.clearTo = min(to+ahead, len(s.raw))
+	if k := bytes.IndexByte(s.raw[from:s.clearTo], '\\'); k >= 0 {
+		s.clearTo = from + k
+	}
+	return s.clearTo < to
 }
 
 // number returns the index after the number that starts at i.
