@@ -77,11 +77,9 @@ func (f *Framer) Feed(p []byte) int {
 // Done reports whether the response ended or a budget was spent.
 func (f *Framer) Done() bool { return f.st == done }
 
-// Ambiguous reports whether the end can no longer be known.
-func (f *Framer) Ambiguous() bool { return f.st == inAmbiguous }
-
-// InBody reports whether the final head ended, or was given up on.
-func (f *Framer) InBody() bool { return f.st != inHead }
+// Framing returns how the body is delimited, or "" while no final head has ended. It may still turn from chunked to
+// ambiguous.
+func (f *Framer) Framing() string { return f.out.Framing }
 
 // Expect returns how many bytes the response still lacks, or -1 when its framing does not say.
 func (f *Framer) Expect() int64 {

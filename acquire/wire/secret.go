@@ -1,0 +1,155 @@
+package wire
+
+import (
+	"bytes"
+	"net/url"
+	"strings"
+)
+
+// names are the headers and query parameters whose values are secret, in lower case.
+type names struct {
+	header, query map[string]bool
+}
+
+func newNames(header, query []string) names {
+	n := names{header: map[string]bool{}, query: map[string]bool{}}
+	for _, s := range append([]string{
+		"authorization", "proxy-authorization", "cookie", "x-api-key", "api-key", "x-auth-token",
+		"x-ms-authorization-auxiliary", "ocp-apim-subscription-key",
+	}, header...) {
+		n.header[strings.ToLower(s)] = true
+	}
+	for _, s := range append([]string{
+		"access_token", "refresh_token", "id_token", "token", "auth_token", "sig", "signature", "code", "assertion",
+		"client_secret", "client_assertion", "password", "api_key", "apikey", "subscription-key", "x-amz-signature",
+		"x-amz-security-token",
+	}, query...) {
+		n.query[strings.ToLower(s)] = true
+	}
+	return n
+}
+
+// schemes are the words of Authorization that are not secret themselves; another word is redacted with the rest.
+var schemes = []string{"basic", "bearer", "digest", "dpop", "negotiate", "ntlm", "pop", "sharedkey"}
+
+// A span is a secret in bytes to be sent.
+type span struct {
+	off, n     int
+	what, name string
+}
+
+// headerSpan returns the secret part of a header value that begins at off.
+func (n names) headerSpan(name, value string, off int) (span, bool) {
+	lower := strings.ToLower(name)
+	if !n.header[lower] {
+		return span{}, false
+	}
+	start := 0
+	if word, rest, ok := strings.Cut(value, " "); ok && strings.HasSuffix(lower, "authorization") {
+		for _, s := range schemes {
+			if strings.EqualFold(word, s) {
+				start = len(value) - len(strings.TrimLeft(rest, " "))
+			}
+		}
+	}
+	return span{off + start, len(value) - start, "header", name}, start < len(value)
+}
+
+// querySpans returns the secret values in a request target or URL. A value reaches to the next '&'; a name is also seen
+// after ';' and '?', where some servers split.
+func (n names) querySpans(target string) []span {
+	var spans []span
+	off := strings.IndexByte(target, '?') + 1
+	if off == 0 {
+		return nil
+	}
+	for pair := range strings.SplitSeq(target[off:], "&") {
+		for at := 0; ; {
+			name, value, ok := strings.Cut(pair[at:], "=")
+			if ok && value != "" && n.isQuery(name) {
+				spans = append(spans, span{off + at + len(name) + 1, len(value), "query", name})
+				break
+			}
+			i := strings.IndexAny(pair[at:], ";?")
+			if i < 0 {
+				break
+			}
+			at += i + 1
+		}
+		off += len(pair) + 1
+	}
+	return spans
+}
+
+func (n names) isQuery(name string) bool {
+	if u, err := url.QueryUnescape(name); err == nil {
+		name = u
+	}
+	return n.query[strings.ToLower(name)]
+}
+
+// redact copies b up to end with the word REDACTED in place of each span, which are in order and do not overlap.
+func redact(b []byte, spans []span, end int) ([]byte, []Redaction) {
+	out := make([]byte, 0, end)
+	var rs []Redaction
+	at := 0
+	for _, s := range spans {
+		if s.off >= end {
+			break
+		}
+		out = append(out, b[at:s.off]...)
+		rs = append(rs, Redaction{What: s.what, Name: s.name, Offset: int64(len(out)), Length: int64(len(Redacted))})
+		out = append(out, Redacted...)
+		at = min(s.off+s.n, end)
+	}
+	return append(out, b[at:end]...), rs
+}
+
+// minSecret is the length, in bytes, from which a secret is looked for: a shorter one is found everywhere by chance.
+const minSecret = 8
+
+// needles returns what to look for to find the secrets: the last 32 bytes of each, where a token differs from every
+// other, as sent and with percent escapes undone.
+func needles(b []byte, spans []span) [][]byte {
+	var ns [][]byte
+	add := func(v []byte) {
+		if len(v) >= minSecret {
+			ns = append(ns, bytes.Clone(v[max(0, len(v)-32):]))
+		}
+	}
+	for _, s := range spans {
+		v := b[s.off : s.off+s.n]
+		add(v)
+		if u, err := url.QueryUnescape(string(v)); err == nil && u != string(v) && s.what == "query" {
+			add([]byte(u))
+		}
+	}
+	return ns
+}
+
+// A finder looks for needles in a stream that is written to it in pieces of any size.
+type finder struct {
+	needles [][]byte
+	tail    []byte // of what was written, shorter than a needle
+	found   bool
+}
+
+func (f *finder) Write(p []byte) (int, error) {
+	if f.found || len(f.needles) == 0 {
+		return len(p), nil
+	}
+	const keep = 32 - 1
+	edge := append(f.tail, p[:min(len(p), keep)]...)
+	for _, n := range f.needles {
+		if bytes.Contains(edge, n) || bytes.Contains(p, n) {
+			f.found = true
+			return len(p), nil
+		}
+	}
+	if len(p) < keep {
+		f.tail = append(f.tail[:0], edge[max(0, len(edge)-keep):]...)
+	} else {
+		f.tail = append(f.tail[:0], p[len(p)-keep:]...)
+	}
+	return len(p), nil
+}
