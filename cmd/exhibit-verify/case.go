@@ -1,0 +1,78 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+
+	"github.com/spf13/cobra"
+
+	"github.com/exhibit-dfir/exhibit/cmd/cli"
+	"github.com/exhibit-dfir/exhibit/evidence/bag"
+	"github.com/exhibit-dfir/exhibit/evidence/trust"
+	"github.com/exhibit-dfir/exhibit/verify"
+)
+
+// checked is a case after its check.
+type checked struct {
+	report    *verify.Report
+	container *verify.Container // nil if the case is altered or damaged
+	folder    *bag.Folder
+}
+
+// openChecked checks the case at path. Every command but check needs it intact.
+func openChecked(ctx context.Context, path string, o verify.Options) (*checked, error) {
+	folder, err := bag.OpenFolder(path)
+	if err != nil {
+		return nil, cli.Fail(cli.Usage, pathError(err), "", "give the folder of a case: the one that holds data/")
+	}
+	report, container, err := verify.Check(ctx, folder, o)
+	if err != nil {
+		folder.Close()
+		if errors.Is(err, verify.ErrNoCase) {
+			return nil, cli.Fail(cli.Usage, errors.New(path+": "+err.Error()), "", "give the folder of a case: the one that holds data/")
+		}
+		return nil, err
+	}
+	return &checked{report, container, folder}, nil
+}
+
+func pathError(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return errors.New(p.Path + ": " + p.Err.Error())
+	}
+	return err
+}
+
+// needIntact fails where a command would show what is not proven.
+func (c *checked) needIntact(path string) error {
+	if c.container != nil {
+		return nil
+	}
+	n := 0
+	for _, f := range c.report.Findings {
+		if f.Class == verify.Damage {
+			n++
+		}
+	}
+	return cli.Fail(cli.Damaged, errors.New(path+" is altered or damaged"), "nothing is shown or extracted from a case that does not verify",
+		"run `exhibit-verify check "+path+"` to see what was found")
+}
+
+// keyFlags adds --key.
+func keyFlags(cmd *cobra.Command, keys *[]string) {
+	cmd.Flags().StringArrayVar(keys, "key", nil, "verifier key that must have signed, as its owner gave it to you (repeatable)")
+}
+
+func parseKeys(texts []string) ([]trust.VKey, error) {
+	var keys []trust.VKey
+	for _, t := range texts {
+		k, err := trust.ParseVKey(t)
+		if err != nil {
+			return nil, cli.Fail(cli.Usage, err, "", "a verifier key is one line NAME+ID+BASE64, as `exhibit key show` prints it")
+		}
+		keys = append(keys, k)
+	}
+	return keys, nil
+}

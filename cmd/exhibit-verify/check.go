@@ -1,0 +1,145 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/spf13/cobra"
+
+	"github.com/exhibit-dfir/exhibit/cmd/cli"
+	"github.com/exhibit-dfir/exhibit/verify"
+)
+
+func newCheck() *cobra.Command {
+	var keys []string
+	var asJSON bool
+	var o verify.Options
+	cmd := &cobra.Command{
+		Use:   "check PATH",
+		Short: "Check a case and say what holds and what does not",
+		Long: `check reads every byte of the case, makes every hash, tree, chain and manifest again, and reports every finding with its place,
+what it means for the evidence and what to do next. docs/findings.md lists the codes.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			if o.Keys, err = parseKeys(keys); err != nil {
+				return err
+			}
+			c, err := openChecked(cmd.Context(), args[0], o)
+			if err != nil {
+				return err
+			}
+			defer c.folder.Close()
+			if asJSON {
+				err = printJSON(cmd.OutOrStdout(), c.report)
+			} else {
+				printReport(cmd.OutOrStdout(), args[0], c.report)
+			}
+			if err != nil {
+				return err
+			}
+			if code := c.report.Exit(); code != cli.Done {
+				return &cli.Error{Code: code, Err: fmt.Errorf("%s: %s", args[0], verdict(c.report))}
+			}
+			return nil
+		},
+	}
+	keyFlags(cmd, &keys)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the whole report as JSON")
+	cmd.Flags().BoolVar(&o.Deep, "deep", false, "also derive payload digests, layouts and redactions again")
+	return cmd
+}
+
+func verdict(r *verify.Report) string {
+	switch r.Exit() {
+	case verify.ExitDamaged:
+		return "ALTERED OR DAMAGED"
+	case verify.ExitIncomplete:
+		return "intact, but incomplete or not sealed"
+	case verify.ExitKeyUnmet:
+		return "intact, but a pinned key did not sign"
+	}
+	return "verified"
+}
+
+// withVerdict is the report as --json prints it.
+type withVerdict struct {
+	Verdict  string              `json:"verdict"`
+	Exit     int                 `json:"exit"`
+	Report   *verify.Report      `json:",inline"`
+	Explains map[string][]string `json:"explanations"` // code → meaning, next step
+}
+
+func printJSON(w io.Writer, r *verify.Report) error {
+	out := withVerdict{Verdict: verdict(r), Exit: r.Exit(), Report: r, Explains: map[string][]string{}}
+	for i := range r.Findings {
+		f := &r.Findings[i]
+		out.Explains[f.Code] = []string{f.Meaning(), f.Next()}
+	}
+	b, err := json.Marshal(out, json.Deterministic(true), jsontext.WithIndent("  "), jsontext.AllowInvalidUTF8(true))
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(append(b, '\n'))
+	return err
+}
+
+func printReport(w io.Writer, path string, r *verify.Report) {
+	line := func(format string, args ...any) { fmt.Fprintln(w, cli.Escape(fmt.Sprintf(format, args...))) }
+	for i := range r.Findings {
+		f := &r.Findings[i]
+		line("%s [%s] %s: %s", f.Class, f.Code, f.Place(), cli.EscapeLine(f.Detail))
+		line("    meaning: %s", f.Meaning())
+		line("    next:    %s", f.Next())
+	}
+	if r.More > 0 {
+		line("… and %d findings more", r.More)
+	}
+	state := "not sealed"
+	if r.Sealed {
+		state = "sealed"
+	}
+	line("case %s, %s: %d entries, %d exchanges, %d bytes in %d segments", r.Case, state, r.Entries, r.Exchanges, r.Bytes, r.Segments)
+	for _, f := range r.Fields {
+		if f.Value != "" {
+			line("  %s: %s", cli.EscapeLine(f.Name), cli.EscapeLine(f.Value))
+		}
+	}
+	printWindows(line, r)
+	printSigners(line, r)
+	for _, s := range r.Statements {
+		line("(%s) %s: %s. %s", s.ID, s.Text, s.Holds, cli.EscapeLine(s.Why))
+	}
+	line("What none of this shows:")
+	for _, c := range r.Caveats {
+		line("  - %s", c)
+	}
+	line("%s: %s", path, verdict(r))
+}
+
+func printWindows(line func(string, ...any), r *verify.Report) {
+	for _, w := range r.Windows {
+		note := ""
+		if w.Reason != "" {
+			note = " (" + w.Reason + ": " + w.Text + ")"
+		}
+		if w.Superseded {
+			note += "; completed by a later window"
+		}
+		line("window %d: %s %s %s to %s: %s%s; %d requests, %d pages, %d records", w.Window, cli.EscapeLine(w.Source), cli.EscapeLine(w.User),
+			cli.EscapeLine(w.From), cli.EscapeLine(w.To), cli.EscapeLine(w.Outcome), cli.EscapeLine(note), w.Requests, w.Pages, w.Records)
+	}
+}
+
+// printSigners joins neighbouring heads of the same signers into one line.
+func printSigners(line func(string, ...any), r *verify.Report) {
+	for i := 0; i < len(r.Heads); {
+		j := i
+		for j+1 < len(r.Heads) && fmt.Sprint(r.Heads[j+1].Signers) == fmt.Sprint(r.Heads[i].Signers) {
+			j++
+		}
+		line("entries %d to %d: %d heads signed by %s", r.Heads[i].From, r.Heads[j].Size-1, j-i+1, cli.EscapeLine(fmt.Sprint(r.Heads[i].Signers)))
+		i = j + 1
+	}
+}

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/exhibit-dfir/exhibit/cmd/cli"
+	"github.com/exhibit-dfir/exhibit/verify"
+	"github.com/exhibit-dfir/exhibit/verify/export"
+	"github.com/exhibit-dfir/exhibit/verify/extract"
+)
+
+type extractOptions struct {
+	format string
+	out    string
+	keys   []string
+	source []string
+}
+
+func newExtract() *cobra.Command {
+	var o extractOptions
+	cmd := &cobra.Command{
+		Use:   "extract PATH",
+		Short: "Write normalised records with their provenance",
+		Long: `extract checks the case and writes a record for each event in its answers. docs/records.md describes the fields; every record names the
+exchange, the byte range and the SHA-256 of the JSON that it was made from. Nothing is extracted from a case that is altered or damaged.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return runExtract(cmd, args[0], &o) },
+	}
+	cmd.Flags().StringVar(&o.format, "format", "jsonl", "jsonl or csv")
+	cmd.Flags().StringVarP(&o.out, "out", "o", "-", "file to write, which must not exist; - for standard output")
+	cmd.Flags().StringArrayVar(&o.source, "source", nil, "only what this source brought (repeatable)")
+	keyFlags(cmd, &o.keys)
+	return cmd
+}
+
+func formatNames() []string {
+	var names []string
+	for _, f := range export.Formats() {
+		names = append(names, f.Name)
+	}
+	return names
+}
+
+func runExtract(cmd *cobra.Command, path string, o *extractOptions) error {
+	if err := cli.OneOf("format", o.format, formatNames()); err != nil {
+		return err
+	}
+	for _, s := range o.source {
+		if err := cli.OneOf("source", s, extract.Sources()); err != nil {
+			return err
+		}
+	}
+	keys, err := parseKeys(o.keys)
+	if err != nil {
+		return err
+	}
+	c, err := openChecked(cmd.Context(), path, verify.Options{Keys: keys})
+	if err != nil {
+		return err
+	}
+	defer c.folder.Close()
+	if err := c.needIntact(path); err != nil {
+		return err
+	}
+	if code := c.report.Exit(); code == cli.KeyUnmet {
+		return cli.Fail(code, fmt.Errorf("%s: %s", path, verdict(c.report)), "nothing was extracted", "run `exhibit-verify check` with the same --key")
+	}
+	sum, err := writeRecords(cmd.Context(), cmd.OutOrStdout(), c, o)
+	if err != nil {
+		return err
+	}
+	return summarise(cmd.ErrOrStderr(), path, c, sum)
+}
+
+// writeRecords writes to a new file or to standard output. A file that could not be finished is removed.
+func writeRecords(ctx context.Context, stdout io.Writer, c *checked, o *extractOptions) (sum extract.Summary, err error) {
+	w := stdout
+	if o.out != "-" {
+		f, err := os.OpenFile(o.out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		if err != nil {
+			return sum, cli.Fail(cli.Usage, err, "nothing was written", "name a file that does not exist yet")
+		}
+		defer func() {
+			if cerr := f.Close(); err == nil {
+				err = cerr
+			}
+			if err != nil {
+				os.Remove(o.out)
+			}
+		}()
+		w = f
+	}
+	buf := bufio.NewWriterSize(w, 1<<16)
+	out, err := export.New(o.format, buf)
+	if err != nil {
+		return sum, err
+	}
+	sum, err = extract.Extract(ctx, extract.FromContainer(c.container), extract.Options{Sources: o.source}, out.Write)
+	if err == nil {
+		err = out.Close()
+	}
+	if err == nil {
+		err = buf.Flush()
+	}
+	if errors.Is(err, verify.ErrChanged) {
+		err = cli.Fail(cli.Damaged, err, "what was written so far cannot be relied on", "check the case again")
+	}
+	return sum, err
+}
+
+// summarise says what was extracted, what could not be read, and whether the case itself is incomplete.
+func summarise(w io.Writer, path string, c *checked, sum extract.Summary) error {
+	fmt.Fprintf(w, "%d records from %d pages; %d flagged\n", sum.Records, sum.Pages, sum.Flagged)
+	for _, p := range sum.Problems {
+		fmt.Fprintln(w, cli.EscapeLine("problem: "+p.String()))
+	}
+	if sum.ProblemCount > 0 {
+		return cli.Fail(cli.Incomplete, fmt.Errorf("%d places in the answers could not become records", sum.ProblemCount),
+			"the recorded bytes are kept; what they say there is not among the records", "look at them with `exhibit-verify show "+path+" SEQ --body`")
+	}
+	if code := c.report.Exit(); code != cli.Done {
+		return cli.Fail(code, fmt.Errorf("%s: %s", path, verdict(c.report)), "the records are those of what was acquired", "run `exhibit-verify check "+path+"` to see what is missing")
+	}
+	return nil
+}

@@ -1,0 +1,36 @@
+// Command exhibit-verify checks a case that somebody else made, shows what is in it and extracts records. It can neither sign
+// in nor fetch anything.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+
+	"github.com/spf13/cobra"
+
+	"github.com/exhibit-dfir/exhibit/cmd/cli"
+)
+
+func main() { os.Exit(run(os.Args[1:], cli.Std())) }
+
+func run(args []string, s cli.Streams) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	return cli.Run(ctx, newRoot(), args, s)
+}
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "exhibit-verify",
+		Short: "Check a case offline, show what is in it, extract records",
+		Long: `exhibit-verify checks a case that somebody else made. It trusts nothing in it, signs nothing and fetches nothing.
+
+PATH is a case folder, sealed or not. Data goes to standard output, everything else to standard error.
+
+Exit codes: 0 verified · 1 unexpected · 2 usage · 3 altered or damaged · 4 incomplete or not sealed ·
+8 intact, but a key that was given did not sign. 3 counts before 4, and 4 before 8.`,
+	}
+	root.AddCommand(newCheck(), newExtract(), newShow(), cli.NewVersion())
+	return root
+}

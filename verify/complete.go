@@ -1,0 +1,95 @@
+package verify
+
+import (
+	"fmt"
+
+	"github.com/exhibit-dfir/exhibit/evidence"
+)
+
+// completeness says of each window how it ended, and whether something later made up for it.
+func (c *checker) completeness() {
+	done := map[string]int64{} // acquisition → last window that is complete or empty
+	for _, w := range c.rules.windows {
+		if w.Outcome == evidence.Complete || w.Outcome == evidence.Empty {
+			done[w.Acquisition] = w.Window.Window
+		}
+	}
+	for _, w := range c.rules.windows {
+		w.Superseded = done[w.Acquisition] > w.Window.Window
+		if w.Outcome == evidence.Opened {
+			w.Requests = w.exchanges
+		}
+		c.r.Windows = append(c.r.Windows, w.Window)
+		if w.Superseded {
+			continue
+		}
+		code := map[string]string{evidence.Opened: "window-open", evidence.Partial: "window-partial", evidence.Failed: "window-failed"}[w.Outcome]
+		if code != "" {
+			c.r.find(code, "", "window %d: %s %s %s to %s: %s", w.Window.Window, w.Source, w.User, w.From, w.To, describe(w))
+		}
+	}
+}
+
+func describe(w *window) string {
+	switch {
+	case w.Text != "":
+		return w.Text
+	case w.Reason != "":
+		return w.Reason
+	}
+	return fmt.Sprintf("%d requests so far", w.Requests)
+}
+
+// statements says which of the five statements hold (docs/design.md, section 6).
+func (c *checker) statements() {
+	damaged := c.r.has(Damage)
+	a := Statement{ID: "a", Text: "internally consistent", Holds: Yes, Why: "every byte is accounted for and every hash, tree and chain agrees"}
+	switch {
+	case damaged:
+		a.Holds, a.Why = No, "see the findings of class damage"
+	case !c.sealed:
+		a.Why = "at the level of content: the case is not sealed, and nothing but a manifest covers the bytes of zstd frames"
+	}
+	b := Statement{ID: "b", Text: "sealed by the key that you pinned", Holds: NotChecked, Why: "signer not checked: give --key; a key found in the bundle proves nothing"}
+	if !c.sealed {
+		b.Text = "newest head signed by the key that you pinned"
+	}
+	if len(c.opts.Keys) > 0 {
+		b.Holds, b.Why = Yes, "each pinned key signed"
+		if c.r.has(Trust) || damaged {
+			b.Holds, b.Why = No, "see the findings"
+		}
+	}
+	e := Statement{ID: "e", Text: "complete with respect to the recorded windows", Holds: Yes, Why: fmt.Sprintf("all of %d windows ended complete or empty", len(c.r.Windows))}
+	switch {
+	case damaged:
+		e.Holds, e.Why = NotChecked, "the case is damaged"
+	case len(c.r.Windows) == 0:
+		e.Holds, e.Why = NotChecked, "nothing was acquired"
+	case c.incompleteWindow():
+		e.Holds, e.Why = No, "a window is open, partial or failed and nothing later completed it"
+	}
+	c.r.Statements = []Statement{a, b,
+		{ID: "c", Text: "existed before a time that somebody else vouches for", Holds: NotChecked, Why: "the case holds no trusted time; its times are the operator's clock"},
+		{ID: "d", Text: "the history that witnesses saw", Holds: NotChecked, Why: "no witness is known to this check"},
+		e}
+}
+
+func (c *checker) incompleteWindow() bool {
+	for _, f := range c.r.Findings {
+		if f.Code == "window-open" || f.Code == "window-partial" || f.Code == "window-failed" {
+			return true
+		}
+	}
+	return false
+}
+
+// caveats is what no verdict shows.
+func caveats() []string {
+	return []string{
+		"that the server told the truth, or that it was the server it claimed to be: TLS leaves no proof that a third party can check",
+		"that the operator recorded every exchange, or did not acquire before and discard",
+		"that the tool and the clock of the host were honest: version, executable hash and times are self-reported",
+		"that nothing was cut off after the newest head, unless you hold a later head from another channel",
+	}
+}

@@ -1,0 +1,108 @@
+package verify
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/exhibit-dfir/exhibit/evidence"
+	"github.com/exhibit-dfir/exhibit/evidence/httpblock"
+	"github.com/exhibit-dfir/exhibit/evidence/warc"
+)
+
+const redacted = "REDACTED"
+
+// deep derives again what entries and headers tell of the recorded bytes: status, extent and framing of the response, its payload
+// digest, and that REDACTED stands where a redaction is declared.
+func (c *checker) deep(ctx context.Context, container *Container) error {
+	for e, err := range container.Entries(ctx) {
+		if err != nil {
+			return err
+		}
+		x, ok := e.Body.(*evidence.Exchange)
+		if !ok {
+			continue
+		}
+		if err := c.deepExchange(ctx, container, e, x); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *checker) deepExchange(ctx context.Context, container *Container, e *evidence.Entry, x *evidence.Exchange) error {
+	request, err := container.Block(ctx, e, 0)
+	if err != nil {
+		return err
+	}
+	defer request.Close()
+	for _, r := range x.Redactions {
+		if r.Record != 0 {
+			continue
+		}
+		buf := make([]byte, len(redacted))
+		if r.Length != int64(len(redacted)) {
+			c.deepFind("deep-redaction", e, "%s %q is %d bytes long", r.What, r.Name, r.Length)
+		} else if _, err := request.ReadAt(buf, r.Offset); err != nil || string(buf) != redacted {
+			c.deepFind("deep-redaction", e, "%s %q", r.What, r.Name)
+		}
+	}
+	if len(e.Detail.Records) < 2 {
+		return nil
+	}
+	response, err := container.Block(ctx, e, 1)
+	if err != nil {
+		return err
+	}
+	defer response.Close()
+	return c.deepResponse(e, x, response)
+}
+
+func (c *checker) deepResponse(e *evidence.Entry, x *evidence.Exchange, block *Block) error {
+	layout, err := httpblock.ParseResponse(block, block.Size, e.Head.Method)
+	if errors.Is(err, httpblock.ErrTrailing) {
+		c.deepFind("deep-layout", e, "bytes follow the end of the response")
+	} else if err != nil {
+		return err
+	}
+	if int64(layout.Status) != e.Head.Status {
+		c.deepFind("deep-layout", e, "the entry says status %d, the bytes %d", e.Head.Status, layout.Status)
+	}
+	if x.HeadOffset != evidence.None && layout.HeadLength > 0 && (layout.HeadOffset != x.HeadOffset || layout.HeadLength != x.HeadLength) {
+		c.deepFind("deep-layout", e, "the entry says that the final head is %d bytes at %d, the bytes %d at %d", x.HeadLength, x.HeadOffset, layout.HeadLength, layout.HeadOffset)
+	}
+	if x.Ended == evidence.EndedComplete && layout.End != httpblock.EndComplete {
+		c.deepFind("deep-layout", e, "the entry says that the response is complete, the bytes that it ends %q", layout.End)
+	}
+	if layout.Framing != "" && x.Framing != layout.Framing {
+		c.deepFind("deep-layout", e, "the entry says framing %q, the bytes %q", x.Framing, layout.Framing)
+	}
+	return c.deepPayload(e, layout, block)
+}
+
+func (c *checker) deepPayload(e *evidence.Entry, layout httpblock.Layout, block *Block) error {
+	want := e.Located[1].Header.PayloadDigest
+	if want == "" || e.Located[1].Header.Type != warc.Response {
+		return nil
+	}
+	payload, err := layout.Payload(block)
+	if err != nil {
+		c.deepFind("deep-payload", e, "%v", err)
+		return nil
+	}
+	sum := sha256.New()
+	if _, err := io.Copy(sum, payload); err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return err
+	}
+	if fmt.Sprintf("%x", sum.Sum(nil)) != want {
+		c.deepFind("deep-payload", e, "WARC-Payload-Digest is not the hash of the body")
+	}
+	return nil
+}
+
+func (c *checker) deepFind(code string, e *evidence.Entry, format string, args ...any) {
+	at := e.Located[len(e.Located)-1]
+	c.r.add(Finding{Code: code, Path: evidence.SegmentPath(int64(at.Segment)), Offset: at.Offset, Seq: e.Head.Seq, Detail: fmt.Sprintf(format, args...)})
+}

@@ -1,0 +1,15 @@
+// Package verify checks a case that somebody else made. It trusts nothing in it: not names, lengths, links, keys or the ledger.
+//
+// [Check] walks the whole case to its end and reports every [Finding], each with a code, a place, what it means for the evidence
+// and what to do next (docs/findings.md). Only where nothing is altered or damaged does it return a [*Container], and only a
+// Container gives access to what was recorded: unchecked bytes do not compile into records.
+//
+//	names       what may lie in a case folder, and what must
+//	segments    frames, records, batches, entries, chain (evidence.Walker)
+//	rules       what entries say of each other, and what windows say of completeness
+//	heads       signed commitments over the tree, by allowed keys
+//	package     manifests and package.note of a sealed case
+//	ledger      the index, made again from the segments
+//
+// The package signs nothing, fetches nothing and links neither a network client nor a database.
+package verify

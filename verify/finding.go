@@ -1,0 +1,139 @@
+package verify
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Class says what a finding does to the verdict.
+type Class string
+
+// The classes, gravest first.
+const (
+	Damage     Class = "damage"     // altered or damaged: exit 3
+	Incomplete Class = "incomplete" // something is missing and the case says so, or it is not sealed: exit 4
+	Trust      Class = "trust"      // a key that the user pinned did not sign: exit 8
+	Notice     Class = "notice"     // worth knowing
+)
+
+// Finding is one thing that verification has to say.
+type Finding struct {
+	Code   string `json:"code"`
+	Class  Class  `json:"class"`
+	Path   string `json:"path"`   // in the case folder; "" if no file is meant
+	Offset int64  `json:"offset"` // in that file, -1 if none is meant
+	Seq    int64  `json:"seq"`    // of the entry, -1 if none is meant
+	Detail string `json:"detail"` // what was found; may quote the evidence, escape it for its medium
+}
+
+// Place is where the finding is, in words.
+func (f *Finding) Place() string {
+	var parts []string
+	if f.Path != "" {
+		parts = append(parts, f.Path)
+	}
+	if f.Offset >= 0 {
+		parts = append(parts, fmt.Sprintf("offset %d", f.Offset))
+	}
+	if f.Seq >= 0 {
+		parts = append(parts, fmt.Sprintf("entry %d", f.Seq))
+	}
+	if len(parts) == 0 {
+		return "the case"
+	}
+	return strings.Join(parts, ", ")
+}
+
+// Meaning says what the finding means for the evidence.
+func (f *Finding) Meaning() string { return codeOf(f.Code).Meaning }
+
+// Next says what to do about it.
+func (f *Finding) Next() string { return codeOf(f.Code).Next }
+
+// Code is a kind of finding. Codes are never reused for anything else.
+type Code struct {
+	Code    string
+	Class   Class
+	Meaning string
+	Next    string
+}
+
+const (
+	askAgain     = "ask whoever handed the case over for another copy and check that; compare the two files' SHA-256"
+	keepAndWrite = "keep this copy as it is, write down this output, and ask for another copy"
+	useSegments  = "the segments are the authority: read the case through exhibit-verify, not through this file"
+	runSeal      = "run `exhibit seal` on the acquiring host, or go on with what is proven for an unsealed case"
+	runAcquire   = "run the same `exhibit acquire` again, or say in the report what is missing"
+)
+
+// Codes lists every code, in the order of docs/findings.md.
+func Codes() []Code { return codes[:] }
+
+var codes = [...]Code{
+	{"frame-magic", Damage, "bytes that are no frame stand where the next record should begin; what they were cannot be told", askAgain},
+	{"frame-skippable", Damage, "bytes that every decoder skips were put between records; no writer of this format makes them", keepAndWrite},
+	{"frame-cut", Damage, "the segment ends inside a record; what followed is missing", askAgain},
+	{"frame-reserved", Damage, "a frame header was altered", askAgain},
+	{"frame-dictionary", Damage, "a frame header was altered or comes from another program", askAgain},
+	{"frame-no-checksum", Damage, "a frame was altered or comes from another program", askAgain},
+	{"frame-no-size", Damage, "a frame was altered or comes from another program", askAgain},
+	{"frame-window", Damage, "a frame asks for more memory than the format allows; it was altered or made to do harm", askAgain},
+	{"frame-block", Damage, "a frame's block structure was altered", askAgain},
+	{"frame-size", Damage, "a frame's length does not fit its content; it was altered", askAgain},
+	{"frame-content", Damage, "a record cannot be decoded or its checksum differs; its bytes were altered", askAgain},
+	{"record-header", Damage, "a record's header is not in the format's one form; it was altered or comes from another program", keepAndWrite},
+	{"record-length", Damage, "a record's header and its bytes disagree on its length", keepAndWrite},
+	{"record-end", Damage, "a record does not end as records do", keepAndWrite},
+	{"record-digest", Damage, "a record's bytes are not those that its own header names", keepAndWrite},
+	{"record-mismatch", Damage, "a record is not the one that its entry names: it was altered, exchanged, moved or removed", keepAndWrite},
+	{"record-unclaimed", Damage, "a record stands in the segment that no entry names: it was put there later", keepAndWrite},
+	{"warcinfo", Damage, "the first record of a segment is not the one that the ledger names", keepAndWrite},
+	{"segment-missing", Damage, "a whole segment is missing; exchanges are missing with it", askAgain},
+	{"segment-read", Damage, "a segment could not be read to its end", "check the disk, copy the case to another one and check again"},
+	{"batch-form", Damage, "a batch is not in the format's one form; the entries in it are not proven", keepAndWrite},
+	{"batch-order", Damage, "batches are missing, repeated, exchanged or from another case", keepAndWrite},
+	{"batch-chain", Damage, "a batch does not follow from the one before it: one of the two was altered", keepAndWrite},
+	{"batch-frontier", Damage, "a segment does not go on where the one before ended", keepAndWrite},
+	{"after-seal", Damage, "something was added after the case was sealed", keepAndWrite},
+	{"entry-rule", Damage, "an entry contradicts the ones before it", keepAndWrite},
+	{"seal-rule", Damage, "the seal does not count what is there: entries were added or removed", keepAndWrite},
+	{"head-form", Damage, "a signed head is no head of this case", keepAndWrite},
+	{"head-signature", Damage, "a head carries no good signature by a key that the case allows, or a bad one", keepAndWrite},
+	{"head-root", Damage, "the entries are not those that a signed head commits to: something before it was altered", keepAndWrite},
+	{"head-beyond", Damage, "a signed head commits to more entries than there are: the end was cut off", askAgain},
+	{"head-missing", Damage, "a head that the ledger tells of, or the final one, is not in data/checkpoints", askAgain},
+	{"head-unlisted", Damage, "a head that the ledger should tell of has no entry", keepAndWrite},
+	{"head-unproven", Damage, "entries before a head are unreadable, so that nothing can be held against it", askAgain},
+	{"package-note", Damage, "package.note is not a signed statement over this folder and this case", keepAndWrite},
+	{"bag-missing", Damage, "a file that the manifest lists, or that a sealed case must have, is not there", askAgain},
+	{"bag-extra", Damage, "a file lies in the sealed payload that the manifest does not list", "find out who put it there; it is not part of the evidence"},
+	{"bag-changed", Damage, "a file is not the one that was sealed", askAgain},
+	{"bag-form", Damage, "a tag file of the bag is not in the format's one form", keepAndWrite},
+	{"path-unexpected", Damage, "something lies in the case folder that no case has", "find out who put it there and check a copy without it; it is not part of the evidence"},
+	{"path-type", Damage, "a link, device or pipe lies where a file or folder belongs; it was not followed", keepAndWrite},
+	{"path-read", Damage, "a file or folder could not be read", "check permissions and disk, then check again"},
+	{"ledger-differs", Damage, "ledger.db does not say what the segments say; the segments remain intact", useSegments},
+	{"ledger-form", Damage, "ledger.db is not a readable ledger; the segments remain intact", useSegments},
+	{"deep-payload", Damage, "a response's payload digest is not that of its body", keepAndWrite},
+	{"deep-layout", Damage, "the entry tells another framing, status or extent than the recorded bytes", keepAndWrite},
+	{"deep-redaction", Damage, "a declared redaction does not hold the word REDACTED", keepAndWrite},
+	{"unsealed", Incomplete, "the case is not sealed: it is proven by its content and its heads, not file by file", runSeal},
+	{"sealing", Incomplete, "a seal was begun and not finished; nothing can be added any more", "run `exhibit seal` again on the acquiring host"},
+	{"torn-tail", Incomplete, "bytes after the last whole batch: a write was interrupted; nothing acknowledged is in them", "open the case with `exhibit status` on the acquiring host; recovery keeps these bytes as evidence"},
+	{"unsigned-tail", Notice, "the entries after the newest head are chained but not yet signed", "let the next stop or seal sign them"},
+	{"window-open", Incomplete, "an acquisition was begun and has not ended", runAcquire},
+	{"window-partial", Incomplete, "an acquisition brought part of what was asked for, and nothing later completed it", runAcquire},
+	{"window-failed", Incomplete, "an acquisition failed, and nothing later completed it", runAcquire},
+	{"gap", Notice, "the case itself declares that something may be missing here", "read the entry; compare with the windows' outcome"},
+	{"key-unmet", Trust, "a key that you pinned did not sign this case's newest head and package note", "compare the key with the one that its owner gave you; without it the signer is not known"},
+	{"findings-capped", Damage, "there are more findings than are listed", "treat the case as damaged throughout"},
+}
+
+func codeOf(code string) Code {
+	i := slices.IndexFunc(codes[:], func(c Code) bool { return c.Code == code })
+	if i < 0 {
+		return Code{Code: code, Class: Damage}
+	}
+	return codes[i]
+}

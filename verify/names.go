@@ -1,0 +1,240 @@
+package verify
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"io/fs"
+	"path"
+	"slices"
+
+	"github.com/exhibit-dfir/exhibit/evidence"
+	"github.com/exhibit-dfir/exhibit/evidence/bag"
+	"github.com/exhibit-dfir/exhibit/evidence/trust"
+)
+
+// names checks what lies in the folder: of a sealed case every file against the manifests, of an unsealed one its names.
+func (c *checker) names(ctx context.Context) error {
+	if c.sealed {
+		if err := c.bag(ctx); err != nil {
+			return err
+		}
+	} else {
+		c.walkNames()
+	}
+	entries, err := fs.ReadDir(c.files, evidence.CheckpointsPath)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		c.r.find("path-read", evidence.CheckpointsPath, "%v", err)
+	}
+	for _, e := range entries {
+		if n := evidence.NoteSize(e.Name()); n > 0 {
+			c.notes = append(c.notes, n)
+		}
+	}
+	slices.Sort(c.notes)
+	return nil
+}
+
+// bag makes both manifests again and reports every difference (docs/container.md, 6.2).
+func (c *checker) bag(ctx context.Context) error {
+	report, err := bag.Check(ctx, c.files, bag.Options{})
+	if err != nil {
+		return err
+	}
+	for _, p := range report.Problems {
+		c.r.find(bagCode(p.Kind), p.Path, "%s", p.Detail)
+	}
+	for _, name := range report.Beside {
+		if !sealedName(name) {
+			c.r.find("path-unexpected", name, "no case has such a file")
+		}
+	}
+	for _, line := range report.Payload {
+		if !payloadName(line.Path) {
+			c.r.find("path-unexpected", line.Path, "no case has such a file")
+		}
+	}
+	for _, name := range []string{evidence.LedgerPath, "data/README.txt", "data/verify.py"} {
+		if !slices.ContainsFunc(report.Payload, func(l bag.Line) bool { return l.Path == name }) {
+			c.r.find("bag-missing", name, "a sealed case has this file")
+		}
+	}
+	return nil
+}
+
+func bagCode(k bag.Kind) string {
+	switch k {
+	case bag.Missing:
+		return "bag-missing"
+	case bag.Extra:
+		return "bag-extra"
+	case bag.Changed:
+		return "bag-changed"
+	case bag.Unlisted:
+		return "path-unexpected"
+	case bag.NotRegular:
+		return "path-type"
+	case bag.Malformed:
+		return "bag-form"
+	}
+	return "path-read"
+}
+
+// payloadName reports whether a case may have a file of this name in data/.
+func payloadName(name string) bool {
+	dir, base := path.Split(name)
+	switch dir {
+	case evidence.SegmentsPath + "/":
+		return evidence.SegmentNumber(base) > 0
+	case evidence.CheckpointsPath + "/":
+		return evidence.NoteSize(base) > 0
+	case "data/":
+		return base == "ledger.db" || base == "README.txt" || base == "verify.py"
+	}
+	return false
+}
+
+// sealedName reports whether a file beside the payload may be there and listed in no manifest.
+func sealedName(name string) bool {
+	top, _, _ := cutPath(name)
+	return name == evidence.PackageNotePath || top == "custody" || top == "stamps"
+}
+
+func cutPath(name string) (top, rest string, more bool) {
+	for i := range len(name) {
+		if name[i] == '/' {
+			return name[:i], name[i+1:], true
+		}
+	}
+	return name, "", false
+}
+
+// walkNames checks the names of a case that is not sealed: what sealing writes may be there in part.
+func (c *checker) walkNames() {
+	known := []string{"data", evidence.SegmentsPath, evidence.CheckpointsPath, "custody", "stamps"}
+	tags := []string{"bagit.txt", "bag-info.txt", "manifest-sha256.txt", "tagmanifest-sha256.txt"}
+	seen := 0
+	fs.WalkDir(c.files, ".", func(name string, d fs.DirEntry, err error) error {
+		seen++
+		switch {
+		case err != nil:
+			c.r.find("path-read", name, "%v", err)
+			return skip(d)
+		case name == ".":
+			return nil
+		case seen > bag.DefaultLimits().Files:
+			c.r.find("path-read", name, "there are more files than are read of a case")
+			return fs.SkipAll
+		case d.IsDir():
+			if name == evidence.WorkPath {
+				return fs.SkipDir
+			}
+			top, _, _ := cutPath(name)
+			if !slices.Contains(known, name) && top != "custody" && top != "stamps" {
+				c.r.find("path-unexpected", name, "no case has such a folder")
+				return fs.SkipDir
+			}
+		case !d.Type().IsRegular():
+			c.r.find("path-type", name, "it is no regular file")
+		case !payloadName(name) && !sealedName(name) && !slices.Contains(tags, name):
+			c.r.find("path-unexpected", name, "no case has such a file")
+		}
+		return nil
+	})
+}
+
+func skip(d fs.DirEntry) error {
+	if d != nil && d.IsDir() {
+		return fs.SkipDir
+	}
+	return nil
+}
+
+// seal holds the state of the folder against the seal entry (docs/container.md, 6.4).
+func (c *checker) seal() {
+	switch {
+	case c.sealed && c.rules.seal == nil:
+		c.r.find("seal-rule", evidence.PackageNotePath, "the folder is sealed and the ledger has no seal entry")
+	case !c.sealed && c.rules.seal != nil:
+		c.r.rule("sealing", c.rules.sealSeq, "the seal entry is there and package.note is not")
+	case !c.sealed:
+		c.r.find("unsealed", "", "there is no package.note")
+	case c.rules.sealSeq != c.r.Entries-1:
+		c.r.rule("seal-rule", c.rules.sealSeq, "the seal is not the last entry")
+	}
+	if !c.sealed && c.rules.seal == nil && c.newest() < c.r.Entries && c.r.Entries > 0 {
+		c.r.find("unsigned-tail", "", "%d of %d entries come after the newest head", c.r.Entries-c.newest(), c.r.Entries)
+	}
+	if c.sealed && c.newest() != c.r.Entries {
+		c.r.find("head-missing", evidence.NotePath(c.r.Entries), "the final head, over the seal entry")
+	}
+}
+
+func (c *checker) newest() int64 {
+	if len(c.notes) == 0 {
+		return 0
+	}
+	return c.notes[len(c.notes)-1]
+}
+
+// packageNote checks package.note (docs/container.md, 6.3).
+func (c *checker) packageNote() {
+	if !c.sealed {
+		return
+	}
+	note, err := readSmall(c.files, evidence.PackageNotePath, trust.MaxNoteSize)
+	if err != nil {
+		c.r.find("package-note", evidence.PackageNotePath, "%v", err)
+		return
+	}
+	text, _, err := trust.Verify(note, c.keysAt(c.r.Entries))
+	if err != nil {
+		c.r.find("package-note", evidence.PackageNotePath, "%v", err)
+		return
+	}
+	p, err := trust.ParsePackageStatement(text)
+	if err != nil {
+		c.r.find("package-note", evidence.PackageNotePath, "%v", err)
+		return
+	}
+	tags, err := readSmall(c.files, "tagmanifest-sha256.txt", 64<<10)
+	switch {
+	case err != nil:
+		c.r.find("bag-missing", "tagmanifest-sha256.txt", "%v", err)
+	case p.TagManifest != sha256.Sum256(tags):
+		c.r.find("package-note", evidence.PackageNotePath, "it was signed over another tagmanifest")
+	}
+	tree, ok := c.walker.Tree()
+	if p.Head.Origin != evidence.Origin(c.r.Case) || p.Head.Size != c.r.Entries || ok && tree.Root() != evidence.Hash(p.Head.Root) {
+		c.r.find("package-note", evidence.PackageNotePath, "it was signed over another ledger: %d entries of %q", p.Head.Size, p.Head.Origin)
+	}
+}
+
+// pinned checks the keys that the user gave against the newest head and, if there is one, package.note.
+func (c *checker) pinned() {
+	for _, key := range c.opts.Keys {
+		for _, name := range c.mustBeSigned() {
+			note, err := readSmall(c.files, name, trust.MaxNoteSize)
+			if err == nil {
+				_, _, err = trust.Verify(note, []trust.VKey{key})
+			}
+			if err != nil {
+				c.r.find("key-unmet", name, "%s: %v", key.Name(), err)
+			}
+		}
+		if c.newest() == 0 {
+			c.r.find("key-unmet", "", "%s: there is no head to be signed", key.Name())
+		}
+	}
+}
+
+func (c *checker) mustBeSigned() []string {
+	var names []string
+	if n := c.newest(); n > 0 {
+		names = append(names, evidence.NotePath(n))
+	}
+	if c.sealed {
+		names = append(names, evidence.PackageNotePath)
+	}
+	return names
+}

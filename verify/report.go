@@ -1,0 +1,126 @@
+package verify
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/exhibit-dfir/exhibit/evidence"
+)
+
+// Report is what a check found.
+type Report struct {
+	Case       string      `json:"case"` // id
+	Sealed     bool        `json:"sealed"`
+	Entries    int64       `json:"entries"`
+	Segments   int64       `json:"segments"`
+	Bytes      int64       `json:"bytes"` // of the segments
+	Root       string      `json:"root"`  // of the tree over all entries
+	Exchanges  int64       `json:"exchanges"`
+	Fields     []Pair      `json:"fields"`     // of the case entry
+	Heads      []Head      `json:"heads"`      // in order; at most 1,000, first and last ones
+	Windows    []Window    `json:"windows"`    // what was asked for and how it ended
+	Statements []Statement `json:"statements"` // what holds and what does not
+	Caveats    []string    `json:"caveats"`    // what none of this shows
+	Findings   []Finding   `json:"findings"`
+	More       int64       `json:"more_findings"` // beyond those listed
+}
+
+// Pair is a name and a value.
+type Pair = evidence.Pair
+
+// Head is a signed head and who signed it.
+type Head struct {
+	From    int64    `json:"from"` // first entry that no head before covers
+	Size    int64    `json:"size"`
+	Signers []string `json:"signers"` // names of allowed keys with a good signature
+}
+
+// Window is one thing that was asked for.
+type Window struct {
+	Window      int64  `json:"window"`
+	Acquisition string `json:"acquisition"`
+	Source      string `json:"source"`
+	User        string `json:"user"`
+	From        string `json:"from"`
+	To          string `json:"to"`
+	Outcome     string `json:"outcome"` // opened, complete, partial, empty, failed
+	Reason      string `json:"reason"`
+	Text        string `json:"text"`
+	Requests    int64  `json:"requests"`
+	Pages       int64  `json:"pages"`
+	Records     int64  `json:"records"`
+	Superseded  bool   `json:"superseded"` // a later window of the same acquisition is complete or empty
+}
+
+// Holds is the answer to a statement.
+type Holds string
+
+// The answers.
+const (
+	Yes        Holds = "yes"
+	No         Holds = "no"
+	NotChecked Holds = "not checked"
+)
+
+// Statement is one of the five things that a verdict is made of (docs/design.md, section 6).
+type Statement struct {
+	ID    string `json:"id"`
+	Text  string `json:"text"`
+	Holds Holds  `json:"holds"`
+	Why   string `json:"why"`
+}
+
+// Exit codes that a check can end with.
+const (
+	ExitVerified   = 0
+	ExitDamaged    = 3
+	ExitIncomplete = 4
+	ExitKeyUnmet   = 8
+)
+
+// Exit is the exit code that the findings make: the gravest class counts.
+func (r *Report) Exit() int {
+	switch {
+	case r.has(Damage):
+		return ExitDamaged
+	case r.has(Incomplete):
+		return ExitIncomplete
+	case r.has(Trust):
+		return ExitKeyUnmet
+	}
+	return ExitVerified
+}
+
+func (r *Report) has(c Class) bool {
+	return slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Class == c })
+}
+
+// maxFindings bounds the list of a hostile case.
+const maxFindings = 1000
+
+func (r *Report) add(f Finding) {
+	f.Class = codeOf(f.Code).Class
+	switch {
+	case len(r.Findings) < maxFindings:
+		r.Findings = append(r.Findings, f)
+	case r.More == 0 && f.Class == Damage:
+		r.Findings = append(r.Findings, Finding{Code: "findings-capped", Class: Damage, Offset: -1, Seq: -1, Detail: fmt.Sprintf("only the first %d are listed", maxFindings)})
+		r.More++
+	default:
+		r.More++
+	}
+}
+
+// find adds a finding about a file.
+func (r *Report) find(code, path, format string, args ...any) {
+	r.add(Finding{Code: code, Path: path, Offset: -1, Seq: -1, Detail: fmt.Sprintf(format, args...)})
+}
+
+// rule adds a finding about an entry.
+func (r *Report) rule(code string, seq int64, format string, args ...any) {
+	r.add(Finding{Code: code, Offset: -1, Seq: seq, Detail: fmt.Sprintf(format, args...)})
+}
+
+func (r *Report) fault(f *evidence.Fault) {
+	r.add(Finding{Code: f.Code, Path: evidence.SegmentPath(f.Segment), Offset: f.Offset, Seq: f.Seq, Detail: f.Detail})
+}

@@ -1,0 +1,231 @@
+package verify
+
+import (
+	"fmt"
+
+	"github.com/exhibit-dfir/exhibit/evidence"
+	"github.com/exhibit-dfir/exhibit/evidence/trust"
+	"github.com/exhibit-dfir/exhibit/evidence/warc"
+)
+
+// rules holds entries against those before them (docs/container.md, 4.8) and gathers what the later steps need.
+type rules struct {
+	r     *Report
+	batch *evidence.Batch // that the entry is in
+
+	next        int64
+	exchanges   bitset // which seqs are exchanges
+	connections bitset
+	counts      map[string]int64
+	windows     []*window // by number, from 1 at index 0
+	retried     map[int64]bool
+	keys        []allowedKey
+	checkpoints []checkpointEntry
+	seal        *evidence.Seal
+	sealSeq     int64
+	preceding   evidence.Hash // block hash of the batch before this one
+	current     evidence.Hash
+	currentNum  int64
+}
+
+type window struct {
+	Window
+	exchanges int64
+}
+
+// allowedKey is a key that may sign heads over entries from a seq on.
+type allowedKey struct {
+	key  trust.VKey
+	from int64
+}
+
+type checkpointEntry struct {
+	seq, size int64
+	note      string
+}
+
+// bitset is a set of seqs in one bit each.
+type bitset []uint64
+
+func (b *bitset) set(n int64) {
+	for int64(len(*b)) <= n/64 {
+		*b = append(*b, 0)
+	}
+	(*b)[n/64] |= 1 << (n % 64)
+}
+
+func (b bitset) has(n int64) bool { return n >= 0 && n/64 < int64(len(b)) && b[n/64]>>(n%64)&1 == 1 }
+
+func (r *rules) fail(e *evidence.Entry, format string, args ...any) {
+	r.r.add(Finding{Code: "entry-rule", Path: evidence.SegmentPath(r.batch.Segment), Offset: r.batch.Offset, Seq: e.Head.Seq, Detail: fmt.Sprintf(format, args...)})
+}
+
+// entry checks the i-th entry of the current batch.
+func (r *rules) entry(e *evidence.Entry, i int) {
+	if i == 0 && r.batch.Batch != r.currentNum {
+		r.preceding, r.current, r.currentNum = r.current, r.batch.Hash, r.batch.Batch
+	}
+	if r.counts == nil {
+		r.counts, r.retried = map[string]int64{}, map[int64]bool{}
+	}
+	if (e.Head.Seq == 0) != (e.Head.Kind == evidence.KindCase) {
+		r.fail(e, "the case entry is entry 0 and no other")
+	}
+	if n := e.Head.Window; n > int64(len(r.windows)) {
+		if w, ok := e.Body.(*evidence.Window); !ok || w.State != evidence.Opened || n != int64(len(r.windows))+1 {
+			r.fail(e, "window %d was not opened", n)
+		}
+	}
+	r.body(e)
+	if len(r.counts) < 100 || r.counts[e.Head.Kind] > 0 {
+		r.counts[e.Head.Kind]++
+	}
+	r.next = e.Head.Seq + 1
+}
+
+func (r *rules) body(e *evidence.Entry) {
+	switch b := e.Body.(type) {
+	case *evidence.Case:
+		r.caseEntry(e, b)
+	case *evidence.Connection:
+		r.connections.set(e.Head.Seq)
+	case *evidence.Exchange:
+		r.exchange(e, b)
+	case *evidence.Window:
+		r.window(e, b)
+	case *evidence.Checkpoint:
+		r.checkpoints = append(r.checkpoints, checkpointEntry{e.Head.Seq, b.Size, b.Note})
+		if b.Size > e.Head.Seq || b.Size < 1 {
+			r.fail(e, "a checkpoint over %d entries", b.Size)
+		}
+	case *evidence.Key:
+		r.allow(e, b.Key, e.Head.Seq)
+	case *evidence.Gap:
+		r.r.rule("gap", e.Head.Seq, "%s: %s", b.Reason, b.Text)
+	case *evidence.Seal:
+		r.seal, r.sealSeq = b, e.Head.Seq
+		r.sealEntry(e, b)
+	}
+}
+
+func (r *rules) caseEntry(e *evidence.Entry, b *evidence.Case) {
+	r.r.Fields = b.Fields
+	if b.Case != r.batch.Case {
+		r.fail(e, "the case entry names case %s in a batch of case %s", b.Case, r.batch.Case)
+	}
+	for _, k := range b.Keys {
+		r.allow(e, k, 0)
+	}
+	if len(b.Keys) == 0 {
+		r.fail(e, "the case allows no key")
+	}
+}
+
+func (r *rules) allow(e *evidence.Entry, text string, from int64) {
+	key, err := trust.ParseVKey(text)
+	if err != nil {
+		r.fail(e, "key: %v", err)
+		return
+	}
+	r.keys = append(r.keys, allowedKey{key, from})
+}
+
+func (r *rules) exchange(e *evidence.Entry, x *evidence.Exchange) {
+	r.r.Exchanges++
+	for _, ref := range []struct {
+		name string
+		seq  int64
+		set  bitset
+	}{{"parent", x.Parent, r.exchanges}, {"retry_of", x.RetryOf, r.exchanges}, {"connection", x.Connection, r.connections}} {
+		if ref.seq != evidence.None && !ref.set.has(ref.seq) {
+			r.fail(e, "%s names entry %d, which is not of that kind or not before", ref.name, ref.seq)
+		}
+	}
+	if x.RetryOf != evidence.None {
+		r.retried[x.RetryOf] = true
+	}
+	r.exchanges.set(e.Head.Seq)
+	if n := e.Head.Window; n >= 1 && n <= int64(len(r.windows)) {
+		r.windows[n-1].exchanges++
+	}
+	r.exchangeRecords(e, x)
+}
+
+// exchangeRecords checks which records an exchange has and that their headers say the same (docs/container.md, 4.5).
+func (r *rules) exchangeRecords(e *evidence.Entry, x *evidence.Exchange) {
+	refs := e.Detail.Records
+	types := ""
+	for _, ref := range refs {
+		types += ref.Type + " "
+	}
+	switch types {
+	case "request ", "request response ", "request response resource ":
+	default:
+		r.fail(e, "an exchange with the records %q", types)
+		return
+	}
+	if e.Head.Status != 0 && len(refs) < 2 {
+		r.fail(e, "status %d without a response", e.Head.Status)
+	}
+	if len(refs) > 1 && x.HeadOffset != evidence.None && (x.HeadOffset < 0 || x.HeadLength < 0 || x.HeadOffset > refs[1].BlockLength-x.HeadLength) {
+		r.fail(e, "the response's head lies outside its block")
+	}
+	for i, l := range e.Located {
+		if refs[i].Type != warc.Resource && l.Header.TargetURI != x.URL {
+			r.fail(e, "record %d is of another URL than the entry", i)
+		}
+	}
+}
+
+func (r *rules) window(e *evidence.Entry, b *evidence.Window) {
+	n := e.Head.Window
+	if n == int64(len(r.windows))+1 {
+		r.windows = append(r.windows, &window{Window: Window{Window: n, Acquisition: b.Acquisition.String(), Source: e.Head.Source,
+			User: b.User, From: b.From, To: b.To, Outcome: b.State}})
+		return
+	}
+	if n < 1 || n > int64(len(r.windows)) {
+		return
+	}
+	w := r.windows[n-1]
+	if b.State == evidence.Opened {
+		r.fail(e, "window %d is opened twice", n)
+	}
+	if b.Acquisition.String() != w.Acquisition {
+		r.fail(e, "window %d ends as another acquisition than it was opened for", n)
+	}
+	if b.Requests != w.exchanges {
+		r.fail(e, "window %d ends after %d requests, and %d exchanges are recorded", n, b.Requests, w.exchanges)
+	}
+	if b.Last != evidence.None && !r.exchanges.has(b.Last) {
+		r.fail(e, "last names entry %d, which is no exchange before", b.Last)
+	}
+	w.Outcome, w.Reason, w.Text, w.Requests, w.Pages, w.Records = b.State, b.Reason, b.Text, b.Requests, b.Pages, b.Records
+}
+
+func (r *rules) sealEntry(e *evidence.Entry, b *evidence.Seal) {
+	bad := func(format string, args ...any) {
+		r.r.add(Finding{Code: "seal-rule", Path: evidence.SegmentPath(r.batch.Segment), Offset: r.batch.Offset, Seq: e.Head.Seq, Detail: fmt.Sprintf(format, args...)})
+	}
+	total := int64(0)
+	previous := ""
+	for _, k := range b.Counts {
+		total += k.Count
+		if r.counts[k.Kind] != k.Count {
+			bad("the seal counts %d entries of kind %s, there are %d", k.Count, k.Kind, r.counts[k.Kind])
+		}
+		if k.Kind <= previous {
+			bad("the seal's counts are not in order")
+		}
+		previous = k.Kind
+	}
+	if total != e.Head.Seq {
+		bad("the seal counts %d entries, there are %d", total, e.Head.Seq)
+	}
+	if b.Segment != r.batch.Segment {
+		bad("the seal names segment %d as the last", b.Segment)
+	}
+	if b.Preceding != r.preceding {
+		bad("the seal names another batch before it")
+	}
+}
