@@ -6,16 +6,21 @@ import (
 	"testing"
 )
 
-// TestOdd walks odd pages. Each line of want is "id flags details" of a record.
-func TestOdd(t *testing.T) {
-	const act = "outlook-activities"
-	stamped := func(rest string) string {
-		return `{"value":[{"Id":"1","TimeStamp":"2018-06-01T00:00:00Z"` + rest + `}]}`
-	}
-	for _, c := range []struct {
-		name, source, body, problems string
-		want                         []string
-	}{
+const act = "outlook-activities"
+
+// odd is one odd page. Each line of want is "id|flags|details" of a record.
+type odd struct {
+	name, source, body, problems string
+	want                         []string
+}
+
+// stamped returns a page of one activity with more members.
+func stamped(rest string) string {
+	return `{"value":[{"Id":"1","TimeStamp":"2018-06-01T00:00:00Z"` + rest + `}]}`
+}
+
+func TestOddRecords(t *testing.T) {
+	checkOdd(t, []odd{
 		{"repeated key", act, stamped(`,"Id":"2"`), "", []string{`1|duplicate_key|{"Id":["1","2"]}`}},
 		{"repeated key, escaped", act, stamped(`,"\u0049d":"2"`), "", []string{`1|duplicate_key|{"Id":["1","2"]}`}},
 		{"repeated key, thrice and nested", act, stamped(`,"a":{"b":1,"c":0,"b":{"x":1,"x":2},"b":[ ]}`), "",
@@ -50,7 +55,11 @@ func TestOdd(t *testing.T) {
 		{"same id again", act, `{"value":[{"Id":"1","TimeStamp":"2018-06-01T00:00:00Z"},{"Id":"1","TimeStamp":"2018-06-01T00:00:00Z"},` +
 			`{"TimeStamp":"2018-06-01T00:00:00Z","Id":"\u0031"}]}`, "",
 			[]string{`1||{}`, `1|duplicate_id|{}`, `1|duplicate_id duplicate_id_other_bytes|{}`}},
+	})
+}
 
+func TestOddPages(t *testing.T) {
+	checkOdd(t, []odd{
 		{"byte order mark", act, "\ufeff" + `{"value":[{"Id":"1","TimeStamp":"2018-06-01T00:00:00Z"}]}`, "bom", []string{`1||{}`}},
 		{"broken half-way", act, `{"value":[{"Id":"1","TimeStamp":"2018-06-01T00:00:00Z"},{"Id" "2"}]}`, "syntax", []string{`1||{}`}},
 		{"cut", act, `{"value":[{"Id":"1","TimeStamp":"2018-06-01T00:00:00Z"},{"Id":"2"`, "syntax", []string{`1||{}`}},
@@ -82,7 +91,12 @@ func TestOdd(t *testing.T) {
 		{"line with a scalar value", "http", `{"id":"1","value":5}`, "value_type", []string{`1|missing_time|{"value":5}`}},
 		{"rank of names", "http", `{"id":"low","Id":"high","operation":"a","Timestamp":"x"}`, "",
 			[]string{`high|key_case_variant time_unparseable|{"id":"low","Timestamp":"x"}`}},
-	} {
+	})
+}
+
+func checkOdd(t *testing.T, pages []odd) {
+	t.Helper()
+	for _, c := range pages {
 		t.Run(c.name, func(t *testing.T) {
 			got, sum := run(t, onePage(c.source, c.body), Options{})
 			var lines []string

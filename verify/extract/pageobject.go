@@ -17,47 +17,51 @@ func (w *walker) object(start int64) error {
 	if _, err := w.dec.ReadToken(); err != nil {
 		return w.fail(err)
 	}
-	values, lists := 0, 0
+	var found lists
 	for w.dec.PeekKind() == jsontext.KindString {
-		raw, err := w.dec.ReadValue()
-		if err != nil {
-			return w.fail(err)
-		}
-		at := w.offset() - int64(len(raw))
-		var name [len("value") + 1]byte
-		isValue, variant := valueName(appendExact(name[:0], raw))
-		kind := w.dec.PeekKind()
-		switch {
-		case isValue:
-			values++
-			if values == 2 {
-				w.note(ProblemSecondValue, at, "\"value\" stands more than once in one object")
-			}
-			if kind == jsontext.KindBeginArray {
-				lists++
-				w.feed.drop()
-				if err := w.array("/value", `{"":[0`); err != nil {
-					return err
-				}
-				continue
-			}
-			if kind != jsontext.KindInvalid {
-				w.note(ProblemValueType, at, "\"value\" is not an array but "+kindName(kind))
-			}
-		case variant && kind == jsontext.KindBeginArray:
-			w.note(ProblemValueVariant, at, "array under a name that differs from \"value\" in case")
-		}
-		if err := w.skip(); err != nil {
+		if err := w.objectMember(&found); err != nil {
 			return err
 		}
 	}
 	if _, err := w.dec.ReadToken(); err != nil {
 		return w.fail(err)
 	}
-	if lists > 0 {
+	if found.arrays > 0 {
 		return nil
 	}
-	return w.objectWithoutList(start, values)
+	return w.objectWithoutList(start, found.values)
+}
+
+// lists counts the members "value" of an object, and the arrays among them.
+type lists struct{ values, arrays int }
+
+// objectMember reads one member and, if it is a list of records, emits them.
+func (w *walker) objectMember(found *lists) error {
+	raw, err := w.dec.ReadValue()
+	if err != nil {
+		return w.fail(err)
+	}
+	at := w.offset() - int64(len(raw))
+	isValue, variant := compareNames(appendExact(nil, raw), []byte("value"))
+	kind := w.dec.PeekKind()
+	switch {
+	case isValue:
+		found.values++
+		if found.values == 2 {
+			w.note(ProblemSecondValue, at, "\"value\" stands more than once in one object")
+		}
+		if kind == jsontext.KindBeginArray {
+			found.arrays++
+			w.feed.drop()
+			return w.array("/value", `{"":[0`)
+		}
+		if kind != jsontext.KindInvalid {
+			w.note(ProblemValueType, at, "\"value\" is not an array but "+kindName(kind))
+		}
+	case variant && kind == jsontext.KindBeginArray:
+		w.note(ProblemValueVariant, at, "array under a name that differs from \"value\" in case")
+	}
+	return w.skip()
 }
 
 // objectWithoutList ends an object in which no array of records was found.
@@ -74,12 +78,7 @@ func (w *walker) objectWithoutList(start int64, values int) error {
 		w.note(ProblemTooLarge, start, "record is longer than the limit and not interpreted")
 		return nil
 	}
-	return w.emitAt("", -1, raw, start)
-}
-
-// valueName reports whether a name is "value", or is so but for its case.
-func valueName(name []byte) (same, variant bool) {
-	return compareNames(name, []byte("value"))
+	return w.emit("", -1, raw)
 }
 
 func kindName(k jsontext.Kind) string {

@@ -139,10 +139,9 @@ func (w *walker) array(pointer, resume string) error {
 			return w.failIf(err)
 		}
 		raw, err := w.dec.ReadValue()
-		switch {
-		case err == nil:
+		if err == nil {
 			err = w.emit(pointer, i, raw)
-		default:
+		} else {
 			err = w.unread(err, pointer, i, resume)
 		}
 		if err != nil {
@@ -151,20 +150,15 @@ func (w *walker) array(pointer, resume string) error {
 	}
 }
 
-// emit hands one element on. A negative index stands for the whole document.
+// emit hands on the element that was read last. A negative index stands for
+// the whole document.
 func (w *walker) emit(pointer string, index int, raw []byte) error {
+	p := w.provenance(pointer, index, w.offset()-int64(len(raw)), int64(len(raw)))
+	p.SHA256 = sha256.Sum256(raw)
+	w.longest = max(w.longest, len(raw))
 	if len(raw) > w.limit {
-		p := w.provenance(pointer, index, w.offset()-int64(len(raw)), int64(len(raw)))
-		p.SHA256 = sha256.Sum256(raw)
 		return w.emitUnread(p, TooLarge)
 	}
-	return w.emitAt(pointer, index, raw, w.offset()-int64(len(raw)))
-}
-
-func (w *walker) emitAt(pointer string, index int, raw []byte, at int64) error {
-	w.longest = max(w.longest, len(raw))
-	p := w.provenance(pointer, index, at, int64(len(raw)))
-	p.SHA256 = sha256.Sum256(raw)
 	return w.x.element(w.current, p, raw, 0)
 }
 

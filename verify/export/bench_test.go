@@ -1,0 +1,36 @@
+package export
+
+import (
+	"bytes"
+	"io"
+	"testing"
+
+	"github.com/exhibit-dfir/exhibit/verify/extract"
+)
+
+// BenchmarkFormats extracts 500 KB of activities and writes them.
+func BenchmarkFormats(b *testing.B) {
+	one := read(b, "../extract/testdata/activities.json")
+	from, to := bytes.IndexByte(one, '[')+1, bytes.LastIndexByte(one, ']')
+	page := bytes.Clone(one[:to])
+	for len(page) < 500_000 {
+		page = append(append(page, ','), one[from:to]...)
+	}
+	page = append(page, "]}"...)
+	for _, f := range Formats() {
+		b.Run(f.Name, func(b *testing.B) {
+			b.SetBytes(int64(len(page)))
+			b.ReportAllocs()
+			for b.Loop() {
+				w, err := f.New(io.Discard)
+				if err != nil {
+					b.Fatal(err)
+				}
+				sum, err := extract.Extract(b.Context(), pages{{"outlook-activities", page}}, extract.Options{}, w.Write)
+				if err != nil || sum.Records < 700 || w.Close() != nil {
+					b.Fatal(err, sum)
+				}
+			}
+		})
+	}
+}
