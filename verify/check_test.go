@@ -1,0 +1,98 @@
+package verify_test
+
+import (
+	"context"
+	"slices"
+	"testing"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/exhibit-dfir/exhibit/evidence/sample"
+	"github.com/exhibit-dfir/exhibit/evidence/trust"
+	"github.com/exhibit-dfir/exhibit/verify"
+)
+
+func codesOf(r *verify.Report) []string {
+	var codes []string
+	for _, f := range r.Findings {
+		codes = append(codes, f.Code)
+	}
+	return codes
+}
+
+func TestSealedSampleIsVerified(t *testing.T) {
+	m := sample.Small(t)
+	m.Seal()
+	key, err := trust.ParseVKey(m.Key.VerifierKey())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, c, err := verify.Check(context.Background(), m.Folder.FS(), verify.Options{Deep: true, Keys: []trust.VKey{key}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range r.Findings {
+		t.Errorf("%s %s: %s", f.Code, f.Place(), f.Detail)
+	}
+	if r.Exit() != 0 || c == nil || !r.Sealed || r.Exchanges != 4 || r.Segments < 2 || len(r.Heads) < 3 {
+		t.Errorf("exit %d, container %v, sealed %v, %d exchanges, %d segments, %d heads", r.Exit(), c != nil, r.Sealed, r.Exchanges, r.Segments, len(r.Heads))
+	}
+}
+
+func TestUnsealedSampleIsIncomplete(t *testing.T) {
+	m := sample.Small(t)
+	m.Close()
+	r, c, err := verify.Check(context.Background(), m.Folder.FS(), verify.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := codesOf(r); !slices.Equal(got, []string{"unsealed", "unsigned-tail"}) {
+		t.Errorf("findings %v", got)
+	}
+	if r.Exit() != verify.ExitIncomplete || c == nil {
+		t.Errorf("exit %d, container %v", r.Exit(), c != nil)
+	}
+}
+
+// TestProofsHoldElsewhere lets x/mod check the audit path of every entry.
+func TestProofsHoldElsewhere(t *testing.T) {
+	ctx := context.Background()
+	m := sample.Small(t)
+	m.Seal()
+	_, c, err := verify.Check(ctx, m.Folder.FS(), verify.Options{})
+	if err != nil || c == nil {
+		t.Fatal(err)
+	}
+	for size := int64(1); size <= c.Len(); size += 5 {
+		for seq := range size {
+			p, err := c.Proof(ctx, seq, size)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var path tlog.RecordProof
+			for _, h := range p.Path {
+				path = append(path, tlog.Hash(h))
+			}
+			if err := tlog.CheckRecord(path, size, tlog.Hash(p.Root), seq, tlog.Hash(p.Leaf)); err != nil {
+				t.Errorf("entry %d of %d: %v", seq, size, err)
+			}
+		}
+	}
+}
+
+func BenchmarkCheckSmall(b *testing.B) {
+	m := sample.Small(b)
+	m.Seal()
+	files := m.Folder.FS()
+	total := 0
+	for _, f := range m.Folder.Files() {
+		total += len(f)
+	}
+	b.ReportMetric(float64(total), "case-bytes")
+	b.ReportAllocs()
+	for b.Loop() {
+		if r, _, err := verify.Check(context.Background(), files, verify.Options{}); err != nil || r.Exit() != 0 {
+			b.Fatal(err, codesOf(r))
+		}
+	}
+}
