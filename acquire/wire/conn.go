@@ -35,6 +35,18 @@ type tap struct {
 	net.Conn
 	eof   bool  // Read returned io.EOF
 	stash error // came together with data, due at the next Read
+
+	closing bool // SetWriteDeadline is capped
+}
+
+// closeWait bounds the wait for room for a close_notify, for which crypto/tls would take 5 s.
+const closeWait = 100 * time.Millisecond
+
+func (t *tap) SetWriteDeadline(d time.Time) error {
+	if limit := time.Now().Add(closeWait); t.closing && d.After(limit) {
+		d = limit
+	}
+	return t.Conn.SetWriteDeadline(d)
 }
 
 func (t *tap) Read(p []byte) (int, error) {
@@ -54,6 +66,7 @@ func (t *tap) Read(p []byte) (int, error) {
 // end closes the connection: politely, with close_notify, only where nothing went wrong.
 func (c *conn) end(polite bool) {
 	if polite {
+		c.tap.closing = true
 		c.Conn.Close()
 		return
 	}

@@ -284,8 +284,8 @@ func record(t *testing.T, v *vectors.Response, pieces [][]byte, conf *tls.Config
 		t.Errorf("%s: %d bytes, spooled: %v", v.Name, x.Response.Size(), x.Response.Bytes() == nil)
 	}
 	x.Response.Close()
+	p.wg.Wait() // first: a pipe has no room for the close_notify of a client that closes
 	r.Close()
-	p.wg.Wait()
 	return x, stored, excess
 }
 
@@ -387,10 +387,6 @@ func cutAt(t *testing.T, v vectors.Response, mode string, i int) {
 			c.(*tls.Conn).NetConn().Close()
 		}
 	}
-	if i == 0 {
-		inner := p.script
-		_ = inner
-	}
 	r, _ := setup(t, p, nil)
 	x, err := get(r, origin, "/")
 	if x == nil {
@@ -419,8 +415,8 @@ func cutAt(t *testing.T, v vectors.Response, mode string, i int) {
 		t.Errorf("%s %s at %d: error %v", v.Name, mode, i, err)
 	}
 	x.Response.Close()
+	p.wg.Wait() // first: a pipe has no room for the close_notify of a client that closes
 	r.Close()
-	p.wg.Wait()
 }
 
 func TestReset(t *testing.T) {
@@ -432,10 +428,7 @@ func TestReset(t *testing.T) {
 		check(err)
 		readRequest(c)
 		io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhel")
-		// The client confirms that it has these bytes by its second request byte; none comes, so wait for its kernel.
-		for b := []byte{0}; len(b) > 0; b = nil {
-			c.(*net.TCPConn).SetLinger(0)
-		}
+		c.(*net.TCPConn).SetLinger(0) // close by reset
 		c.Close()
 	})
 	r, sink := setup(t, &peer{}, func(o *wire.Options) { o.Origin, o.Dial = "http://"+l.Addr().String(), nil })
