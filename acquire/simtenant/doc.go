@@ -74,7 +74,8 @@
 //	                         URL, 2 to that of the request before, and so on; this URL
 //	                         gives that link from now on
 //	repeat@14                the rows of the last listing again instead of the page's own
-//	empty200@17              no rows, and a next link to the page that should have come
+//	empty200@17              no rows, and a next link to the page that should have come,
+//	                         which again=17 sets apart from this one's URL
 //	badjson@15               the body ends after two thirds of its JSON, well framed
 //	errorrow@16              an error object among the rows
 //

@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -326,6 +327,41 @@ func TestRequestsLog(t *testing.T) {
 	}
 	if got := b.Requests(); !slices.Equal(got, want) {
 		t.Errorf("log is %+v, want %+v", got, want)
+	}
+}
+
+// Many clients at once: each request has an ordinal of its own, and a fault
+// strikes exactly one of them.
+func TestConcurrentClients(t *testing.T) {
+	b := start(t, "arrive@5:2,503@7,expire@1000,empty200@9", simtenant.Options{})
+	const clients, each = 8, 6
+	results := make(chan int, clients*each)
+	var group sync.WaitGroup
+	for range clients {
+		group.Go(func() {
+			for range each {
+				r, err := b.get(adele + "?$top=50")
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				results <- r.StatusCode
+			}
+		})
+	}
+	group.Wait()
+	close(results)
+	counts := map[int]int{}
+	for status := range results {
+		counts[status]++
+	}
+	if counts[200] != clients*each-1 || counts[503] != 1 {
+		t.Errorf("statuses: %v", counts)
+	}
+	for i, r := range b.Requests() {
+		if r.Ordinal != i+1 || r.Status != 200 && r.Status != 503 || (r.Status == 503) != (i == 6) {
+			t.Errorf("log line %d: %+v", i, r)
+		}
 	}
 }
 
