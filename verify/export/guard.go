@@ -14,7 +14,7 @@ import (
 //
 // [Restore] gives the cell back exactly.
 func Neutralise(cell string) (safe string, changed bool) {
-	if !strings.ContainsAny(cell, triggers) {
+	if !strings.ContainsAny(cell, triggers) && strings.IndexByte(cell, fullWidth) < 0 {
 		return cell, false
 	}
 	var b strings.Builder
@@ -49,8 +49,12 @@ func Restore(cell string) string {
 	return b.String()
 }
 
-// triggers holds every character without which no piece is dangerous.
-const triggers = "=+-@＝＋－＠\t\r\n|("
+// Without one of these characters, or the byte that starts a full-width form
+// in UTF-8, no piece is dangerous.
+const (
+	triggers  = "=+-@\t\r\n|("
+	fullWidth = 0xef
+)
 
 // pieceEnd returns the index after the separator that ends the piece at start.
 func pieceEnd(cell string, start int) int {
