@@ -26,7 +26,7 @@ MAX_WINDOW, MAX_BLOCK = 8 << 20, 128 << 10                   # 2.2
 MAX_INT = 2**53 - 1                                          # 1.2
 MAX_NOTE = 65535            # a note is the value of one JSON line, so it is no longer than a line
 MAX_DEPTH = 64              # of nested JSON: ours, so that no input exhausts the stack
-MAX_RESTARTS = 64           # decoder processes that one damaged segment may cost
+MAX_DAMAGE = 64             # places in one segment from which reading is taken up again
 MAX_SCAN = 1 << 20          # block headers read in search of the next frame after damage
 SHOWN = 20                  # findings printed of one code
 CHUNK = 1 << 16
@@ -264,12 +264,16 @@ def next_frame(file, offset, end, budget):
 
 def runs_2_2(file, end):
     """The segment as runs of frames that follow on each other: (start, end, what is wrong behind it)."""
-    budget, start, at = [MAX_SCAN], 0, 0
+    budget, start, at, damage = [MAX_SCAN], 0, 0, 0
     while at < end:
         try:
             length, size, broken = frame_2_2(file, at, end)
         except Bad as bad:
+            damage += 1
             after = next_frame(file, at + 1, end, budget)
+            if budget[0] <= 0 or damage > MAX_DAMAGE:
+                yield start, at, [(at, bad), (at, Bad("frame-limit", "too much damage: the rest was not read"))]
+                return
             yield start, at, [(at, bad)]
             start = at = after
             continue
@@ -308,11 +312,13 @@ class Content:
             raise Bad("frame-content", "zstd cannot decode the frame, or its content is shorter than it says")
         return data
 
-    def confirm(self, last):
-        """True if zstd accepted the frame just read: it went on to the next one, or ended without complaint."""
-        if self.proc.stdout.peek(1):
-            return not last
-        return last and self.proc.wait() == 0
+    def ended(self):
+        """Whether zstd has given all that it has to give."""
+        return not self.proc.stdout.peek(1)
+
+    def good(self):
+        """After the end: whether zstd accepted everything, checksums included."""
+        return self.ended() and self.proc.wait() == 0
 
     def close(self):
         self.proc.kill()
@@ -323,6 +329,17 @@ class Content:
             self.proc.stdin.close()
         except OSError:
             pass
+
+
+def frame_good(path, start, end):
+    """Whether zstd accepts one frame by itself."""
+    content = Content(path, start, end)
+    try:
+        while content.proc.stdout.read(CHUNK):
+            pass
+        return content.good()
+    finally:
+        content.close()
 
 
 def run_zstd():
@@ -725,34 +742,52 @@ class Case:
                 while start < end:
                     length, content_size, rules = frame_2_2(file, start, end)
                     if content is None:
-                        if restarts > MAX_RESTARTS:
-                            self.hold(start, Bad("frame-content", "too many damaged frames: the rest was not read"))
+                        if restarts > MAX_DAMAGE:
+                            self.hold(start, Bad("frame-limit", "too much damage: the rest was not read"))
                             break
                         content, restarts = Content(path, start, end), restarts + 1
                     for bad in rules:
                         self.hold(start, bad)
                     try:
                         record = record_2_3(content, content_size)
-                        if not content.confirm(start + length == end):
-                            raise Bad("frame-content", "zstd does not accept the frame: wrong checksum or content")
+                        if content.ended():       # at the last frame, or because of this frame or of the next
+                            good = content.good() if start + length == end else frame_good(path, start, start + length)
+                            content.close()
+                            content = None        # the next frame gets a new process
+                            if not good:
+                                raise Bad("frame-content", "zstd does not accept the frame: wrong checksum or content")
+                        elif start + length == end:
+                            raise Bad("frame-content", "the frame holds more than it says")
                         record.offset = start
                         self.record_2_4(record, start + length)
                     except Bad as bad:
                         self.hold(start, bad)
-                        content.close()
-                        content = None            # the next frame gets a new process
+                        self.unread(start)
+                        if content is not None:
+                            content.close()
+                            content = None
                     start += length
                 if content is not None:
                     content.close()
                 for offset, bad in broken:
                     self.hold(offset, bad)
+                    self.unread(offset)
         alone = self.records == 1 and self.first_batch and self.warcinfo is not None and not self.held
         if self.batch_end < size or not size:
             self.tails.append((number, self.batch_end, size, alone, self.held, len(self.pending)))
 
+    def unread(self, offset):
+        """Stands for a record that could not be read, so that those behind it keep their places."""
+        if len(self.pending) < 1024 * 64:
+            record = Record()
+            record.offset = offset
+            self.pending.append(record)
+
     def hold(self, offset, bad):
         """A finding between batches counts as damage once a whole batch lies beyond it; until then it may be torn."""
-        if len(self.held) < 1000:
+        if bad.code == "frame-limit":             # what lies beyond is not known
+            self.report.add(bad.code, "%s, byte %d" % (self.name, offset), bad.text)
+        elif len(self.held) < 1000:
             self.held.append((bad.code, "%s, byte %d" % (self.name, offset), bad.text))
 
     def tails_7_2(self, last):
