@@ -75,7 +75,7 @@ type meta struct {
 }
 
 // Open reads the two meta pages of a bbolt file of size bytes and keeps the valid one with the higher transaction number.
-// It fails if neither is valid or if the file is shorter than the pages in use.
+// It fails if neither is valid, if one has a right checksum and wrong content, or if the file is shorter than the pages in use.
 func Open(r io.ReaderAt, size int64) (*File, error) {
 	if size < 2*PageSize || size > maxSize {
 		return nil, fmt.Errorf("bbolt file of %d bytes", size)
@@ -87,7 +87,10 @@ func Open(r io.ReaderAt, size int64) (*File, error) {
 		if err := readFull(r, buf, int64(i)*PageSize); err != nil {
 			return nil, err
 		}
-		metas[i], errs[i] = parseMeta(buf, uint64(i))
+		var err error
+		if metas[i], errs[i], err = parseMeta(buf, uint64(i)); err != nil {
+			return nil, err
+		}
 	}
 	f := &File{r: r, size: size, rules: allRules}
 	switch {
@@ -120,29 +123,30 @@ func readFull(r io.ReaderAt, buf []byte, off int64) error {
 	return nil
 }
 
-// parseMeta reads a meta page. The page in which bbolt's own copy of a file holds a transaction does not depend on
-// the transaction's number, so that it is not checked.
-func parseMeta(buf []byte, id uint64) (*meta, error) {
+// parseMeta reads a meta page. One without the right checksum is invalid, as after a torn write, and says why; any other fault
+// is an error, because bbolt would use that page. The page in which bbolt's own copy of a file holds a transaction does not depend on the
+// transaction's number, so that it is not checked.
+func parseMeta(buf []byte, id uint64) (m *meta, invalid, err error) {
 	h, b := parseHeader(buf), buf[headerSize:]
 	le := binary.LittleEndian
-	if h != (header{id: id, flags: flagMeta}) {
-		return nil, malformed(id, "no header of a meta page")
-	}
 	if m, v := le.Uint32(b), le.Uint32(b[4:]); m != magic || v != version {
-		return nil, malformed(id, "magic %#x, version %d", m, v)
+		return nil, malformed(id, "magic %#x, version %d", m, v), nil
 	}
 	sum := fnv.New64a()
 	_, _ = sum.Write(b[:metaSize-8])
 	if sum.Sum64() != le.Uint64(b[metaSize-8:]) {
-		return nil, malformed(id, "wrong checksum")
+		return nil, malformed(id, "wrong checksum"), nil
+	}
+	if h != (header{id: id, flags: flagMeta}) {
+		return nil, nil, malformed(id, "no header of a meta page")
 	}
 	if n := le.Uint32(b[8:]); n != PageSize {
-		return nil, malformed(id, "page size %d instead of %d", n, PageSize)
+		return nil, nil, malformed(id, "page size %d instead of %d", n, PageSize)
 	}
 	if le.Uint32(b[12:]) != 0 || le.Uint64(b[24:]) != 0 {
-		return nil, malformed(id, "flags or a sequence")
+		return nil, nil, malformed(id, "flags or a sequence")
 	}
-	return &meta{root: le.Uint64(b[16:]), freelist: le.Uint64(b[32:]), pages: le.Uint64(b[40:]), txid: le.Uint64(b[48:])}, nil
+	return &meta{root: le.Uint64(b[16:]), freelist: le.Uint64(b[32:]), pages: le.Uint64(b[40:]), txid: le.Uint64(b[48:])}, nil, nil
 }
 
 type header struct {

@@ -32,9 +32,9 @@ type Maker struct {
 // New returns a Maker that fails t if an entry cannot be made.
 func New(t testing.TB) *Maker { return &Maker{t: t, offset: 300} }
 
-// At is when the entry seq begins.
+// At is when the entry seq begins: no whole second, so that every way to write a time with its fraction agrees.
 func At(seq int64) evidence.Time {
-	return evidence.At(time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC).Add(time.Duration(seq) * 1500 * time.Millisecond))
+	return evidence.At(time.Date(2026, 3, 1, 9, 0, 0, 123456000, time.UTC).Add(time.Duration(seq) * 1500 * time.Millisecond))
 }
 
 // Hash is a hash that depends on what it is called with.
