@@ -131,6 +131,9 @@ func (r *Recorder) park(c *conn) {
 func (r *Recorder) watch(c *conn) {
 	defer r.watchers.Done()
 	n, err := c.Read(c.buf)
+	for n == 0 && err == nil {
+		n, err = c.Read(c.buf)
+	}
 	if n == 0 && errors.Is(err, os.ErrDeadlineExceeded) {
 		c.clean = true
 		close(c.watched)

@@ -57,6 +57,7 @@ func (m *memory) Exchange(_ context.Context, x *wire.Exchange) error {
 type peer struct {
 	script func(net.Conn)
 	tls    *tls.Config // server side; nil for plain
+	room   bool        // the server's writes do not wait for the client to read
 	wg     sync.WaitGroup
 	dialed []string
 	mu     sync.Mutex
@@ -67,6 +68,9 @@ func (p *peer) dial(_ context.Context, _, addr string) (net.Conn, error) {
 	p.mu.Lock()
 	p.dialed = append(p.dialed, addr)
 	p.mu.Unlock()
+	if p.room {
+		server = p.pumped(server)
+	}
 	p.wg.Go(func() {
 		defer server.Close()
 		if p.tls == nil {
@@ -79,6 +83,39 @@ func (p *peer) dial(_ context.Context, _, addr string) (net.Conn, error) {
 		}
 	})
 	return client, nil
+}
+
+// A pump gives the writing side of a pipe the room that a socket has.
+type pump struct {
+	net.Conn
+	queue chan []byte
+	once  sync.Once
+}
+
+func (p *peer) pumped(c net.Conn) net.Conn {
+	q := &pump{Conn: c, queue: make(chan []byte, 1024)}
+	p.wg.Go(func() {
+		defer c.Close()
+		for b := range q.queue {
+			if _, err := c.Write(b); err != nil {
+				c.Close()
+			}
+		}
+	})
+	return q
+}
+
+func (q *pump) Write(b []byte) (int, error) {
+	q.queue <- bytes.Clone(b)
+	return len(b), nil
+}
+
+// SetWriteDeadline does nothing: crypto/tls uses it to forbid writes after CloseWrite, and the queue may not be empty then.
+func (q *pump) SetWriteDeadline(time.Time) error { return nil }
+
+func (q *pump) Close() error {
+	q.once.Do(func() { close(q.queue) })
+	return nil
 }
 
 // readRequest reads one request without a body, byte for byte.
