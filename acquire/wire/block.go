@@ -59,7 +59,10 @@ func (b *Block) Close() error {
 func (b *Block) append(p []byte, expect int64) error {
 	b.size += int64(len(p))
 	if b.file == nil && b.size <= b.threshold {
-		if want := b.size + max(expect, 0); want > int64(cap(b.mem)) && want <= b.threshold && expect >= 0 {
+		if want := b.size + max(expect, 0); want > int64(cap(b.mem)) {
+			if expect < 0 || want > b.threshold {
+				want = max(b.size, min(2*int64(cap(b.mem)), b.threshold))
+			}
 			b.mem = append(make([]byte, 0, want), b.mem...)
 		}
 		b.mem = append(b.mem, p...)

@@ -19,10 +19,11 @@ const readSize = 32 << 10
 
 // A conn is an established connection. One exchange at a time uses it; while it is idle, a watcher reads from it.
 type conn struct {
-	net.Conn       // TLS or plain
-	tap      *tap  // below TLS
-	secure   bool  // Conn is TLS
-	used     int64 // exchanges begun
+	net.Conn          // TLS or plain
+	raw      net.Conn // as dialled
+	tap      *tap     // below TLS
+	secure   bool     // Conn is TLS
+	used     int64    // exchanges begun
 	buf      []byte
 	info     *Connection
 
@@ -63,14 +64,13 @@ func (t *tap) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// end closes the connection: politely, with close_notify, only where nothing went wrong.
+// end closes the connection: politely, with close_notify to the origin, only where nothing went wrong.
 func (c *conn) end(polite bool) {
-	if polite {
+	if polite && c.secure {
 		c.tap.closing = true
-		c.Conn.Close()
-		return
+		c.Conn.(*tls.Conn).CloseWrite()
 	}
-	c.tap.Close()
+	c.raw.Close()
 }
 
 // connection returns an idle connection or a new one that the Sink has recorded.
@@ -193,7 +193,7 @@ func (r *Recorder) establish(ctx context.Context, info *Connection) (*conn, erro
 		return nil, fmt.Errorf("%w: %w", ErrDial, err)
 	}
 	info.RemoteAddr, info.LocalAddr = addrOf(raw.RemoteAddr()), addrOf(raw.LocalAddr())
-	c := &conn{Conn: raw, info: info, buf: make([]byte, readSize)}
+	c := &conn{Conn: raw, raw: raw, info: info, buf: make([]byte, readSize)}
 	if err := r.through(ctx, c); err != nil {
 		raw.Close()
 		return nil, err

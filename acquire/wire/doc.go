@@ -37,5 +37,6 @@
 // as sent; one that repeats a secret is refused. Response bytes are evidence and stay as they are; a secret of this
 // request in them is flagged.
 //
-// BUG: secrets shorter than 8 bytes are not looked for in the response or the body.
+// BUG: secrets shorter than 8 bytes are not looked for in the response or the body, and none is looked for in chunk
+// extensions or under a content coding.
 package wire

@@ -203,8 +203,13 @@ func (rc *receiver) take(p []byte, now time.Time, send *sender) error {
 		x.FirstByte = rc.r.o.Now()
 		rc.early = send.handed.Load() < int64(send.total)
 	}
+	inChunks := f.Framing() == httpblock.FramingChunked
 	n := f.Feed(p)
-	rc.wire.Write(p[:n])
+	if inChunks && !f.Done() {
+		rc.wire.tail = nil // nothing but chunks: decoded sees what they hold
+	} else {
+		rc.wire.Write(p[:n])
+	}
 	if n < len(p) {
 		x.Excess = append([]byte(nil), p[n:]...)
 	}
