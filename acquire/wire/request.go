@@ -62,7 +62,7 @@ func (r *Recorder) compose(ctx context.Context, req *Request) (*outgoing, error)
 	b.WriteString("\r\n")
 	b.Write(req.Body)
 	out.wire = b.Bytes()
-	out.close = isClose(fields)
+	out.close = fields.HasToken("Connection", "close")
 	out.needles = needles(out.wire, out.spans)
 	return out, out.check()
 }
@@ -80,7 +80,7 @@ func (o *outgoing) check() error {
 
 // checkRequest refuses what could not be sent as given or would change the framing.
 func checkRequest(req *Request, rest string, g origin) error {
-	if !isToken(req.Method) || req.Method == "CONNECT" {
+	if !httpblock.IsToken(req.Method) || req.Method == "CONNECT" {
 		return fmt.Errorf("%w: method %q", ErrRequest, req.Method)
 	}
 	for i := range len(rest) {
@@ -92,7 +92,7 @@ func checkRequest(req *Request, rest string, g origin) error {
 		return fmt.Errorf("%w: control byte in the request id", ErrRequest)
 	}
 	for _, f := range req.Header {
-		if !isToken(f.Name) || !isFieldValue(f.Value) {
+		if !httpblock.IsToken(f.Name) || !isFieldValue(f.Value) {
 			return fmt.Errorf("%w: header %q", ErrRequest, f.Name)
 		}
 		wrong := false
@@ -112,7 +112,7 @@ func checkRequest(req *Request, rest string, g origin) error {
 }
 
 // fields returns the header as it is sent: Host, the caller's, and what the caller left out.
-func (r *Recorder) fields(ctx context.Context, req *Request) ([]httpblock.Field, error) {
+func (r *Recorder) fields(ctx context.Context, req *Request) (httpblock.Fields, error) {
 	fs := make(httpblock.Fields, 0, len(req.Header)+8)
 	host := httpblock.Field{Name: "Host", Value: r.origin.authority()}
 	fs = append(fs, host)
@@ -158,27 +158,6 @@ func (r *Recorder) fields(ctx context.Context, req *Request) ([]httpblock.Field,
 	}
 	add("Connection", "keep-alive")
 	return fs, nil
-}
-
-func isClose(fs httpblock.Fields) bool {
-	for _, v := range fs.Values("Connection") {
-		for item := range strings.SplitSeq(v, ",") {
-			if strings.EqualFold(strings.TrimSpace(item), "close") {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-func isToken(s string) bool {
-	for i := range len(s) {
-		c := s[i]
-		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0) {
-			return false
-		}
-	}
-	return s != ""
 }
 
 // isFieldValue reports whether s can be sent as a field value as it is (RFC 9110, section 5.5).

@@ -127,7 +127,7 @@ func (f *Framer) Layout() Layout {
 		l.PayloadLength = -1
 	}
 	l.Flags = slices.Sorted(slices.Values(l.Flags))
-	l.Reusable = l.End == EndComplete && l.Framing != FramingClose && l.harmless() && !l.Fields.has("Connection", "close")
+	l.Reusable = l.End == EndComplete && l.Framing != FramingClose && l.harmless() && !l.Fields.HasToken("Connection", "close")
 	return l
 }
 

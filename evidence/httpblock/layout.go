@@ -52,8 +52,8 @@ func (fs Fields) Values(name string) []string {
 	return vs
 }
 
-// has reports whether a comma-separated list field holds the token.
-func (fs Fields) has(name, token string) bool {
+// HasToken reports whether a field that is a comma-separated list, such as Connection, holds the token in any case.
+func (fs Fields) HasToken(name, token string) bool {
 	for _, f := range fs {
 		if !strings.EqualFold(f.Name, name) {
 			continue

@@ -43,7 +43,7 @@ func ParseRequest(block io.ReaderAt, size int64) (RequestLayout, error) {
 	}
 	line, rest, _ := strings.Cut(string(buf[:i+4]), "\r\n")
 	parts := strings.Split(line, " ")
-	if len(parts) != 3 || !isToken(parts[0]) || parts[1] == "" || parts[2] != "HTTP/1.1" || hasControl(line) {
+	if len(parts) != 3 || !IsToken(parts[0]) || parts[1] == "" || parts[2] != "HTTP/1.1" || hasControl(line) {
 		return r, fmt.Errorf("%w: request line %q", ErrRequest, line)
 	}
 	r.Method, r.Target, r.Proto = parts[0], parts[1], parts[2]

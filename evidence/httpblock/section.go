@@ -91,7 +91,7 @@ func (s *section) field(line string, l *Layout) string {
 		l.flag(FlagSpaceBeforeColon)
 		name, exact = t, false
 	}
-	if !isToken(name) {
+	if !IsToken(name) {
 		l.flag(FlagBadField)
 		exact = false
 	}
@@ -214,7 +214,8 @@ func framingName(name string) string {
 	return ""
 }
 
-func isToken(s string) bool {
+// IsToken reports whether s is a token, as methods and field names are (RFC 9110, section 5.6.2).
+func IsToken(s string) bool {
 	for i := range len(s) {
 		if !isTokenByte(s[i]) {
 			return false
@@ -223,7 +224,6 @@ func isToken(s string) bool {
 	return s != ""
 }
 
-// isTokenByte is tchar of RFC 9110, section 5.6.2.
 func isTokenByte(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || isDigit(c) || c != 0 && strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0
 }
