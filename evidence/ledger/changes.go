@@ -16,6 +16,7 @@ type changes struct {
 	tx      *bolt.Tx
 	windows map[int64]*row.Window
 	cursors map[[16]byte]*row.Cursor
+	encoder row.Encoder
 }
 
 func newChanges(tx *bolt.Tx) *changes {
@@ -23,7 +24,7 @@ func newChanges(tx *bolt.Tx) *changes {
 }
 
 func (c *changes) add(e *evidence.Entry) error {
-	if err := row.Rows(e, c.put); err != nil {
+	if err := c.encoder.Rows(e, c.put); err != nil {
 		return err
 	}
 	if err := c.foldWindow(e); err != nil {
@@ -36,7 +37,7 @@ func (c *changes) add(e *evidence.Entry) error {
 func (c *changes) put(bucket string, key, value []byte) error {
 	b := c.tx.Bucket([]byte(bucket))
 	b.FillPercent = 1
-	return b.Put(slices.Clone(key), slices.Clone(value))
+	return b.Put(key, slices.Clone(value)) // bbolt copies the key
 }
 
 func (c *changes) foldWindow(e *evidence.Entry) error {

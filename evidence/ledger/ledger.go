@@ -141,20 +141,16 @@ func checkEdges(f *boltread.File) error {
 			return fmt.Errorf("freelist: %w", err)
 		}
 	}
-	names, err := f.Buckets()
+	buckets, err := f.Buckets()
 	if err != nil {
 		return err
 	}
-	for _, name := range names {
-		b, err := f.Bucket(name)
-		if err != nil {
-			return err
-		}
+	for _, b := range buckets {
 		c := b.Cursor()
 		c.First()
 		c.Seek([]byte{0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF})
 		if c.Err() != nil {
-			return fmt.Errorf("bucket %q: %w", name, c.Err())
+			return fmt.Errorf("bucket %q: %w", b.Name(), c.Err())
 		}
 	}
 	return nil

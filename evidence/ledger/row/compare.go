@@ -3,8 +3,8 @@ package row
 import (
 	"bytes"
 	"encoding/hex"
-	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/exhibit-dfir/exhibit/evidence"
 	"github.com/exhibit-dfir/exhibit/evidence/boltread"
@@ -45,28 +45,26 @@ type Result struct {
 // It is for one goroutine.
 type Comparer struct {
 	result  Result
-	file    *boltread.File
 	streams [3]*stream // entries, exchanges, log
 	windows *folds
 	cursors *folds
 	totals  Totals
+	encoder Encoder
+	buckets map[string]*boltread.Bucket
 }
 
 // NewComparer starts a comparison. The file's structure need not have been checked.
 func NewComparer(f *boltread.File) *Comparer {
-	c := &Comparer{file: f}
-	names, err := f.Buckets()
+	c := &Comparer{buckets: map[string]*boltread.Bucket{}}
+	buckets, err := f.Buckets()
 	if err != nil {
 		c.differ("", "", "the list of buckets is unreadable: "+err.Error())
 	}
-	known := map[string]bool{}
-	for _, name := range Buckets() {
-		known[name] = true
-	}
-	for _, name := range names {
-		if !known[name] {
-			c.differ(name, "", "unknown bucket")
+	for _, b := range buckets {
+		if !slices.Contains(Buckets(), b.Name()) {
+			c.differ(b.Name(), "", "unknown bucket")
 		}
+		c.buckets[b.Name()] = b
 	}
 	for i, name := range []string{Entries, Exchanges, Log} {
 		c.streams[i] = &stream{c: c, name: name, cursor: c.cursor(name)}
@@ -77,17 +75,12 @@ func NewComparer(f *boltread.File) *Comparer {
 	return c
 }
 
-// cursor opens a bucket; nil if it cannot, which it has reported.
+// cursor opens a bucket; nil if there is none, which it has reported.
 func (c *Comparer) cursor(name string) *boltread.Cursor {
-	b, err := c.file.Bucket(name)
-	switch {
-	case errors.Is(err, boltread.ErrNoBucket):
-		c.differ(name, "", "no such bucket")
-	case err != nil:
-		c.differ(name, "", "unreadable: "+err.Error())
-	default:
+	if b := c.buckets[name]; b != nil {
 		return b.Cursor()
 	}
+	c.differ(name, "", "no such bucket")
 	return nil
 }
 
@@ -103,7 +96,7 @@ func (c *Comparer) differ(bucket, key, what string) {
 func (c *Comparer) Add(b *evidence.Batch) error {
 	c.totals.Add(b)
 	for _, e := range b.Entries {
-		if err := Rows(e, c.compare); err != nil {
+		if err := c.encoder.Rows(e, c.compare); err != nil {
 			return err
 		}
 		c.windows.add(e, Key(e.Head.Window), 0)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 
 	"github.com/exhibit-dfir/exhibit/evidence"
 	"github.com/exhibit-dfir/exhibit/evidence/boltread"
@@ -27,6 +28,7 @@ type folds struct {
 	matched  int64 // rows of the file that an entry explains
 	reported map[[16]byte]bool
 	crowded  bool // reported is full
+	scratch  []byte
 }
 
 // live is a row that is being folded.
@@ -94,11 +96,11 @@ func (f *folds) begin(key [16]byte, e *evidence.Entry) *live {
 		}
 		return nil
 	}
-	seen, err := f.claim(f.cursor.Value())
+	seen, ok := claim(f.cursor.Value())
 	switch {
-	case err != nil:
+	case !ok:
 		f.matched++
-		f.report(key, "value differs: "+err.Error())
+		f.report(key, "value differs")
 		return nil
 	case seen < e.Head.Seq:
 		f.report(key, fmt.Sprintf("tells of entries up to %d, and entry %d is of this row", seen, e.Head.Seq))
@@ -112,20 +114,15 @@ func (f *folds) begin(key [16]byte, e *evidence.Entry) *live {
 	return l
 }
 
-// claim reads up to which entry a row of the file tells.
-func (f *folds) claim(value []byte) (seen int64, err error) {
-	if f.width == 8 {
-		w, err := DecodeWindow(value)
-		if err != nil {
-			return 0, err
-		}
-		return w.Seen, nil
+// claim reads the last member of a row of the file: up to which entry it tells. The rest is compared when that entry has come.
+func claim(value []byte) (seen int64, ok bool) {
+	const member = `,"seen":`
+	i := bytes.LastIndex(value, []byte(member))
+	if i < 0 || value[len(value)-1] != '}' {
+		return 0, false
 	}
-	c, err := DecodeCursor(value)
-	if err != nil {
-		return 0, err
-	}
-	return c.Seen, nil
+	seen, err := strconv.ParseInt(string(value[i+len(member):len(value)-1]), 10, 64)
+	return seen, err == nil
 }
 
 // settle compares a row that is complete and forgets it.
@@ -135,10 +132,11 @@ func (f *folds) settle(key [16]byte, l *live) {
 	var want []byte
 	var err error
 	if f.width == 8 {
-		want, err = l.window.Append(nil)
+		want, err = l.window.Append(f.scratch[:0])
 	} else {
-		want, err = l.cursor.Append(nil)
+		want, err = l.cursor.Append(f.scratch[:0])
 	}
+	f.scratch = want
 	found := f.cursor.Seek(key[:f.width]) && bytes.Equal(f.cursor.Key(), key[:f.width])
 	if !f.readable() {
 		return

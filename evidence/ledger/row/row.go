@@ -91,26 +91,32 @@ func (x *Exchange) Record(typ string) *Record {
 
 // ExchangeOf makes the row of an exchange entry. It fails if the entry is of another kind or does not say where its records lie.
 func ExchangeOf(e *evidence.Entry) (*Exchange, error) {
+	x := &Exchange{}
+	return x, x.set(e)
+}
+
+// set makes x the row of an entry; its slice of records is used again.
+func (x *Exchange) set(e *evidence.Entry) error {
 	b, ok := e.Body.(*evidence.Exchange)
 	if !ok {
-		return nil, fmt.Errorf("entry %d (%s) is no exchange", e.Head.Seq, e.Head.Kind)
+		return fmt.Errorf("entry %d (%s) is no exchange", e.Head.Seq, e.Head.Kind)
 	}
 	if len(e.Located) != len(e.Detail.Records) {
-		return nil, fmt.Errorf("entry %d has %d records and the places of %d", e.Head.Seq, len(e.Detail.Records), len(e.Located))
+		return fmt.Errorf("entry %d has %d records and the places of %d", e.Head.Seq, len(e.Detail.Records), len(e.Located))
 	}
 	h := &e.Head
-	x := &Exchange{
+	*x = Exchange{
 		Seq: h.Seq, Start: h.Start, End: h.End, Source: h.Source, Window: h.Window, Method: h.Method, Status: h.Status, Run: e.Detail.Run,
 		Counter: b.Counter, RequestID: b.RequestID, Connection: b.Connection, URL: b.URL, Chain: b.Chain, Page: b.Page,
 		Parent: b.Parent, Before: b.Before, Attempt: b.Attempt, RetryOf: b.RetryOf,
 		Protocol: b.Protocol, Framing: b.Framing, Ended: b.Ended, Flags: b.Flags, Error: b.Error,
-		Records: make([]Record, len(e.Located)),
+		Records: x.Records[:0],
 	}
-	for i, at := range e.Located {
-		r := &e.Detail.Records[i]
-		x.Records[i] = Record{r.Type, r.Block, r.BlockLength, int64(at.Segment), at.Offset, at.Length}
+	for i := range e.Located {
+		r, at := &e.Detail.Records[i], &e.Located[i]
+		x.Records = append(x.Records, Record{r.Type, r.Block, r.BlockLength, int64(at.Segment), at.Offset, at.Length})
 	}
-	return x, nil
+	return nil
 }
 
 // Append writes the row's value behind dst.
@@ -221,30 +227,35 @@ func DecodeLog(b []byte) (*LogEntry, error) {
 	return x, nil
 }
 
-// Rows calls put for each row that depends on the entry alone: of entries, and of exchanges or log. Key and value are
-// valid during the call.
-func Rows(e *evidence.Entry, put func(bucket string, key, value []byte) error) error {
-	k := Key(e.Head.Seq)
-	if err := put(Entries, k[:], e.HeadLine); err != nil {
+// Encoder makes the rows that depend on one entry alone. The zero Encoder is ready; it is for one goroutine.
+type Encoder struct {
+	exchange Exchange
+	key      [8]byte
+	value    []byte
+}
+
+// Rows calls put for each row of an entry that depends on it alone: of entries, and of exchanges or log. Key and value are
+// valid during the call. It fails as put does, or if the entry does not say where its records lie.
+func (c *Encoder) Rows(e *evidence.Entry, put func(bucket string, key, value []byte) error) error {
+	c.key = Key(e.Head.Seq)
+	if err := put(Entries, c.key[:], e.HeadLine); err != nil {
 		return err
 	}
-	var row appender
 	bucket := Log
+	var err error
 	switch {
 	case e.Head.Kind == evidence.KindExchange:
-		x, err := ExchangeOf(e)
-		if err != nil {
-			return err
+		bucket = Exchanges
+		if err = c.exchange.set(e); err == nil {
+			c.value, err = c.exchange.Append(c.value[:0])
 		}
-		row, bucket = x, Exchanges
 	case Logged(e.Head.Kind):
-		row = LogOf(e)
+		c.value, err = LogOf(e).Append(c.value[:0])
 	default:
 		return nil
 	}
-	value, err := row.Append(make([]byte, 0, 1024))
 	if err != nil {
 		return fmt.Errorf("row of entry %d in %s: %w", e.Head.Seq, bucket, err)
 	}
-	return put(bucket, k[:], value)
+	return put(bucket, c.key[:], c.value)
 }
