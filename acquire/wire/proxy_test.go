@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/exhibit-dfir/exhibit/acquire/wire"
 )
@@ -116,10 +117,15 @@ func TestTLSRefused(t *testing.T) {
 	}{
 		"wrong host":  {&tls.Config{Certificates: []tls.Certificate{k.otherHost}}, k.otherHost.Certificate},
 		"self-signed": {&tls.Config{Certificates: []tls.Certificate{k.selfSigned}}, k.selfSigned.Certificate},
+		"expired":     {&tls.Config{Certificates: []tls.Certificate{k.cert}}, k.cert.Certificate},
 		"TLS 1.1":     {&tls.Config{Certificates: []tls.Certificate{k.cert}, MaxVersion: tls.VersionTLS11, MinVersion: tls.VersionTLS10}, nil},
 	} {
 		p := &peer{script: reply([]byte("HTTP/1.1 204 None\r\n\r\n")), tls: c.conf, room: true}
-		r, sink := setup(t, p, nil)
+		r, sink := setup(t, p, func(o *wire.Options) {
+			if name == "expired" {
+				o.Now = func() time.Time { return time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC) }
+			}
+		})
 		x, err := get(r, "https://"+host, "/")
 		if x != nil || !errors.Is(err, wire.ErrTLS) {
 			t.Errorf("%s: %v, %v", name, x, err)

@@ -43,16 +43,19 @@ func restore(stored []byte, rs []wire.Redaction, secrets []string) []byte {
 	return append(out, stored[at:]...)
 }
 
-func TestRequestBytes(t *testing.T) {
+// A requestCase is a request, what a server must receive for it and what must be stored.
+type requestCase struct {
+	name       string
+	req        wire.Request
+	auth       string
+	sent       string   // as the server must receive it
+	url        string   // stored
+	redactions []string // what, name and the secret
+}
+
+func requestCases() []requestCase {
 	q := url.QueryEscape(canary)
-	for _, c := range []struct {
-		name       string
-		req        wire.Request
-		auth       string
-		sent       string   // as the server must receive it
-		url        string   // stored
-		redactions []string // what, name and the secret
-	}{
+	return []requestCase{
 		{
 			name: "plain", req: wire.Request{Method: "GET", URL: "http://" + host},
 			sent: "GET / HTTP/1.1\r\nHost: api.example.test\r\nUser-Agent: exhibit\r\nAccept-Encoding: identity\r\nConnection: keep-alive\r\n\r\n",
@@ -93,7 +96,37 @@ func TestRequestBytes(t *testing.T) {
 			url:        "http://" + host + "/",
 			redactions: []string{"header Authorization " + base64.StdEncoding.EncodeToString([]byte("u:"+canary))},
 		},
-	} {
+	}
+}
+
+// requestDiff lists how what was received and stored differs from the case.
+func requestDiff(c *requestCase, got []byte, x *wire.Exchange) []string {
+	var diff []string
+	add := func(ok bool, format string, args ...any) {
+		if !ok {
+			diff = append(diff, fmt.Sprintf(format, args...))
+		}
+	}
+	add(string(got) == c.sent, "server received %q, want %q", got, c.sent)
+	if len(x.Redactions) != len(c.redactions) {
+		return append(diff, fmt.Sprintf("redactions %+v, want %q", x.Redactions, c.redactions))
+	}
+	var secrets []string
+	for i, d := range x.Redactions {
+		secret, ok := strings.CutPrefix(c.redactions[i], d.What+" "+d.Name+" ")
+		add(ok, "redaction %+v, want %q", d, c.redactions[i])
+		add(string(x.Request[d.Offset:d.Offset+d.Length]) == wire.Redacted, "redaction %+v of %q", d, x.Request)
+		secrets = append(secrets, secret)
+	}
+	b := restore(x.Request, x.Redactions, secrets)
+	add(bytes.Equal(b, got), "stored with secrets %q, server received %q", b, got)
+	add(x.URL == c.url && x.RequestID == c.req.RequestID, "URL %q, want %q; id %q", x.URL, c.url, x.RequestID)
+	add(!x.Sent.IsZero() && !x.Sent.Before(x.Started), "sent %v, started %v", x.Sent, x.Started)
+	return diff
+}
+
+func TestRequestBytes(t *testing.T) {
+	for _, c := range requestCases() {
 		t.Run(c.name, func(t *testing.T) {
 			var got []byte
 			p := &peer{script: keep(&got, len(c.req.Body))}
@@ -106,37 +139,31 @@ func TestRequestBytes(t *testing.T) {
 				t.Fatal(err)
 			}
 			p.wg.Wait()
-			if string(got) != c.sent {
-				t.Errorf("server received %q, want %q", got, c.sent)
-			}
-			var secrets []string
-			for i, d := range x.Redactions {
-				if i >= len(c.redactions) || !strings.HasPrefix(c.redactions[i], d.What+" "+d.Name+" ") {
-					t.Fatalf("redactions %+v, want %q", x.Redactions, c.redactions)
-				}
-				if string(x.Request[d.Offset:d.Offset+d.Length]) != wire.Redacted {
-					t.Errorf("redaction %+v shows %q", d, x.Request[d.Offset:d.Offset+d.Length])
-				}
-				secrets = append(secrets, strings.TrimPrefix(c.redactions[i], d.What+" "+d.Name+" "))
-			}
-			if len(secrets) != len(c.redactions) {
-				t.Fatalf("redactions %+v, want %q", x.Redactions, c.redactions)
-			}
-			if b := restore(x.Request, x.Redactions, secrets); !bytes.Equal(b, got) {
-				t.Errorf("stored with secrets %q, server received %q", b, got)
-			}
-			if x.URL != c.url || x.RequestID != c.req.RequestID || x.Sent.IsZero() || x.Sent.Before(x.Started) {
-				t.Errorf("URL %q, want %q; id %q; times %v %v", x.URL, c.url, x.RequestID, x.Started, x.Sent)
+			for _, d := range requestDiff(&c, got, x) {
+				t.Error(d)
 			}
 			if _, err := httpblock.ParseRequest(bytes.NewReader(x.Request), int64(len(x.Request))); err != nil {
 				t.Errorf("stored request: %v", err)
 			}
 			noCanary(t, sink)
-			// The search finds what it is meant to find.
-			if !leaks(fmt.Sprintf("%q", c.sent)) && len(c.redactions) > 0 {
-				t.Error("the canary is not found in what was sent")
-			}
+			requestFaults(t, &c, got, x)
 		})
+	}
+}
+
+// requestFaults: the comparison and the search notice what they are there for.
+func requestFaults(t *testing.T, c *requestCase, got []byte, x *wire.Exchange) {
+	t.Helper()
+	if len(requestDiff(c, bytes.Replace(got, []byte("\r\n"), []byte("\n"), 1), x)) == 0 {
+		t.Error("a changed byte is not noticed")
+	}
+	kept := *x
+	kept.Request = bytes.Replace(x.Request, []byte("Host"), []byte("host"), 1)
+	if len(requestDiff(c, got, &kept)) == 0 {
+		t.Error("a repaired header is not noticed")
+	}
+	if len(c.redactions) > 0 && !leaks(string(got)) {
+		t.Error("the canary is not found in what was sent")
 	}
 }
 
