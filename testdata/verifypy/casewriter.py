@@ -249,7 +249,7 @@ SPAN = {"record": 0, "what": "header", "name": "Authorization", "offset": REQUES
 
 def exchange(counter, **changes):
     body = {"counter": counter, "request_id": "id-%d" % counter, "connection": 4, "url": "https://server.example/x",
-            "chain": "main", "page": counter, "parent": -1, "before": 0, "attempt": 1, "retry_of": -1,
+            "chain": 0, "page": counter, "parent": -1, "before": 0, "attempt": 1, "retry_of": -1,
             "protocol": "HTTP/1.1", "framing": "length", "ended": "complete", "interim": [], "flags": ["a", "b"],
             "head_offset": 0, "head_length": RESPONSE.index(b"{"), "redactions": [dict(SPAN)],
             "claims": pairs(aud="\u20ac \U0001f600 \x7f\x01\""), "error": ""}

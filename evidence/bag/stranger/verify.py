@@ -494,7 +494,7 @@ KINDS_4_4 = {
     "connection": obj(number=positive, origin=is_text, remote=is_text, local=is_text, proxy=is_text,
                       protocol=is_text, tls_version=is_text, cipher=is_text, server_name=is_text, verified=is_bool,
                       roots=one_of("system", "file", "none"), error=is_text),
-    "exchange": obj(counter=positive, request_id=is_text, connection=seq_or_none, url=is_text, chain=is_text,
+    "exchange": obj(counter=positive, request_id=is_text, connection=seq_or_none, url=is_text, chain=count,
                     page=count, parent=seq_or_none, before=count, attempt=positive, retry_of=seq_or_none,
                     protocol=is_text, framing=is_word, ended=is_word, interim=array(integer(100, 199)),
                     flags=lambda v: array(is_word)(v) and v == sorted(v), head_offset=seq_or_none,
@@ -697,7 +697,8 @@ class Case:
     def paths_6_1(self):
         allowed = re.compile(r"bagit\.txt|bag-info\.txt|(tag)?manifest-sha256\.txt|package\.note|data/(ledger\.db|"
                              r"README\.txt|verify\.py|evidence/[0-9]{5}\.warc\.zst|checkpoints/[1-9][0-9]{0,15}\.note)")
-        folders, free = {"data", "data/evidence", "data/checkpoints", "custody", "stamps", "work"}, {"custody", "stamps", "work"}
+        free = {"custody", "stamps", "work"}
+        folders = free | {"data", "data/evidence", "data/checkpoints"}
         todo = [""]
         while todo:
             folder = todo.pop()
@@ -952,7 +953,7 @@ class Case:
                 raise Bad("entry-form", "the detail line does not have the keys and values of sections 4.2 and 4.3")
             claims, body = detail["records"], detail["body"]
             if not KINDS_4_4.get(kind, no_negative)(body):
-                raise Bad("entry-form", "the body does not have the keys and values of a %s entry" % kind)
+                raise Bad("entry-form", "the body does not have the keys and values of a body of kind %s" % kind)
             for text in self.rules_4(seq, head, detail["records"], body):
                 self.report.add("entry-rule", place, text)
         except Bad as bad:
@@ -1095,7 +1096,8 @@ class Case:
             if size > seq:
                 self.report.add("entry-rule", "entry %d" % seq, "a checkpoint over entries that come later")
             if size not in self.wanted:
-                self.report.add("head-missing", "data/checkpoints/%d.note" % size, "entry %d holds this head, the file is not there" % seq)
+                self.report.add("head-missing", "data/checkpoints/%d.note" % size,
+                                "entry %d holds this head, the file is not there" % seq)
             elif digests.get(size, digest) != digest:
                 self.report.add("head-entry", "data/checkpoints/%d.note" % size, "entry %d holds another text" % seq)
         held = {size for _, size, _ in self.checkpoints}
@@ -1217,7 +1219,8 @@ def check(root, keys, report, ed25519):
             "NO, the case is not sealed" if keys else "signer not checked (give --key with a key that you got elsewhere)"))
     say("(c) existed before T: not shown: no trusted time in format 1 as built")
     say("(d) the history that witnesses saw: not checked")
-    say("(e) complete, by its windows and its seal: " + ("NO, first finding: " + report.incomplete if report.incomplete else "yes"))
+    say("(e) complete, by its windows and its seal: " + (
+        "NO, first finding: " + report.incomplete if report.incomplete else "not known, see (a)" if report.damage else "yes"))
     say("what none of this shows: that the server told the truth")
     say("what none of this shows: that the operator recorded every exchange")
     say("what none of this shows: that the tool that recorded was honest, and its clock right")
