@@ -385,23 +385,3 @@ func (f *failing) ReadAt(p []byte, off int64) (int, error) {
 	}
 	return f.r.ReadAt(p, off)
 }
-
-func FuzzOpen(f *testing.F) {
-	for seed := range uint64(3) {
-		f.Add(sealed(f, grow(f, seed, 3, 200)))
-	}
-	f.Add([]byte{})
-	f.Fuzz(func(t *testing.T, b []byte) {
-		got, err := read(b, nothing)
-		if errors.Is(err, errLoop) {
-			t.Fatal(err)
-		}
-		strict, err2 := read(b, structure)
-		if err2 == nil && (err != nil || !equal(got, strict)) {
-			t.Fatalf("passes Check and reads otherwise: %v", err)
-		}
-		if _, err3 := read(b, whole); err3 == nil && err2 != nil {
-			t.Fatalf("passes CheckWhole and not Check: %v", err2)
-		}
-	})
-}

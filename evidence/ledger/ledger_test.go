@@ -288,3 +288,46 @@ func TestBuildLeavesNothingBehind(t *testing.T) {
 		t.Errorf("files left: %v, %v", names, err)
 	}
 }
+
+// TestGuard damages a page in the middle of a file that is too large to be checked whole, so that bbolt meets it: it panics, and the caller
+// gets an error.
+func TestGuard(t *testing.T) {
+	path := build(t, rowtest.Sample(t, 3000, 100))
+	content := read(t, path)
+	f, err := boltread.Open(bytes.NewReader(content), int64(len(content)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := f.Bucket(row.Exchanges)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := b.Cursor()
+	k := row.Key(1500)
+	if !c.Seek(k[:]) {
+		t.Fatal("no exchange 1500")
+	}
+	page := bytes.Index(content, c.Value()) / boltread.PageSize * boltread.PageSize
+	clear(content[page : page+boltread.PageSize])
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ledger.Open(path, ledger.Options{}); !errors.Is(err, ledger.ErrUnreadable) {
+		t.Errorf("checked whole: %v", err)
+	}
+	l, err := ledger.Open(path, ledger.Options{CheckLimit: 1})
+	if err != nil {
+		t.Fatalf("checked at the edges: %v", err)
+	}
+	defer func() { _ = l.Close() }()
+	n := 0
+	for _, err = range l.Exchanges(1, 0) {
+		n++
+	}
+	if !errors.Is(err, ledger.ErrUnreadable) || n < 500 {
+		t.Errorf("after %d exchanges: %v", n, err)
+	}
+	if p, err := l.Position(t.Context()); err != nil || p.Entries < 3000 {
+		t.Errorf("the rest: %+v, %v", p, err)
+	}
+}
