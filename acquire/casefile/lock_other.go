@@ -1,0 +1,11 @@
+//go:build !darwin && !dragonfly && !freebsd && !linux && !netbsd && !openbsd && !windows
+
+package casefile
+
+import (
+	"errors"
+	"os"
+)
+
+// tryLock fails: without a lock two processes could write to one case.
+func tryLock(*os.File) error { return errors.ErrUnsupported }

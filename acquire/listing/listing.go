@@ -1,0 +1,215 @@
+// Package listing reads one page of a JSON listing as far as acquiring needs it: it counts rows and takes the next link. It reads the bytes as they
+// came and holds no row; what rows mean is for extraction.
+//
+// It is strict where two readers could disagree about how the acquisition goes on. A second "value" or "@odata.nextLink", a spelling
+// that differs in case alone, a value of the wrong type, anything after the end: interpretation stops with a reason, and no link wins. Within rows it lets pass what
+// real services send, such as repeated names and bytes that are no UTF-8.
+package listing
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/exhibit-dfir/exhibit/acquire"
+)
+
+const (
+	memberValue = "value"
+	memberNext  = "@odata.nextLink"
+)
+
+// Page is what a page holds.
+type Page struct {
+	Rows    int64  // elements of the list, odd ones too
+	Odd     int64  // those of them that are error objects or no objects
+	List    bool   // there is a list: "value", or the page is an array itself
+	Next    string // the next link
+	HasNext bool
+	Mark    string // of the rows' ids in order; empty if a row has none
+}
+
+// Form says what a page may look like.
+type Form struct {
+	ID   string // the member that names a row; empty if rows have no name
+	Bare bool   // a page may also be an array, or an object without "value"
+}
+
+// Read reads a page to its end. It fails with an [*acquire.PageError].
+func Read(r io.Reader, f Form) (*Page, error) {
+	s := &scan{form: f, marks: sha256.New(), page: &Page{}, named: true,
+		dec: jsontext.NewDecoder(r, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))}
+	err := s.top()
+	if err == nil {
+		if _, err = s.dec.ReadToken(); err == nil {
+			err = errors.New("something follows the end of the JSON value")
+		} else if errors.Is(err, io.EOF) {
+			err = nil
+		}
+	}
+	if err != nil {
+		var own *acquire.PageError
+		if errors.As(err, &own) {
+			return nil, own
+		}
+		return nil, &acquire.PageError{Reason: acquire.ReasonBrokenPage, Text: fmt.Sprintf("byte %d: %v", s.dec.InputOffset(), err)}
+	}
+	if f.ID != "" && s.named && s.page.Rows > 0 {
+		s.page.Mark = hex.EncodeToString(s.marks.Sum(nil))
+	}
+	return s.page, nil
+}
+
+type scan struct {
+	form  Form
+	dec   *jsontext.Decoder
+	page  *Page
+	marks hash.Hash
+	named bool // every row so far has an id
+}
+
+func (s *scan) top() error {
+	switch s.dec.PeekKind() {
+	case '{':
+		return s.object()
+	case '[':
+		if s.form.Bare {
+			return s.rows()
+		}
+	}
+	if _, err := s.dec.ReadToken(); err != nil {
+		return err
+	}
+	return errors.New("the page is no JSON object")
+}
+
+// object reads the page's own members.
+func (s *scan) object() error {
+	if _, err := s.dec.ReadToken(); err != nil {
+		return err
+	}
+	for s.dec.PeekKind() == '"' {
+		tok, err := s.dec.ReadToken()
+		if err != nil {
+			return err
+		}
+		switch name := tok.String(); {
+		case name == memberValue:
+			if s.page.List {
+				return errors.New(`a second "value"`)
+			}
+			if s.dec.PeekKind() != '[' {
+				return s.wrongType(memberValue)
+			}
+			err = s.rows()
+		case name == memberNext:
+			err = s.next()
+		case strings.EqualFold(name, memberValue), strings.EqualFold(strings.TrimPrefix(name, "@"), memberNext[1:]):
+			return fmt.Errorf("the member %.40q stands where %q or %q could be meant", name, memberValue, memberNext)
+		default:
+			err = s.dec.SkipValue()
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if _, err := s.dec.ReadToken(); err != nil {
+		return err
+	}
+	if !s.page.List && !s.form.Bare {
+		return errors.New(`the page has no "value"`)
+	}
+	return nil
+}
+
+func (s *scan) next() error {
+	if s.page.HasNext {
+		return errors.New(`a second "@odata.nextLink"`)
+	}
+	if s.dec.PeekKind() != '"' {
+		return s.wrongType(memberNext)
+	}
+	tok, err := s.dec.ReadToken()
+	if err != nil {
+		return err
+	}
+	s.page.Next, s.page.HasNext = tok.String(), true
+	return nil
+}
+
+// wrongType prefers to say that the page is cut short, if it is.
+func (s *scan) wrongType(name string) error {
+	if _, err := s.dec.ReadToken(); err != nil {
+		return err
+	}
+	return fmt.Errorf("%q has a value of the wrong type", name)
+}
+
+func (s *scan) rows() error {
+	s.page.List = true
+	if _, err := s.dec.ReadToken(); err != nil {
+		return err
+	}
+	for {
+		switch s.dec.PeekKind() {
+		case ']':
+			_, err := s.dec.ReadToken()
+			return err
+		case '{':
+			if err := s.row(); err != nil {
+				return err
+			}
+		default: // also where the page is cut: then SkipValue says so
+			if err := s.dec.SkipValue(); err != nil {
+				return err
+			}
+			s.page.Odd++
+			s.named = false
+		}
+		s.page.Rows++
+	}
+}
+
+// row reads an object of the list. One with "error" and no id stands in the place of a row.
+func (s *scan) row() error {
+	if _, err := s.dec.ReadToken(); err != nil {
+		return err
+	}
+	id, failed := "", false
+	for s.dec.PeekKind() == '"' {
+		tok, err := s.dec.ReadToken()
+		if err != nil {
+			return err
+		}
+		name := tok.String()
+		failed = failed || name == "error"
+		if name != s.form.ID || id != "" || s.dec.PeekKind() != '"' {
+			if err := s.dec.SkipValue(); err != nil {
+				return err
+			}
+			continue
+		}
+		if tok, err = s.dec.ReadToken(); err != nil {
+			return err
+		}
+		id = tok.String()
+	}
+	if _, err := s.dec.ReadToken(); err != nil {
+		return err
+	}
+	if id == "" {
+		s.named = false
+		if failed && s.form.ID != "" {
+			s.page.Odd++
+		}
+		return nil
+	}
+	fmt.Fprintf(s.marks, "%d %s\n", len(id), id)
+	return nil
+}

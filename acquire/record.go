@@ -1,0 +1,282 @@
+package acquire
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/pem"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/exhibit-dfir/exhibit/acquire/auth"
+	"github.com/exhibit-dfir/exhibit/acquire/casefile"
+	"github.com/exhibit-dfir/exhibit/acquire/wire"
+	"github.com/exhibit-dfir/exhibit/evidence"
+	"github.com/exhibit-dfir/exhibit/evidence/httpblock"
+	"github.com/exhibit-dfir/exhibit/evidence/warc"
+)
+
+const (
+	requestType  = "application/http;msgtype=request"
+	responseType = "application/http;msgtype=response"
+	chainType    = "application/pem-certificate-chain"
+	bytesType    = "application/octet-stream"
+
+	excessURI       = "urn:exhibit:excess"
+	certificatesURI = "urn:exhibit:certificates"
+	strayURI        = "urn:exhibit:stray"
+
+	actionStray = "stray-bytes"
+	maxErrText  = 1024 // of an error, in bytes
+)
+
+// asked is one request on its way. The sink gets it through the context of the recorder's Do.
+type asked struct {
+	chain, page, before int64
+	parent, retryOf     int64
+	attempt             int64
+	flags               []string
+	edition             int64 // of the credential, set when the request is authorized
+	claims              []evidence.Pair
+
+	entry *evidence.Entry // set when it is durable
+}
+
+type askedKey struct{}
+
+func askedOf(ctx context.Context) *asked {
+	a, _ := ctx.Value(askedKey{}).(*asked)
+	return a
+}
+
+// sink makes entries of what the recorder recorded, and returns when they are durable.
+type sink struct {
+	c      Case
+	env    casefile.Env
+	run    string
+	source string
+	origin string
+	window int64
+
+	mu          sync.Mutex
+	connections map[int64]int64 // the recorder's ordinal → seq
+	counter     int64
+	bytes       int64
+	first, last *offset // of the clock
+}
+
+// offset is how far the server's clock was ahead of ours, as far as whole seconds tell.
+type offset struct {
+	at   time.Time
+	diff time.Duration
+}
+
+var _ wire.Sink = (*sink)(nil)
+
+// Connection appends a connection entry (docs/container.md, 4.4 and 4.5).
+func (s *sink) Connection(ctx context.Context, c *wire.Connection) error {
+	body := &evidence.Connection{Number: c.Ordinal, Origin: s.origin, Remote: c.RemoteAddr, Local: c.LocalAddr, Roots: "none", Error: clip(c.Err)}
+	d := &evidence.Draft{Start: c.Started, End: c.Established, Source: s.source, Run: s.run, Body: body}
+	if c.Proxy != nil {
+		body.Proxy = c.Proxy.URL
+		d.Records = append(d.Records, connectRecords(c, s.origin+"/")...)
+	}
+	if t := c.TLS; t != nil {
+		body.Protocol, body.TLSVersion, body.Cipher, body.ServerName, body.Verified = t.ALPN, t.Version, t.CipherSuite, t.ServerName, t.Verified
+		body.Roots = map[string]string{"own": "file", "system": "system"}[t.Pool]
+		if len(t.Chain) > 0 {
+			var chain []byte
+			for _, der := range t.Chain {
+				chain = append(chain, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})...)
+			}
+			d.Records = append(d.Records, resource(certificatesURI, chainType, c.Started, chain))
+		}
+	}
+	e, err := s.c.Append(ctx, d)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.connections[c.Ordinal] = e.Head.Seq
+	return nil
+}
+
+// connectRecords are the records of a proxy's CONNECT.
+func connectRecords(c *wire.Connection, target string) []evidence.RecordDraft {
+	var records []evidence.RecordDraft
+	if len(c.Proxy.Request) > 0 {
+		records = append(records, evidence.RecordDraft{Block: c.Proxy.Request,
+			Header: warc.Header{Type: warc.Request, Date: date(c.Started), TargetURI: target, ContentType: requestType}})
+	}
+	if len(c.Proxy.Response) > 0 {
+		records = append(records, evidence.RecordDraft{Block: c.Proxy.Response,
+			Header: warc.Header{Type: warc.Response, Date: date(c.Started), TargetURI: target, ContentType: responseType}})
+	}
+	return records
+}
+
+// Exchange appends an exchange entry.
+func (s *sink) Exchange(ctx context.Context, x *wire.Exchange) error {
+	a := askedOf(ctx)
+	for _, stray := range x.Strays {
+		if err := s.stray(ctx, stray); err != nil {
+			return err
+		}
+	}
+	records, err := s.records(x)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.counter++
+	counter, connection := s.counter, s.connections[x.Connection.Ordinal]
+	s.mu.Unlock()
+	body := &evidence.Exchange{
+		Counter: counter, RequestID: x.RequestID, Connection: connection, URL: x.URL, Chain: a.chain, Page: a.page, Parent: a.parent,
+		Before: a.before, Attempt: a.attempt, RetryOf: a.retryOf, Protocol: x.Proto, Framing: x.Framing, Ended: x.End,
+		Interim: []int64{}, Flags: flags(x, a), HeadOffset: evidence.None, Redactions: []evidence.Redaction{}, Claims: append([]evidence.Pair{}, a.claims...), Error: clip(x.Err),
+	}
+	for _, status := range x.Interim {
+		body.Interim = append(body.Interim, int64(status))
+	}
+	if x.HeadLength > 0 {
+		body.HeadOffset, body.HeadLength = x.HeadOffset, x.HeadLength
+	}
+	for _, r := range x.Redactions {
+		body.Redactions = append(body.Redactions, evidence.Redaction{Record: 0, What: r.What, Name: r.Name, Offset: r.Offset, Length: r.Length})
+	}
+	e, err := s.c.Append(ctx, &evidence.Draft{Start: x.Started, End: x.Ended, Source: s.source, Window: s.window, Method: x.Method,
+		Status: int64(x.Status), Run: s.run, Body: body, Records: records})
+	if err != nil {
+		return err
+	}
+	a.entry = e
+	s.note(x)
+	return nil
+}
+
+func flags(x *wire.Exchange, a *asked) []string {
+	words := slices.Concat([]string{}, x.Flags, a.flags)
+	slices.Sort(words)
+	return slices.Compact(words)
+}
+
+// note keeps count, and compares clocks.
+func (s *sink) note(x *wire.Exchange) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.bytes += x.Response.Size()
+	value, ok := x.Fields.Get("Date")
+	if !ok || x.FirstByte.IsZero() {
+		return
+	}
+	if t, ok := parseDate(value); ok {
+		s.last = &offset{x.FirstByte, t.Sub(x.FirstByte.Truncate(time.Second))}
+		if s.first == nil {
+			s.first = s.last
+		}
+	}
+}
+
+// records are those of an exchange (docs/container.md, 4.5).
+func (s *sink) records(x *wire.Exchange) ([]evidence.RecordDraft, error) {
+	id, err := evidence.NewRecordID(s.env.Rand)
+	if err != nil {
+		return nil, err
+	}
+	ip := address(x.Connection)
+	records := []evidence.RecordDraft{{Block: x.Request, Header: warc.Header{
+		Type: warc.Request, ID: id, Date: date(x.Started), TargetURI: x.URL, IPAddress: ip, ContentType: requestType}}}
+	if x.Response.Size() == 0 {
+		return records, nil
+	}
+	h := warc.Header{Type: warc.Response, Date: date(x.FirstByte), TargetURI: x.URL, ConcurrentTo: id, IPAddress: ip,
+		Truncated: truncated(x.End), ContentType: responseType}
+	if x.HeadLength > 0 && x.PayloadLength >= 0 {
+		h.PayloadDigest = hex.EncodeToString(x.PayloadSHA256)
+	}
+	response := evidence.RecordDraft{Header: h, Block: x.Response.Bytes()}
+	if response.Block == nil {
+		response.Source, response.Size = x.Response, x.Response.Size()
+	}
+	records = append(records, response)
+	if len(x.Excess) > 0 {
+		records = append(records, resource(excessURI, bytesType, x.Ended, x.Excess))
+	}
+	return records, nil
+}
+
+// stray appends what came on an idle connection: an act of the other side that answers nothing.
+func (s *sink) stray(ctx context.Context, b wire.Stray) error {
+	s.mu.Lock()
+	connection := s.connections[b.Connection]
+	s.mu.Unlock()
+	_, err := s.c.Append(ctx, &evidence.Draft{Start: b.Time, Source: s.source, Run: s.run,
+		Body: &evidence.Operator{Action: actionStray, Text: "bytes came on an idle connection; they answer no request", Operator: s.env.Operator, Host: s.env.Host,
+			Fields: []evidence.Pair{{Name: "connection", Value: strconv.FormatInt(connection, 10)}, {Name: "bytes", Value: strconv.Itoa(len(b.Bytes))}}},
+		Records: []evidence.RecordDraft{resource(strayURI, bytesType, b.Time, b.Bytes)}})
+	return err
+}
+
+func resource(uri, contentType string, at time.Time, block []byte) evidence.RecordDraft {
+	return evidence.RecordDraft{Block: block, Header: warc.Header{Type: warc.Resource, Date: date(at), TargetURI: uri, ContentType: contentType}}
+}
+
+func date(t time.Time) string { return evidence.At(t).String() }
+
+// address is the server's, unless a proxy stands between.
+func address(c *wire.Connection) string {
+	if c.Proxy != nil {
+		return ""
+	}
+	ap, err := netip.ParseAddrPort(c.RemoteAddr)
+	if err != nil {
+		return ""
+	}
+	return ap.Addr().Unmap().WithZone("").String()
+}
+
+// truncated is the word of docs/container.md, 2.3, for how an exchange ended.
+func truncated(end string) string {
+	switch end {
+	case httpblock.EndComplete:
+		return ""
+	case httpblock.EndBodyBudget, httpblock.EndHeaderBudget, httpblock.EndInterimBudget:
+		return "length"
+	case wire.EndIdle, wire.EndSlow:
+		return "time"
+	case httpblock.EndCut, wire.EndReset:
+		return "disconnect"
+	}
+	return "unspecified"
+}
+
+// clip keeps an error's text short enough for a line: a peer can make it long.
+func clip(s string) string {
+	s = strings.ToValidUTF8(s, "?")
+	if len(s) <= maxErrText {
+		return s
+	}
+	return strings.ToValidUTF8(s[:maxErrText-3], "") + "..."
+}
+
+// authorize is what the recorder calls for each request.
+func (r *run) authorize(ctx context.Context) (string, error) {
+	value, edition, err := r.o.Credential.Authorization(ctx)
+	if err != nil {
+		return "", fmt.Errorf("credential: %w", err)
+	}
+	a := askedOf(ctx)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if value != r.authorization {
+		r.authorization, r.claims = value, auth.Claims(value)
+	}
+	a.edition, a.claims = edition, r.claims
+	return value, nil
+}

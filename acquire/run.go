@@ -1,0 +1,418 @@
+package acquire
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"io"
+	"io/fs"
+	"net"
+	"net/url"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/exhibit-dfir/exhibit/acquire/casefile"
+	"github.com/exhibit-dfir/exhibit/acquire/wire"
+	"github.com/exhibit-dfir/exhibit/evidence"
+	"github.com/exhibit-dfir/exhibit/evidence/ledger"
+)
+
+var (
+	// ErrInterrupted says that a run was stopped before its window was closed. The same acquisition goes on from there.
+	ErrInterrupted = errors.New("acquisition is interrupted")
+	// ErrAuth says that the credentials were refused, or lack the right.
+	ErrAuth = errors.New("authentication or permission failed")
+)
+
+// Case is what Run needs of an open case; [casefile.Case] is one. All methods may be called concurrently.
+type Case interface {
+	// Append adds an entry and returns when it is durable.
+	Append(context.Context, *evidence.Draft) (*evidence.Entry, error)
+	// Index is the ledger's index, caught up with all that was appended before the call.
+	Index(context.Context) (*ledger.Ledger, error)
+	// Files are the case folder's, for reading kept pages back.
+	Files() fs.FS
+}
+
+// Credential authorizes requests. Its methods may be called concurrently.
+type Credential interface {
+	// Authorization is the value of the header for one request, and the edition of the secret in it.
+	Authorization(context.Context) (value string, edition int64, err error)
+	// Renew gets another secret after that edition was refused, for all who ask at once together. It reports whether there
+	// is a newer one than that edition.
+	Renew(ctx context.Context, edition int64) (bool, error)
+}
+
+// Options say what to acquire and how. Case, Env, Source and SpoolDir are required.
+type Options struct {
+	Case     Case
+	Env      casefile.Env
+	SpoolDir string // for large answers: a folder that is never packed
+
+	Source Source
+	Params Params // Now is taken from Env
+	Again  bool   // start another window although this acquisition has one
+
+	Credential Credential     // nil for none
+	RootCAs    *x509.CertPool // nil for the system's
+	Proxy      *url.URL       // nil for none
+	Gzip       bool           // accept gzip; the stored bytes are as they came
+	Dial       func(ctx context.Context, network, addr string) (net.Conn, error)
+
+	Parallel int // chains that are worked on at once; 0 for 1, at most 64
+	Retry    Retry
+	MaxPages int64 // pages that one run takes; 0 for 1,000,000
+
+	// Stop, when it is closed, ends the run in order: requests in flight are finished and recorded, waits are cut short. To cancel the
+	// context of Run breaks requests off; they are recorded as cancelled.
+	Stop <-chan struct{}
+	// Progress is told what happens, one call at a time. It must return soon. May be nil.
+	Progress func(Event)
+	// Wait lets d pass, or returns the context's error if that ends first. nil waits on a timer.
+	Wait func(ctx context.Context, d time.Duration) error
+}
+
+// Result is how a window stands after a run.
+type Result struct {
+	Run       string // id; empty if there was nothing to do
+	Window    int64
+	Source    string
+	User      string
+	From, To  string
+	State     string // as in a window entry; evidence.Opened if the run was interrupted
+	Reason    string
+	Text      string
+	Requests  int64 // exchanges in the window, all runs
+	Pages     int64 // taken
+	Records   int64 // counted on them
+	Asked     int64 // exchanges of this run
+	Continued bool  // the window had been opened by an earlier run
+	Finished  bool  // an earlier run had completed it: nothing was asked
+}
+
+// Event is one step of a run, for whoever watches it.
+type Event struct {
+	Kind    string // EventWindow, EventPage, EventRetry, EventWait, EventChain
+	Result  Result // as it stands
+	Chains  int64  // of the plan
+	Ended   int64  // chains that came to their end
+	Chain   int64  // that the event is about
+	Bytes   int64  // received in this run
+	Elapsed time.Duration
+	Wait    time.Duration // that is about to pass
+	Reason  string        // of a retry or wait, or of how a chain ended
+	Text    string
+}
+
+// Kinds of events.
+const (
+	EventWindow = "window" // the window is open, or was closed
+	EventPage   = "page"   // a page was taken
+	EventRetry  = "retry"  // an answer brought no page and is asked for again
+	EventWait   = "wait"   // time is let pass before that
+	EventChain  = "chain"  // a chain has ended
+)
+
+func (o *Options) defaults() error {
+	switch {
+	case o.Case == nil || o.Source == nil || o.SpoolDir == "" || o.Env.Now == nil || o.Env.Rand == nil:
+		return errors.New("options without case, environment, source or spool folder")
+	case o.Parallel < 0 || o.Parallel > 64:
+		return &UsageError{"parallel", "is no number from 1 to 64"}
+	}
+	o.Parallel = max(o.Parallel, 1)
+	if o.Params.Open == nil {
+		o.Params.Open = func(name string) (io.ReadCloser, error) { return os.Open(name) }
+	}
+	o.Retry.defaults()
+	if o.MaxPages <= 0 {
+		o.MaxPages = 1_000_000
+	}
+	if o.Wait == nil {
+		o.Wait = timer
+	}
+	return nil
+}
+
+// run is one execution of [Run].
+type run struct {
+	o        Options
+	id       string
+	began    time.Time
+	plan     *Plan
+	window   *window
+	sink     *sink
+	recorder *wire.Recorder
+	index    *ledger.Ledger
+	patience patience
+	seed     maphash.Seed
+
+	quit     context.Context // ends when no new request may be made: stop, cancel, halt
+	giveUp   context.CancelFunc
+	stopped  atomic.Bool  // by Stop or by the context: the window stays open
+	pages    atomic.Int64 // taken in this run
+	progress sync.Mutex
+
+	mu            sync.Mutex
+	authorization string // last value, for keeping it out of texts
+	claims        []evidence.Pair
+	halt          *PageError // why all chains end
+	fatal         error      // the container, or the credential, cannot go on
+}
+
+// Run acquires. It continues the window of the same acquisition, if there is one that is not complete, or opens one; asks until each chain has ended; and closes the window.
+//
+// It returns a Result whenever a window was opened or found, also beside an error. The error is nil if the window was closed or had been finished before, however it
+// ended; it matches [ErrInterrupted] if the run was stopped, and [ErrAuth] if the window was closed because credentials or rights do not suffice. A [*UsageError] comes before anything
+// is written or asked. After any other error nothing can be appended any more, or the answer of a local part failed.
+func Run(ctx context.Context, o Options) (*Result, error) {
+	if err := o.defaults(); err != nil {
+		return nil, err
+	}
+	r := &run{o: o, began: o.Env.Now(), seed: maphash.MakeSeed(),
+		patience: patience{retry: o.Retry, wait: o.Wait, rand: o.Env.Rand, left: o.Retry.Total}}
+	if err := r.prepare(ctx); err != nil {
+		return nil, err
+	}
+	if r.window.finished() && !o.Again {
+		res := r.window.result()
+		res.Continued, res.Finished = true, true
+		return &res, nil
+	}
+	var err error
+	if r.id, err = evidence.NewID(o.Env.Rand); err != nil {
+		return nil, err
+	}
+	keep := context.WithoutCancel(ctx) // entries are appended although the run is cancelled
+	if err := r.start(keep); err != nil {
+		return nil, err
+	}
+	err = r.work(ctx)
+	reason := r.close(keep, &err)
+	err = errors.Join(err, r.stop(keep, reason))
+	res := r.window.result()
+	res.Run, res.Asked = r.id, r.sink.counter
+	return &res, err
+}
+
+// work runs the chains.
+func (r *run) work(ctx context.Context) error {
+	defer r.watchStop(ctx)()
+	var next atomic.Int64
+	var workers sync.WaitGroup
+	for range min(int64(r.o.Parallel), r.plan.Chains) {
+		workers.Go(func() {
+			for r.quit.Err() == nil {
+				n := next.Add(1) - 1
+				if n >= r.plan.Chains {
+					return
+				}
+				if err := r.chain(ctx, n); err != nil {
+					r.fail(err)
+				}
+			}
+		})
+	}
+	workers.Wait()
+	err := r.recorder.Close()
+	if r.fatal == nil {
+		err = errors.Join(err, r.rest(ctx, min(next.Load(), r.plan.Chains)))
+	}
+	for _, b := range r.recorder.Strays() {
+		err = errors.Join(err, r.sink.stray(context.WithoutCancel(ctx), b))
+	}
+	return errors.Join(r.fatal, err)
+}
+
+// rest counts what earlier runs took in the chains from n on, which this one did not come to.
+func (r *run) rest(ctx context.Context, n int64) error {
+	if r.window.old == nil || r.stopped.Load() || ctx.Err() != nil {
+		return nil
+	}
+	for ; n < r.plan.Chains; n++ {
+		c, why, err := r.load(ctx, n)
+		if err != nil {
+			return err
+		}
+		if c == nil {
+			r.window.end(n, why)
+		}
+	}
+	return nil
+}
+
+// watchStop makes quit end when the run is to stop. The function that it returns ends the watch.
+func (r *run) watchStop(ctx context.Context) func() {
+	r.quit, r.giveUp = context.WithCancel(ctx)
+	ended := make(chan struct{})
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		select {
+		case <-r.o.Stop:
+			r.stopped.Store(true)
+			r.giveUp()
+		case <-ended:
+		}
+	}()
+	return func() {
+		close(ended)
+		<-done
+		if ctx.Err() != nil {
+			r.stopped.Store(true)
+		}
+		r.giveUp()
+	}
+}
+
+// fail ends the run with an error.
+func (r *run) fail(err error) {
+	r.mu.Lock()
+	if r.fatal == nil {
+		r.fatal = err
+	}
+	r.mu.Unlock()
+	r.giveUp()
+}
+
+// haltAll ends all chains for one reason: going on would give the same answer again.
+func (r *run) haltAll(why *PageError) {
+	r.mu.Lock()
+	if r.halt == nil {
+		r.halt = why
+	}
+	r.mu.Unlock()
+	r.giveUp()
+}
+
+// operator appends an entry on what the tool does.
+func (r *run) operator(ctx context.Context, action, text string, fields []evidence.Pair) error {
+	_, err := r.o.Case.Append(ctx, &evidence.Draft{Start: r.o.Env.Now(), Source: r.source(), Run: r.id,
+		Body: &evidence.Operator{Action: action, Text: text, Operator: r.o.Env.Operator, Host: r.o.Env.Host, Fields: fields}})
+	return err
+}
+
+func (r *run) source() string { return r.o.Source.Describe().Name }
+
+// start appends run-start and, unless one is continued, opens the window.
+func (r *run) start(ctx context.Context) error {
+	var err error
+	if r.index, err = r.o.Case.Index(ctx); err != nil {
+		return err
+	}
+	if err := r.connect(); err != nil {
+		return err
+	}
+	fields := []evidence.Pair{{Name: evidence.FieldParallel, Value: strconv.Itoa(r.o.Parallel)}, {Name: "origin", Value: r.plan.Origin}}
+	if len(r.o.Env.Command) > 0 {
+		fields = append(fields, evidence.Pair{Name: "command", Value: clip(strings.Join(r.o.Env.Command, " "))})
+	}
+	if r.o.Proxy != nil {
+		fields = append(fields, evidence.Pair{Name: "proxy", Value: r.o.Proxy.Scheme + "://" + r.o.Proxy.Host})
+	}
+	fields = slices.Concat(fields, r.retryFields(), r.o.Env.Tool, r.o.Env.Machine)
+	if err := r.operator(ctx, evidence.ActionRunStart, "acquisition from "+r.source(), fields); err != nil {
+		return err
+	}
+	if err := r.window.open(ctx, r); err != nil {
+		return err
+	}
+	r.tell(Event{Kind: EventWindow})
+	return nil
+}
+
+// connect makes sink and recorder. Nothing is dialled yet.
+func (r *run) connect() error {
+	r.sink = &sink{c: r.o.Case, env: r.o.Env, run: r.id, source: r.source(), origin: r.plan.Origin, window: r.window.number, connections: map[int64]int64{}}
+	w := wire.Options{Origin: r.plan.Origin, RootCAs: r.o.RootCAs, Proxy: r.o.Proxy, UserAgent: userAgent(r.o.Env.Tool), MaxIdle: r.o.Parallel,
+		SpoolDir: r.o.SpoolDir, Dial: r.o.Dial, Now: r.o.Env.Now, Sink: r.sink}
+	if r.o.Gzip {
+		w.AcceptEncoding = "gzip"
+	}
+	if r.o.Credential != nil {
+		w.Authorize = r.authorize
+	}
+	var err error
+	r.recorder, err = wire.New(w)
+	return err
+}
+
+func (r *run) retryFields() []evidence.Pair {
+	p := r.o.Retry
+	return []evidence.Pair{{Name: "retry-attempts", Value: strconv.Itoa(p.Attempts)}, {Name: "retry-pages", Value: strconv.Itoa(p.Pages)},
+		{Name: "retry-longest", Value: p.Longest.String()}, {Name: "retry-total", Value: p.Total.String()}, {Name: "max-pages", Value: strconv.FormatInt(r.o.MaxPages, 10)}}
+}
+
+// userAgent is name/version of the tool, in the characters of a token (RFC 9110, section 10.1.5).
+func userAgent(tool []evidence.Pair) string {
+	value := func(name string) string {
+		for _, p := range tool {
+			if p.Name == name {
+				return strings.Map(func(c rune) rune {
+					if c <= ' ' || c >= 0x7F || strings.ContainsRune("()<>@,;:\\\"/[]?={}", c) {
+						return -1
+					}
+					return c
+				}, p.Value)
+			}
+		}
+		return ""
+	}
+	agent := "exhibit"
+	if v := value("version"); v != "" {
+		agent += "/" + v
+	}
+	return agent
+}
+
+// stop appends run-stop.
+func (r *run) stop(ctx context.Context, reason string) error {
+	fields := []evidence.Pair{{Name: "reason", Value: reason}}
+	if r.sink != nil {
+		fields = append(fields, evidence.Pair{Name: "requests", Value: strconv.FormatInt(r.sink.counter, 10)},
+			evidence.Pair{Name: "bytes", Value: strconv.FormatInt(r.sink.bytes, 10)})
+		for _, c := range []struct {
+			name string
+			at   *offset
+		}{{"clock-first", r.sink.first}, {"clock-last", r.sink.last}} {
+			if c.at != nil {
+				fields = append(fields, evidence.Pair{Name: c.name, Value: fmt.Sprintf("server %+d s at %s", int64(c.at.diff/time.Second), evidence.At(c.at.at))})
+			}
+		}
+	}
+	return r.operator(ctx, evidence.ActionRunStop, "the run ended: "+reason, fields)
+}
+
+// tell reports progress.
+func (r *run) tell(e Event) {
+	if r.o.Progress == nil {
+		return
+	}
+	r.progress.Lock()
+	defer r.progress.Unlock()
+	e.Result, e.Chains, e.Ended = r.window.result(), r.plan.Chains, r.window.endedChains()
+	e.Elapsed = r.o.Env.Now().Sub(r.began)
+	e.Result.Run = r.id
+	r.sink.mu.Lock()
+	e.Bytes, e.Result.Asked = r.sink.bytes, r.sink.counter
+	r.sink.mu.Unlock()
+	r.o.Progress(e)
+}
+
+// scrub keeps the credential out of a text that the service wrote.
+func (r *run) scrub(s string) string {
+	r.mu.Lock()
+	_, secret, ok := strings.Cut(r.authorization, " ")
+	r.mu.Unlock()
+	if ok && len(secret) >= 8 {
+		s = strings.ReplaceAll(s, secret, wire.Redacted)
+	}
+	return s
+}

@@ -1,0 +1,64 @@
+package urls
+
+import (
+	"strings"
+
+	"github.com/exhibit-dfir/exhibit/acquire"
+	"github.com/exhibit-dfir/exhibit/evidence/httpblock"
+)
+
+// linkHeader returns the target of the one link with relation next in the Link fields (RFC 8288, section 3), or "". Two different ones are an error.
+func linkHeader(h httpblock.Fields) (string, error) {
+	next := ""
+	for _, field := range h.Values("Link") {
+		for rest := strings.TrimLeft(field, " \t,"); rest != ""; rest = strings.TrimLeft(rest, " \t,") {
+			var target, params string
+			var ok bool
+			if target, rest, ok = strings.Cut(strings.TrimPrefix(rest, "<"), ">"); !ok {
+				return "", &acquire.PageError{Reason: acquire.ReasonBrokenPage, Text: "the header Link cannot be read"}
+			}
+			params, rest = parameters(rest)
+			if !isNext(params) {
+				continue
+			}
+			if target == "" || next != "" && next != target {
+				return "", &acquire.PageError{Reason: acquire.ReasonBrokenPage, Text: "the header Link names no one next page"}
+			}
+			next = target
+		}
+	}
+	return next, nil
+}
+
+// parameters splits what follows a target at the comma that ends it; commas in quoted strings do not.
+func parameters(s string) (params, rest string) {
+	quoted := false
+	for i := 0; i < len(s); i++ {
+		switch {
+		case quoted && s[i] == '\\':
+			i++
+		case s[i] == '"':
+			quoted = !quoted
+		case s[i] == ',' && !quoted:
+			return s[:i], s[i+1:]
+		}
+	}
+	return s, ""
+}
+
+// isNext reports whether the first rel parameter has the relation next.
+func isNext(params string) bool {
+	for p := range strings.SplitSeq(params, ";") {
+		name, value, ok := strings.Cut(strings.TrimSpace(p), "=")
+		if !ok || !strings.EqualFold(strings.TrimSpace(name), "rel") {
+			continue
+		}
+		for word := range strings.FieldsSeq(strings.Trim(strings.TrimSpace(value), `"`)) {
+			if strings.EqualFold(word, "next") {
+				return true
+			}
+		}
+		return false
+	}
+	return false
+}
