@@ -15,8 +15,9 @@ const lazyBytes = 16 << 20
 var errLazyClosed = errors.New("index is closed")
 
 // Lazy is an index that takes batches at once and hands them to another one from its own goroutine, as many together as are
-// waiting. It lags behind what it was given, never the other way round: what it was given is durable elsewhere. It
-// blocks only while 16 MiB of lines wait. After the other index has failed once, all that waits is dropped and every call returns that error. Its methods may be called concurrently.
+// waiting. It lags behind what it was given, never the other way round: what it was given is durable elsewhere. It blocks
+// only while 16 MiB of lines wait. After the other index has failed once, all that waits is dropped and every call
+// returns that error. Its methods may be called concurrently.
 type Lazy struct {
 	index evidence.Index
 	done  chan struct{}
