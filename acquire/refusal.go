@@ -83,12 +83,13 @@ func readError(body io.Reader) (code, message string) {
 		default:
 			continue
 		}
+		name := strings.ToLower(tok.String()) // the token is void after the next call
 		kind, n := dec.StackIndex(dec.StackDepth())
 		if kind != '{' || n%2 == 0 || depth > 2 || dec.PeekKind() != '"' {
 			continue
 		}
 		var into *string
-		switch strings.ToLower(tok.String()) {
+		switch name {
 		case "code":
 			into = &code
 		case "message", "error_description":
