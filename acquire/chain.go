@@ -45,7 +45,7 @@ func (r *run) chain(ctx context.Context, n int64) error {
 	if err != nil {
 		return err
 	}
-	for c != nil && r.quit.Err() == nil {
+	for c != nil && !r.over() {
 		var done bool
 		if done, why, err = r.step(ctx, c); err != nil {
 			return err

@@ -209,7 +209,7 @@ func (r *run) work(ctx context.Context) error {
 	var workers sync.WaitGroup
 	for range min(int64(r.o.Parallel), r.plan.Chains) {
 		workers.Go(func() {
-			for r.quit.Err() == nil {
+			for !r.over() {
 				n := next.Add(1) - 1
 				if n >= r.plan.Chains {
 					return
@@ -270,6 +270,17 @@ func (r *run) watchStop(ctx context.Context) func() {
 		}
 		r.giveUp()
 	}
+}
+
+// over reports whether no new request may be made. It asks Stop itself, so that nothing is asked after it was closed.
+func (r *run) over() bool {
+	select {
+	case <-r.o.Stop:
+		r.stopped.Store(true)
+		r.giveUp()
+	default:
+	}
+	return r.quit.Err() != nil
 }
 
 // fail ends the run with an error.

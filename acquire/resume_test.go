@@ -1,0 +1,289 @@
+package acquire_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/exhibit-dfir/exhibit/acquire"
+	"github.com/exhibit-dfir/exhibit/acquire/auth"
+	"github.com/exhibit-dfir/exhibit/acquire/simtenant"
+	"github.com/exhibit-dfir/exhibit/evidence"
+)
+
+// twice lists the URLs that the tenant answered with 200 more than once.
+func (b *bench) twice() (urls []string) {
+	seen := map[string]int{}
+	for _, r := range b.Requests() {
+		if r.Status == 200 {
+			if seen[r.URL]++; seen[r.URL] == 2 {
+				urls = append(urls, r.URL)
+			}
+		}
+	}
+	return urls
+}
+
+// TestStopAtEveryPage stops each run after one page. Together the runs end as one would, and ask for no page twice.
+func TestStopAtEveryPage(t *testing.T) {
+	b := newBench(t, "", simtenant.Options{Seed: 3})
+	runs := 0
+	for {
+		if runs++; runs > 100 {
+			t.Fatal("no end")
+		}
+		stop := make(chan struct{})
+		stopped := false
+		res, err := b.acquire(func(o *acquire.Options) {
+			o.Stop = stop
+			o.Progress = func(e acquire.Event) {
+				if e.Kind == acquire.EventPage && !stopped {
+					stopped = true
+					close(stop)
+				}
+			}
+		}, "page-size", "150")
+		if err == nil {
+			closed(t, b.files(), res, evidence.Complete, "")
+			break
+		}
+		if !errors.Is(err, acquire.ErrInterrupted) || res.State != evidence.Opened || res.Asked != 1 {
+			t.Fatalf("run %d: %+v, %v", runs, res, err)
+		}
+	}
+	want := b.oracle(simtenant.Owner)
+	b.sameIDs(want)
+	if pages := (len(want) + 149) / 150; runs < pages {
+		t.Errorf("%d runs for %d pages", runs, pages)
+	}
+	if again := b.twice(); len(again) > 0 {
+		t.Errorf("asked for twice: %q", again)
+	}
+	entries, _ := read(t, b.files())
+	for _, e := range entries {
+		if e.Head.Kind == evidence.KindGap {
+			t.Errorf("a gap, although every run stopped in order: %+v", e.Body)
+		}
+	}
+}
+
+// TestCancelled breaks a request off that gets no answer. The attempt is evidence, and the next run makes another.
+func TestCancelled(t *testing.T) {
+	b := newBench(t, "hang@3", simtenant.Options{Seed: 3})
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	c := b.open()
+	o := b.options(c, "page-size", "500")
+	o.Progress = func(e acquire.Event) {
+		if e.Kind == acquire.EventPage && e.Result.Pages == 2 {
+			go func() {
+				for len(b.Requests()) < 3 { // until the request has reached the tenant
+					time.Sleep(time.Millisecond)
+				}
+				cancel()
+			}()
+		}
+	}
+	res, err := acquire.Run(ctx, o)
+	if !errors.Is(err, acquire.ErrInterrupted) || res.Asked != 3 {
+		t.Fatalf("%+v, %v", res, err)
+	}
+	if err := c.Close(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	res, err = b.acquire(nil, "page-size", "500")
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed(t, b.files(), res, evidence.Complete, "")
+	b.sameIDs(b.oracle(simtenant.Owner))
+	entries, _ := read(t, b.files())
+	var cancelled *evidence.Entry
+	for _, e := range entries {
+		x, ok := e.Body.(*evidence.Exchange)
+		switch {
+		case !ok:
+		case x.Ended == "cancelled":
+			cancelled = e
+		case cancelled != nil && x.Page == 3 && (x.RetryOf != cancelled.Head.Seq || x.Attempt != 2):
+			t.Errorf("the attempt after the cancelled one is %+v", x)
+		}
+	}
+	if cancelled == nil {
+		t.Error("no exchange is recorded as cancelled")
+	}
+}
+
+// TestStopWhileWaiting stops in the wait after a refusal: the wait ends, and the attempt that was made counts in the next run.
+func TestStopWhileWaiting(t *testing.T) {
+	b := newBench(t, "429@2:retry-after=3600", simtenant.Options{Seed: 3})
+	stop := make(chan struct{})
+	res, err := b.acquire(func(o *acquire.Options) {
+		o.Stop = stop
+		o.Wait = func(ctx context.Context, d time.Duration) error {
+			if d != 5*time.Minute {
+				t.Errorf("waits %v for an hour that was asked for, capped at five minutes", d)
+			}
+			close(stop)
+			<-ctx.Done()
+			return ctx.Err()
+		}
+	}, "page-size", "1000")
+	if !errors.Is(err, acquire.ErrInterrupted) || res.Requests != 2 || res.Pages != 1 {
+		t.Fatalf("%+v, %v", res, err)
+	}
+	res, err = b.acquire(nil, "page-size", "1000")
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed(t, b.files(), res, evidence.Complete, "")
+	_, pages := read(t, b.files())
+	if x := pages[1].exchange; x.Attempt != 2 || x.RetryOf < 0 {
+		t.Errorf("page 2 was taken as attempt %d of %d", x.Attempt, x.RetryOf)
+	}
+}
+
+// TestPartialGoesOn continues a window that ended throttled.
+func TestPartialGoesOn(t *testing.T) {
+	b := newBench(t, "429@3-10", simtenant.Options{Seed: 3})
+	res, err := b.acquire(nil, "page-size", "500")
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed(t, b.files(), res, evidence.Partial, acquire.ReasonThrottled)
+	again, err := b.acquire(nil, "page-size", "500")
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed(t, b.files(), again, evidence.Complete, "")
+	if again.Window != res.Window || !again.Continued {
+		t.Errorf("it went on as %+v", again)
+	}
+	b.sameIDs(b.oracle(simtenant.Owner))
+	if again := b.twice(); len(again) > 0 {
+		t.Errorf("asked for twice: %q", again)
+	}
+}
+
+// TestDefectIsRemembered interrupts a run behind a page with a defect. The run that goes on knows of it.
+func TestDefectIsRemembered(t *testing.T) {
+	b := newBench(t, "errorrow@2-4", simtenant.Options{Seed: 3})
+	stop := make(chan struct{})
+	_, err := b.acquire(func(o *acquire.Options) {
+		o.Stop = stop
+		o.Progress = func(e acquire.Event) {
+			if e.Kind == acquire.EventPage && e.Result.Pages == 4 {
+				close(stop)
+			}
+		}
+	}, "page-size", "500")
+	if !errors.Is(err, acquire.ErrInterrupted) {
+		t.Fatal(err)
+	}
+	res, err := b.acquire(nil, "page-size", "500")
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed(t, b.files(), res, evidence.Partial, acquire.ReasonErrorRow)
+	b.sameIDs(b.oracle(simtenant.Owner)) // the error stood beside the rows
+}
+
+// renewing replaces the token as soon as one is asked for.
+type renewing struct {
+	*auth.Token
+	b *bench
+}
+
+func (r renewing) Renew(ctx context.Context, edition int64) (bool, error) {
+	r.b.writeToken(r.b.Tenant.Renew())
+	return r.Token.Renew(ctx, edition)
+}
+
+// faultsAt scatters faults of every kind that can be got over.
+func faultsAt(seed uint64, requests int) string {
+	r := rand.New(rand.NewPCG(seed, 1))
+	kinds := []func(n int) string{
+		func(n int) string { return fmt.Sprintf("429@%d-%d:retry-after=%d", n, n+r.IntN(3), r.IntN(5)) },
+		func(n int) string { return fmt.Sprintf("503@%d:retry-after=date+%d", n, r.IntN(90)) },
+		func(n int) string { return fmt.Sprintf("500@%d", n) },
+		func(n int) string { return fmt.Sprintf("504@%d:retry-after=garbage", n) },
+		func(n int) string { return fmt.Sprintf("cut@%d:%d", n, r.IntN(3000)) },
+		func(n int) string { return fmt.Sprintf("reset@%d", n) },
+		func(n int) string { return fmt.Sprintf("badjson@%d", n) },
+		func(n int) string { return fmt.Sprintf("errorrow@%d", n) },
+		func(n int) string { return fmt.Sprintf("repeat@%d", n) },
+		func(n int) string { return fmt.Sprintf("empty200@%d", n) },
+		func(n int) string { return fmt.Sprintf("slow@%d:100ms", n) },
+		func(n int) string { return fmt.Sprintf("expire@%d", n) },
+		func(n int) string { return fmt.Sprintf("arrive@%d:2", n) },
+	}
+	var list []string
+	for n := 2; n < requests; n += 4 + r.IntN(8) { // apart, so that no page uses up its attempts
+		list = append(list, kinds[r.IntN(len(kinds))](n))
+	}
+	return strings.Join(list, ",")
+}
+
+// TestThousandPages acquires a mailbox in nine hundred to a thousand pages through scattered faults of every kind, interrupted now and then, and ends with what an undisturbed run has.
+func TestThousandPages(t *testing.T) {
+	for seed := range uint64(2) {
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+			b := newBench(t, faultsAt(seed, 1500), simtenant.Options{Seed: seed})
+			var res *acquire.Result
+			err := acquire.ErrInterrupted
+			for errors.Is(err, acquire.ErrInterrupted) {
+				stop := make(chan struct{})
+				taken := 0
+				res, err = b.acquire(func(o *acquire.Options) {
+					o.Credential = renewing{o.Credential.(*auth.Token), b}
+					o.Stop = stop
+					o.Retry.Total = 100 * time.Hour
+					o.Progress = func(e acquire.Event) {
+						if e.Kind == acquire.EventPage {
+							if taken++; taken == 300 {
+								close(stop)
+							}
+						}
+					}
+				}, "page-size", "3", "metadata", "minimal")
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if res.Pages < 850 || res.Requests < res.Pages+90 {
+				t.Errorf("%d pages in %d requests: not what this test is about", res.Pages, res.Requests)
+			}
+			closed(t, b.files(), res, evidence.Complete, "")
+			b.sameIDs(b.oracle(simtenant.Owner))
+		})
+	}
+}
+
+// TestVanishingRows: what the service loses between two pages cannot be told from what never was; what was taken before stays.
+func TestVanishingRows(t *testing.T) {
+	b := newBench(t, "vanish@3:40", simtenant.Options{Seed: 3})
+	res, err := b.acquire(nil, "page-size", "500")
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed(t, b.files(), res, evidence.Complete, "")
+	b.sameIDs(b.oracle(simtenant.Owner))
+}
+
+// TestNewestFirstLoses shows why oldest first is the default: a row that arrives between two pages shifts the rest, and one row comes twice.
+func TestNewestFirstLoses(t *testing.T) {
+	b := newBench(t, "arrive@2:1", simtenant.Options{Seed: 3})
+	if _, err := b.acquire(nil, "page-size", "500", "order", "TimeStamp desc"); err != nil {
+		t.Fatal(err)
+	}
+	ids := b.ids()
+	slices.Sort(ids)
+	if n := len(slices.Compact(slices.Clone(ids))); n == len(ids) {
+		t.Error("no row came twice")
+	}
+}
