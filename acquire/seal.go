@@ -58,8 +58,8 @@ func Seal(ctx context.Context, c *casefile.Case, o SealOptions) error {
 	})
 }
 
-// buildLedger makes the index of the sealed case in a temporary file, which is gone when the reader is closed. Its name ends so that what a process that was killed leaves is
-// removed when the case is next opened.
+// buildLedger makes the index of the sealed case in a temporary file, which is gone when the reader is closed. The next seal, or opening the case, removes what
+// a process that was killed leaves.
 func buildLedger(ctx context.Context, path string, batches iter.Seq2[*evidence.Batch, error]) (io.ReadCloser, error) {
 	if err := ledger.Build(ctx, path, batches); err != nil {
 		return nil, err

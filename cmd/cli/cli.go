@@ -12,7 +12,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 )
 
 // Exit codes of both programs (docs/design.md, section 5).
@@ -67,8 +66,7 @@ func Run(ctx context.Context, root *cobra.Command, args []string, s Streams) int
 	root.SetOut(s.Out)
 	root.SetErr(s.Err)
 	root.SilenceErrors, root.SilenceUsage = true, true
-	root.SetFlagErrorFunc(flagError)
-	addUnknownCommand(root)
+	prepare(root)
 	ran, err := root.ExecuteContextC(ctx)
 	return report(s.Err, ran, err)
 }
@@ -90,18 +88,19 @@ func report(w io.Writer, cmd *cobra.Command, err error) int {
 	if e.Meaning != "" {
 		fmt.Fprintf(w, "  meaning: %s\n", Escape(e.Meaning))
 	}
-	if e.Next == "" && e.Code == Usage {
-		e.Next = fmt.Sprintf("see `%s --help`", cmd.CommandPath())
+	next := e.Next
+	if next == "" && e.Code == Usage {
+		next = fmt.Sprintf("see `%s --help`", cmd.CommandPath())
 	}
-	if e.Next != "" {
-		fmt.Fprintf(w, "  next: %s\n", Escape(e.Next))
+	if next != "" {
+		fmt.Fprintf(w, "  next: %s\n", Escape(next))
 	}
 	return e.Code
 }
 
-// isCobraUsage recognises cobra's own complaints about arguments, which carry no type.
+// isCobraUsage recognises cobra's own complaints about flags, which carry no type.
 func isCobraUsage(err error) bool {
-	for _, start := range []string{"unknown command", "accepts ", "requires at least", "requires at most", "required flag(s)", "invalid argument", "if any flags in the group", "at least one of the flags"} {
+	for _, start := range []string{"required flag(s)", "if any flags in the group", "at least one of the flags"} {
 		if strings.HasPrefix(err.Error(), start) {
 			return true
 		}
@@ -109,87 +108,19 @@ func isCobraUsage(err error) bool {
 	return false
 }
 
-// flagError names the flag that was probably meant.
-func flagError(cmd *cobra.Command, err error) error {
-	var unknown *pflag.NotExistError
-	if !errors.As(err, &unknown) {
-		return &Error{Code: Usage, Err: err}
-	}
-	name := strings.TrimLeft(unknown.GetSpecifiedName(), "-")
-	next := ""
-	if near := nearestFlag(cmd, name); near != "" {
-		next = fmt.Sprintf("did you mean --%s? See `%s --help`", near, cmd.CommandPath())
-	}
-	return &Error{Code: Usage, Err: fmt.Errorf("unknown flag --%s", name), Next: next}
-}
-
-func nearestFlag(cmd *cobra.Command, name string) string {
-	best, least := "", len(name)/2+2
-	cmd.Flags().VisitAll(func(f *pflag.Flag) {
-		if d := distance(name, f.Name); d < least && !f.Hidden {
-			best, least = f.Name, d
-		}
-	})
-	return best
-}
-
-// distance is the number of letters to change, add or remove.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		last := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := last
-			if a[i] != b[j] {
-				cost++
-			}
-			last = row[j+1]
-			row[j+1] = min(cost, row[j]+1, last+1)
-		}
-	}
-	return row[len(b)]
-}
-
-// addUnknownCommand makes every command that only groups others say what is wrong with its argument.
-func addUnknownCommand(root *cobra.Command) {
-	for _, cmd := range append([]*cobra.Command{root}, root.Commands()...) {
-		if cmd.Runnable() {
-			continue
-		}
-		cmd.Args = cobra.ArbitraryArgs
-		cmd.RunE = func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				cmd.SetOut(cmd.ErrOrStderr())
-				cmd.Help()
-				return &Error{Code: Usage, Err: errors.New("no command was given")}
-			}
-			e := &Error{Code: Usage, Err: fmt.Errorf("unknown command %q", args[0])}
-			if near := nearestCommand(cmd, args[0]); near != "" {
-				e.Next = fmt.Sprintf("did you mean `%s %s`?", cmd.CommandPath(), near)
-			}
-			return e
-		}
-	}
-}
-
-func nearestCommand(cmd *cobra.Command, name string) string {
-	best, least := "", len(name)/2+2
-	for _, c := range cmd.Commands() {
-		if d := distance(name, c.Name()); d < least && !c.Hidden {
-			best, least = c.Name(), d
-		}
-	}
-	return best
-}
-
 // OneOf is a usage error unless value is one of the allowed ones.
 func OneOf(flag, value string, allowed []string) error {
 	if slices.Contains(allowed, value) {
 		return nil
 	}
-	return Usagef("--%s %q is none of %s", flag, value, strings.Join(allowed, ", "))
+	err := fmt.Errorf("--%s %q is none of %s", flag, value, strings.Join(allowed, ", "))
+	return &Error{Code: Usage, Err: err, Next: meant(nearest(value, allowed))}
+}
+
+// meant asks whether that was meant; "" if there is nothing near.
+func meant(near string) string {
+	if near == "" {
+		return ""
+	}
+	return "did you mean " + near + "?"
 }

@@ -63,12 +63,7 @@ func NewVersion() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			b := ThisBuild(cmd.Root().Name())
 			if asJSON {
-				out, err := json.Marshal(b, json.Deterministic(true), jsontext.WithIndent("  "))
-				if err != nil {
-					return err
-				}
-				_, err = cmd.OutOrStdout().Write(append(out, '\n'))
-				return err
+				return PrintJSON(cmd.OutOrStdout(), b)
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "%s %s %s/%s %s\nsha256 %s\n", b.Program, b.Version, b.OS, b.Arch, b.Go, b.SHA256)
 			return nil
@@ -76,4 +71,14 @@ func NewVersion() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print as JSON, with modules")
 	return cmd
+}
+
+// PrintJSON writes v as indented JSON that is the same every time.
+func PrintJSON(w io.Writer, v any) error {
+	out, err := json.Marshal(v, json.Deterministic(true), jsontext.WithIndent("  "), jsontext.AllowInvalidUTF8(true))
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(append(out, '\n'))
+	return err
 }

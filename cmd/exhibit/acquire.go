@@ -1,0 +1,152 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/exhibit-dfir/exhibit/acquire"
+	"github.com/exhibit-dfir/exhibit/acquire/casefile"
+	"github.com/exhibit-dfir/exhibit/cmd/cli"
+	"github.com/exhibit-dfir/exhibit/evidence"
+)
+
+type acquireOptions struct {
+	sourceOptions
+	caFile     string
+	parallel   int
+	patience   time.Duration
+	again      bool
+	takeOver   bool
+	acceptGzip bool
+	yes        bool
+	json       bool
+}
+
+// AddFlags adds the flags of acquire beside those of the source.
+func (o *acquireOptions) AddFlags(f *pflag.FlagSet, d acquire.Description) {
+	o.sourceOptions.AddFlags(f, d)
+	f.StringVar(&o.caFile, "ca-file", "", "`PEM` file of the authorities to trust instead of the system's")
+	f.IntVar(&o.parallel, "parallel", 1, "`N` chains of pages to follow at once, 1 to 64")
+	f.DurationVar(&o.patience, "patience", 2*time.Hour, "`TIME` to wait in all when the service is throttling or fails")
+	f.BoolVar(&o.again, "again", false, "ask anew, in a window of its own, although this acquisition has been made or begun")
+	f.BoolVar(&o.acceptGzip, "accept-gzip", false, "accept compressed answers; they are kept as they come")
+	f.BoolVar(&o.yes, "yes", false, "read content without asking for a confirmation")
+	f.BoolVar(&o.json, "json", false, "print how the window stands as JSON")
+}
+
+func newAcquire(p *program) *cobra.Command {
+	return sourceCommands(&cobra.Command{
+		Use:   "acquire",
+		Short: "Acquire from a source into a case; resumes where it stopped",
+	}, func(s acquire.Source, d acquire.Description) *cobra.Command {
+		var o acquireOptions
+		cmd := &cobra.Command{
+			Use:   d.Name,
+			Short: d.Title,
+			Long: sourceHelp(d, `acquire asks the source and records every exchange, retries and refusals included. The same command resumes what was interrupted; what is complete is
+asked nothing. A first Ctrl-C finishes the requests in flight and stops, a second one breaks them off. HTTPS_PROXY and NO_PROXY are honoured.
+Others on this machine can read a command line: no flag takes a secret, and a URL that carries one belongs into a file.`),
+			RunE: func(cmd *cobra.Command, args []string) error { return runAcquire(cmd, p, s, args, &o) },
+		}
+		o.AddFlags(cmd.Flags(), d)
+		takeOverFlag(cmd, &o.takeOver)
+		return cmd
+	})
+}
+
+func runAcquire(cmd *cobra.Command, p *program, s acquire.Source, args []string, o *acquireOptions) error {
+	d := s.Describe()
+	if o.parallel < 1 || o.parallel > 64 {
+		return cli.Usagef("--parallel %d is no number from 1 to 64", o.parallel)
+	}
+	if o.patience <= 0 {
+		return cli.Usagef("--patience %s is no time to wait, such as 90s or 2h", o.patience)
+	}
+	run := acquire.Options{Source: s, Params: o.params(cmd.Flags(), args), Again: o.again, Gzip: o.acceptGzip, Parallel: o.parallel,
+		Retry: acquire.Retry{Total: o.patience}, Stop: p.first}
+	if err := o.check(cmd, p, s, &run); err != nil {
+		return err
+	}
+	if d.Content {
+		if err := confirm(cmd, o.yes, "acquiring from "+d.Name, "it reads content, a separate act"); err != nil {
+			return err
+		}
+	}
+	signal.Ignore(syscall.SIGPIPE) // a reader of the progress that goes away must not end the run
+	var res *acquire.Result
+	err := withCase(cmd.Context(), p, cmd.ErrOrStderr(), o.caseDir, o.takeOver, func(env casefile.Env, c *casefile.Case) error {
+		show := newProgress(cmd.ErrOrStderr(), env.Now, p.first)
+		defer show.end()
+		run.Case, run.Env, run.SpoolDir, run.Progress = c, env, c.SpoolDir(), show.tell
+		var err error
+		res, err = acquire.Run(cmd.Context(), run)
+		return err
+	})
+	if res == nil {
+		return resultError(p, &acquire.Result{}, err, o.caseDir)
+	}
+	if e := o.print(cmd, res); e != nil && err == nil {
+		err = e
+	}
+	return resultError(p, res, err, o.caseDir)
+}
+
+// check reads what the flags name, so that a mistake is told before the case is opened.
+func (o *acquireOptions) check(cmd *cobra.Command, p *program, s acquire.Source, run *acquire.Options) error {
+	env, err := p.env()
+	if err != nil {
+		return err
+	}
+	params := run.Params
+	params.Now = env.Now().UTC()
+	plan, err := s.Plan(params)
+	if err != nil {
+		return resultError(p, &acquire.Result{}, err, o.caseDir)
+	}
+	if run.Credential, err = o.credential(cmd.InOrStdin()); err != nil {
+		return err
+	}
+	if run.RootCAs, err = roots(o.caFile); err != nil {
+		return err
+	}
+	run.Proxy, err = proxy(plan.Origin)
+	return err
+}
+
+// proxy is what HTTPS_PROXY, HTTP_PROXY and NO_PROXY say for an origin.
+func proxy(origin string) (*url.URL, error) {
+	u, err := url.Parse(origin)
+	if err != nil {
+		return nil, err
+	}
+	p, err := http.ProxyFromEnvironment(&http.Request{URL: u})
+	if err != nil { // the error quotes the address, which may hold a password
+		return nil, cli.Fail(cli.Usage, fmt.Errorf("the proxy that the environment names for %s is no URL", origin), "nothing was asked and nothing written",
+			"correct HTTPS_PROXY, such as http://proxy.example:3128, or unset it")
+	}
+	return p, nil
+}
+
+// print says how the window stands.
+func (o *acquireOptions) print(cmd *cobra.Command, res *acquire.Result) error {
+	v := windowView{Window: res.Window, Source: res.Source, User: res.User, From: res.From, To: res.To, Outcome: res.State, Reason: res.Reason, Text: res.Text,
+		Requests: res.Requests, Pages: res.Pages, Records: res.Records}
+	if o.json {
+		return cli.PrintJSON(cmd.OutOrStdout(), v)
+	}
+	if res.Finished {
+		fmt.Fprintln(cmd.ErrOrStderr(), "this acquisition was made before: nothing was asked (--again asks anew)")
+	}
+	_, err := fmt.Fprintln(cmd.OutOrStdout(), v.line())
+	if res.State == evidence.Empty && err == nil {
+		fmt.Fprintln(cmd.ErrOrStderr(), "the service answered and has no records for this window")
+	}
+	return err
+}

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"syscall"
+
+	"github.com/exhibit-dfir/exhibit/acquire"
+	"github.com/exhibit-dfir/exhibit/acquire/casefile"
+	"github.com/exhibit-dfir/exhibit/cmd/cli"
+	"github.com/exhibit-dfir/exhibit/evidence"
+	"github.com/exhibit-dfir/exhibit/evidence/trust"
+)
+
+// This file holds what the program says to people about errors: exit code, meaning for the evidence, next step.
+
+// caseError explains why a case could not be opened, read or written.
+func caseError(err error, dir string) error {
+	var own *cli.Error
+	var locked *casefile.LockedError
+	var host *casefile.HostError
+	var field *casefile.FieldError
+	var damage *evidence.DamageError
+	var fault *evidence.Fault
+	var space *acquire.SpaceError
+	check := "run `" + shell([]string{"exhibit-verify", "check", dir}) + "`"
+	switch {
+	case err == nil || errors.As(err, &own):
+		return err
+	case errors.As(err, &locked):
+		return cli.Fail(cli.InUse, err, "nothing was changed: one process at a time writes to a case", "wait for that process, or interrupt it: it finishes what it has begun")
+	case errors.As(err, &host):
+		return cli.Fail(cli.InUse, err, "nothing was changed: two hosts that go on separately would make two histories of one case",
+			"if nobody works on it there any more, give --take-over; the ledger will say so")
+	case errors.As(err, &field):
+		return cli.Fail(cli.Usage, fmt.Errorf("--%s %s", field.Name, field.Text), "no case was made", "")
+	case errors.Is(err, casefile.ErrNoFolder):
+		return cli.Fail(cli.Usage, err, "", "give the folder of a case, or make one with `exhibit case new`")
+	case errors.Is(err, evidence.ErrSealed):
+		return cli.Fail(cli.Usage, err, "nothing can be added to a sealed case", "make another case with `exhibit case new`; to check this one, "+check)
+	case errors.Is(err, evidence.ErrNoCase):
+		return cli.Fail(cli.Damaged, err, "either `case new` was interrupted before it had written anything, or what it wrote is gone", check)
+	case errors.As(err, &damage), errors.As(err, &fault):
+		return cli.Fail(cli.Damaged, err, "the case is not what its signed heads commit to; nothing was changed",
+			check+" to see all of it, keep the folder as it is, and go on in a new case")
+	case errors.As(err, &space), errors.Is(err, syscall.ENOSPC):
+		return cli.Fail(cli.Unexpected, err, "what was acknowledged before is kept", "free space and run the same command again")
+	case errors.Is(err, trust.ErrKeyExposed), errors.Is(err, trust.ErrKeyFile):
+		return cli.Fail(cli.Usage, err, "nothing was signed", "make the key file readable for you alone (mode 0600 in a folder of mode 0700), or move it away and run `exhibit key new`")
+	case errors.Is(err, fs.ErrPermission):
+		return cli.Fail(cli.Unexpected, err, "nothing was changed", "make the folder writable for this account")
+	}
+	return err
+}
+
+// resultError explains a run that did not end well. A window that is complete or empty is no error.
+func resultError(p *program, res *acquire.Result, err error, dir string) error {
+	var usage *acquire.UsageError
+	again := "run `" + p.again() + "`"
+	switch {
+	case errors.As(err, &usage):
+		return usageError(usage)
+	case errors.Is(err, acquire.ErrInterrupted):
+		return cli.Fail(cli.Interrupted, fmt.Errorf("interrupted: window %d stays open", res.Window), "every exchange so far is recorded and durable; nothing has to be asked twice",
+			"to go on, "+again)
+	case errors.Is(err, acquire.ErrAuth):
+		return cli.Fail(cli.Auth, fmt.Errorf("window %d is %s: %s: %s", res.Window, res.State, res.Reason, res.Text),
+			"the refusals are recorded; this says nothing about whether there is data", reasonHint(res.Reason)+", then "+again)
+	case err != nil:
+		return caseError(err, dir)
+	case res.State == evidence.Partial:
+		return cli.Fail(cli.Incomplete, fmt.Errorf("window %d is partial: %s: %s", res.Window, res.Reason, res.Text),
+			"what was taken is kept; something is known to be missing", reasonHint(res.Reason)+", then "+again+", which goes on where this stopped")
+	case res.State == evidence.Failed:
+		return cli.Fail(cli.Incomplete, fmt.Errorf("window %d failed: %s: %s", res.Window, res.Reason, res.Text),
+			"no page was taken; every attempt is recorded. This says nothing about whether there is data", reasonHint(res.Reason)+", then "+again)
+	}
+	return nil
+}
+
+// usageError explains a flag whose value a source cannot use.
+func usageError(e *acquire.UsageError) error {
+	err := errors.New(e.Text)
+	if e.Flag != "" {
+		err = fmt.Errorf("--%s: %s", e.Flag, e.Text)
+	}
+	return cli.Fail(cli.Usage, err, "nothing was asked and nothing written", "")
+}
+
+// reasonHint says what to do about a reason that a window ended for.
+func reasonHint(reason string) string {
+	switch reason {
+	case acquire.ReasonUnauthorized:
+		return "get a token that is valid for this service and put it into the token file"
+	case acquire.ReasonNoPermission:
+		return "have the right to this mailbox granted (`exhibit sources` lists what is needed)"
+	case acquire.ReasonNoLicence:
+		return "have the licence assigned that the service asks for"
+	case acquire.ReasonAPIDisabled:
+		return "ask the provider: the service says that it does not offer this API any more"
+	case acquire.ReasonThrottled:
+		return "wait until the service has quietened down, or raise --patience"
+	case acquire.ReasonNetwork, acquire.ReasonServerError:
+		return "make sure that the service can be reached"
+	case acquire.ReasonTLS:
+		return "find out who answers there; if the service has a certificate authority of its own, name it with --ca-file"
+	case acquire.ReasonNotFound, acquire.ReasonBadRequest:
+		return "look at the answer (`exhibit log`, `exhibit-verify show`) and at the flags"
+	case acquire.ReasonMaxReached:
+		return "raise or drop --max to take the rest"
+	}
+	return "look at the answers (`exhibit log`, `exhibit-verify show`)"
+}

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/exhibit-dfir/exhibit/acquire/casefile"
+	"github.com/exhibit-dfir/exhibit/cmd/cli"
+)
+
+// withCase opens the case in dir, says what opening it found, lets do work on it and closes it.
+func withCase(ctx context.Context, p *program, talk io.Writer, dir string, takeOver bool, do func(casefile.Env, *casefile.Case) error) error {
+	env, err := p.env()
+	if err != nil {
+		return err
+	}
+	c, err := casefile.Open(ctx, env, dir, casefile.OpenOptions{TakeOver: takeOver})
+	if err != nil {
+		return caseError(err, dir)
+	}
+	tellOpening(talk, c)
+	err = do(env, c)
+	if e := c.Close(ctx); e != nil {
+		err = errors.Join(err, caseError(e, dir))
+	}
+	return err
+}
+
+func tellOpening(w io.Writer, c *casefile.Case) {
+	say := func(format string, args ...any) { fmt.Fprintln(w, cli.EscapeLine(fmt.Sprintf(format, args...))) }
+	o := c.Opening
+	if o.Torn != nil {
+		say("recovered: %d bytes of an unfinished write were moved into the evidence and declared; nothing that was acknowledged is lost", o.Torn.Length)
+	}
+	if o.Unclean != nil {
+		say("the run before was cut off: up to %d requests may have been sent and not recorded; the ledger says so", o.Unclean.InFlight)
+	}
+	if c.Rebuilt {
+		say("the index was made again from the segments")
+	}
+	tellKey(w, c)
+}
+
+func tellKey(w io.Writer, c *casefile.Case) {
+	if c.KeyMade != "" {
+		fmt.Fprintf(w, "made a signing key, not encrypted, for you alone to read: %s\n", cli.EscapeLine(c.KeyMade))
+	}
+}
+
+func takeOverFlag(cmd *cobra.Command, to *bool) {
+	cmd.Flags().BoolVar(to, "take-over", false, "go on although another host worked on the case")
+}
+
+// confirm asks on a terminal. Without one it fails and names the flag that answers.
+func confirm(cmd *cobra.Command, yes bool, what, warning string) error {
+	if yes {
+		return nil
+	}
+	in, ok := cmd.InOrStdin().(*os.File)
+	if !ok || !term.IsTerminal(int(in.Fd())) {
+		return cli.Fail(cli.Usage, fmt.Errorf("%s needs a confirmation, and there is no terminal to ask", what), "nothing was done", "give --yes")
+	}
+	fmt.Fprintf(cmd.ErrOrStderr(), "%s: %s. Go on? [y/N] ", what, warning)
+	answer, err := bufio.NewReader(in).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	if a := strings.ToLower(strings.TrimSpace(answer)); a != "y" && a != "yes" {
+		return cli.Fail(cli.Usage, errors.New("not confirmed"), "nothing was done", "")
+	}
+	return nil
+}

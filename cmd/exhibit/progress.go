@@ -1,0 +1,151 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/term"
+
+	"github.com/exhibit-dfir/exhibit/acquire"
+	"github.com/exhibit-dfir/exhibit/cmd/cli"
+)
+
+// How often progress is shown, on a terminal and elsewhere, and from when on a wait is told elsewhere.
+const (
+	terminalEvery = 200 * time.Millisecond
+	lineEvery     = 10 * time.Second
+	toldWait      = 2 * time.Second
+)
+
+// progress shows how a run goes on: one line that is written anew on a terminal, a line now and then elsewhere.
+type progress struct {
+	mu       sync.Mutex
+	w        io.Writer
+	now      func() time.Time
+	terminal bool
+	shown    time.Time // when progress was shown last
+	dirty    bool      // the terminal's line is not ended
+	done     chan struct{}
+}
+
+// newProgress also says that stopping has begun once first is closed. end must be called.
+func newProgress(w io.Writer, now func() time.Time, first <-chan struct{}) *progress {
+	p := &progress{w: w, now: now, done: make(chan struct{})}
+	if f, ok := w.(*os.File); ok {
+		p.terminal = term.IsTerminal(int(f.Fd()))
+	}
+	go func() {
+		select {
+		case <-first:
+			p.say("stopping: requests in flight are finished and recorded; interrupt again to break them off")
+		case <-p.done:
+		}
+	}()
+	return p
+}
+
+func (p *progress) end() {
+	close(p.done)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.newline()
+}
+
+func (p *progress) newline() {
+	if p.dirty {
+		fmt.Fprintln(p.w)
+		p.dirty = false
+	}
+}
+
+// say writes a line of its own.
+func (p *progress) say(text string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.newline()
+	fmt.Fprintln(p.w, cli.EscapeLine(text))
+}
+
+// tell is told each step of a run.
+func (p *progress) tell(e acquire.Event) {
+	switch {
+	case e.Kind == acquire.EventWindow && e.Result.State == "opened":
+		p.say(opened(&e.Result))
+	case e.Kind == acquire.EventWait && e.Wait >= toldWait, e.Kind == acquire.EventWait && p.terminal:
+		p.say(fmt.Sprintf("waiting %s: %s", e.Wait.Round(100*time.Millisecond), because(&e)))
+	case e.Kind == acquire.EventRetry && p.terminal:
+		p.say("asking again: " + because(&e))
+	default:
+		p.step(&e)
+	}
+}
+
+func opened(r *acquire.Result) string {
+	s := fmt.Sprintf("window %d opened: %s", r.Window, r.Source)
+	if r.Continued {
+		s = fmt.Sprintf("window %d goes on: %s", r.Window, r.Source)
+	}
+	if r.User != "" {
+		s += " " + r.User
+	}
+	if r.From != "" {
+		s += ", " + r.From + " to " + r.To
+	}
+	return s
+}
+
+func because(e *acquire.Event) string { return strings.TrimSuffix(e.Reason+": "+e.Text, ": ") }
+
+// step shows how far the run has come, unless that was done a moment ago.
+func (p *progress) step(e *acquire.Event) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := p.now()
+	every := lineEvery
+	if p.terminal {
+		every = terminalEvery
+	}
+	if d := now.Sub(p.shown); d >= 0 && d < every {
+		return
+	}
+	first := p.shown.IsZero()
+	p.shown = now
+	if p.terminal {
+		fmt.Fprintf(p.w, "\r\x1b[K%s", cli.EscapeLine(state(e)))
+		p.dirty = true
+	} else if !first { // the window's line has just been written
+		fmt.Fprintln(p.w, cli.EscapeLine(state(e)))
+	}
+}
+
+// state is where a run stands, how fast it goes and, where that can be told, when it will be done.
+func state(e *acquire.Event) string {
+	s := fmt.Sprintf("%d pages, %d records, %d requests, %s", e.Result.Pages, e.Result.Records, e.Result.Asked, size(e.Bytes))
+	if sec := e.Elapsed.Seconds(); sec >= 1 {
+		s += fmt.Sprintf(", %s/s", size(int64(float64(e.Bytes)/sec)))
+	}
+	if e.Chains > 1 {
+		s += fmt.Sprintf(", %d of %d chains", e.Ended, e.Chains)
+		if e.Ended > 0 && e.Ended < e.Chains {
+			left := time.Duration(float64(e.Elapsed) / float64(e.Ended) * float64(e.Chains-e.Ended))
+			s += ", about " + left.Round(time.Second).String() + " left"
+		}
+	}
+	return s
+}
+
+func size(n int64) string {
+	switch {
+	case n >= 1<<30:
+		return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
+	case n >= 1<<20:
+		return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
+	case n >= 1<<10:
+		return fmt.Sprintf("%.1f KiB", float64(n)/(1<<10))
+	}
+	return fmt.Sprintf("%d B", n)
+}

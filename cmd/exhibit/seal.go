@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/exhibit-dfir/exhibit/acquire"
+	"github.com/exhibit-dfir/exhibit/acquire/casefile"
+	"github.com/exhibit-dfir/exhibit/cmd/cli"
+	"github.com/exhibit-dfir/exhibit/evidence/ledger/row"
+)
+
+func newSeal(p *program) *cobra.Command {
+	var yes, takeOver bool
+	cmd := &cobra.Command{
+		Use:   "seal DIR",
+		Short: "End a case and make it ready to hand over",
+		Long: `seal ends the ledger, writes the index, the manifests and what a stranger needs to check the case, and signs the whole. Nothing can be added
+afterwards. A case with partial or failed windows can be sealed: it stays what it is, and the check says so. An interrupted seal goes on when it is run
+again.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return runSeal(cmd, p, args[0], yes, takeOver) },
+	}
+	cmd.Flags().BoolVar(&yes, "yes", false, "seal without asking for a confirmation")
+	takeOverFlag(cmd, &takeOver)
+	return cmd
+}
+
+func runSeal(cmd *cobra.Command, p *program, dir string, yes, takeOver bool) error {
+	ctx, cancel := p.untilFirst(cmd.Context())
+	defer cancel()
+	talk := cmd.ErrOrStderr()
+	status, err := casefile.ReadStatus(ctx, dir) // what cannot be sealed is told before anybody is asked
+	if err != nil {
+		return caseError(err, dir)
+	}
+	left := acquire.Unfinished(status.Windows)
+	tellUnfinished(talk, left)
+	if err := confirm(cmd, yes || status.State == casefile.StateSealed, "sealing "+cli.EscapeLine(dir), "nothing can be added afterwards"); err != nil {
+		return err
+	}
+	err = withCase(ctx, p, talk, dir, takeOver, func(env casefile.Env, c *casefile.Case) error {
+		return acquire.Seal(ctx, c, acquire.SealOptions{Env: env, Step: func(step string) { fmt.Fprintln(talk, step) }})
+	})
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return cli.Fail(cli.Interrupted, errors.New("interrupted: the case is not sealed"), "nothing is lost", "to go on, run `"+p.again()+"`")
+	}
+	if err != nil {
+		return caseError(err, dir)
+	}
+	text := "sealed: " + dir
+	if len(left) > 0 {
+		text += fmt.Sprintf(", incomplete: %d windows are not finished", len(left))
+	}
+	_, err = fmt.Fprintln(cmd.OutOrStdout(), cli.EscapeLine(text))
+	fmt.Fprintf(talk, "next: %s\n", cli.EscapeLine(shell([]string{"exhibit-verify", "check", dir})))
+	return err
+}
+
+func tellUnfinished(w io.Writer, left []*row.Window) {
+	for _, v := range windowViews(left) {
+		fmt.Fprintf(w, "not finished: %s\n", v.line())
+	}
+}

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/exhibit-dfir/exhibit/acquire/simtenant"
+	"github.com/exhibit-dfir/exhibit/cmd/cli"
+)
+
+type simulateOptions struct {
+	listen                       string
+	faults                       []string
+	seed                         uint64
+	caOut, tokenOut, passwordOut string
+}
+
+// AddFlags adds the flags of simulate.
+func (o *simulateOptions) AddFlags(f *pflag.FlagSet) {
+	f.StringVar(&o.listen, "listen", "127.0.0.1:0", "`ADDR` to listen on; port 0 takes a free one")
+	f.StringArrayVar(&o.faults, "fault", nil, "`SPEC` of what goes wrong and when, such as 429@3:retry-after=2 or cut@5:100 (repeatable)")
+	f.Uint64Var(&o.seed, "seed", 1, "`N` that mailboxes and token are made of")
+	f.StringVar(&o.caOut, "ca-out", "", "`FILE` for the certificate of its authority, for --ca-file")
+	f.StringVar(&o.tokenOut, "token-out", "", "`FILE` for its bearer token, for --token-file")
+	f.StringVar(&o.passwordOut, "password-out", "", "`FILE` for the password of its Basic user, for --password-file")
+}
+
+func newSimulate(p *program) *cobra.Command {
+	var o simulateOptions
+	cmd := &cobra.Command{
+		Use:   "simulate",
+		Short: "Run the simulated service until it is interrupted",
+		Long: `simulate answers like the historic Outlook Activities API, over TLS, with mailboxes that are invented and a mailbox compromise in one of them.
+The token file is written last: once it is there, the service answers.
+
+Faults: STATUS@N (429, 503, …; :retry-after=SECONDS), disabled@N, expire@N, cut@N:BYTES, reset@N, hang@N, slow@N:TIME, arrive@N:ROWS, vanish@N:ROWS,
+loop@N, repeat@N, empty200@N, badjson@N, errorrow@N. N counts requests from 1; N-M and N+ are ranges; several are joined by commas.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return runSimulate(cmd, p, &o) },
+	}
+	o.AddFlags(cmd.Flags())
+	return cmd
+}
+
+func runSimulate(cmd *cobra.Command, p *program, o *simulateOptions) error {
+	faults, err := simtenant.ParseFaults(strings.Join(o.faults, ","))
+	if err != nil {
+		return cli.Fail(cli.Usage, fmt.Errorf("--fault: %w", err), "", "")
+	}
+	tenant, err := simtenant.New(simtenant.Options{Seed: o.seed, Faults: faults})
+	if err != nil {
+		return err
+	}
+	server, err := tenant.Start(o.listen)
+	if err != nil {
+		return cli.Fail(cli.Usage, fmt.Errorf("--listen: %w", err), "", "name an address of this host with a free port, such as 127.0.0.1:0")
+	}
+	defer server.Close()
+	user, password := tenant.Basic()
+	fmt.Fprintf(cmd.OutOrStdout(), "listening at %s\nmailboxes: %s %s %s %s\nBasic user: %s\n", server.URL(),
+		simtenant.Owner, simtenant.Apostrophe, simtenant.Quiet, simtenant.Locked, user)
+	for _, f := range []struct{ path, text string }{{o.caOut, string(server.CAPEM())}, {o.passwordOut, password + "\n"}, {o.tokenOut, tenant.Token() + "\n"}} {
+		if err := writePrivate(f.path, f.text); err != nil {
+			return err
+		}
+	}
+	select {
+	case <-p.first:
+	case <-cmd.Context().Done():
+	}
+	fmt.Fprintf(cmd.ErrOrStderr(), "stopped after %d requests\n", len(tenant.Requests()))
+	return nil
+}
+
+// writePrivate puts a file of mode 0600 in place, whole. An empty path is none.
+func writePrivate(path, text string) error {
+	if path == "" {
+		return nil
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".exhibit-*")
+	if err == nil {
+		_, err = f.WriteString(text)
+		if e := f.Close(); err == nil {
+			err = e
+		}
+		if err == nil {
+			err = os.Rename(f.Name(), path)
+		}
+		if err != nil {
+			os.Remove(f.Name())
+		}
+	}
+	if err != nil {
+		return cli.Fail(cli.Usage, err, "", "name a file in a folder that can be written to")
+	}
+	return nil
+}
