@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 
-
 	"github.com/exhibit-dfir/exhibit/evidence/warc"
 )
 
@@ -137,4 +136,3 @@ func decodeEntries(rest []byte, first, count int64) ([]*Entry, error) {
 // MarshalLine writes v as a line in the container's spelling, without LF (docs/container.md, 1.2). The index and the
 // programs use it for whatever should read the same everywhere.
 func MarshalLine(v any) ([]byte, error) { return encodeLine(v) }
-

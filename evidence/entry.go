@@ -1,8 +1,8 @@
 package evidence
 
 import (
-	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -131,6 +131,8 @@ type Connection struct {
 	Verified   bool   `json:"verified"`
 	Roots      string `json:"roots"`
 	Error      string `json:"error"`
+
+	Redactions []Redaction `json:"redactions"` // in the CONNECT request
 }
 
 // Exchange is one request and what came back.
@@ -186,6 +188,24 @@ type Window struct {
 	Pages       int64  `json:"pages"`
 	Records     int64  `json:"records"`
 	Last        int64  `json:"last"`
+}
+
+// Name is the hash that names the acquisition of a window of a source (docs/container.md, 4.7). It fails where a value
+// could not be told from another: with a line end, or "=" in a name.
+func (w *Window) Name(source string) (Hash, error) {
+	lines := []string{source, w.User, w.From, w.To}
+	for _, p := range w.Parameters {
+		if strings.Contains(p.Name, "=") {
+			return Hash{}, fmt.Errorf("parameter name %q holds =", p.Name)
+		}
+		lines = append(lines, p.Name+"="+p.Value)
+	}
+	for _, l := range lines {
+		if strings.Contains(l, "\n") {
+			return Hash{}, fmt.Errorf("value %q holds a line end", l)
+		}
+	}
+	return sum([]byte(strings.Join(lines, "\n") + "\n")), nil
 }
 
 // The states of a window.
@@ -302,67 +322,6 @@ func DecodeEntry(head, detail []byte) (*Entry, error) {
 		return nil, fmt.Errorf("malformed entry %d (%s): %w", e.Head.Seq, e.Head.Kind, err)
 	}
 	return e, nil
-}
-
-func (e *Entry) checkForm() error {
-	switch h := &e.Head; {
-	case !IsWord(h.Kind):
-		return fmt.Errorf("kind %q is no word", h.Kind)
-	case h.Source != "" && !IsWord(h.Source):
-		return fmt.Errorf("source %q is no word", h.Source)
-	case h.Window < 0 || h.Seq < 0:
-		return errors.New("negative number")
-	case h.Kind != KindExchange && (h.Method != "" || h.Status != 0):
-		return errors.New("method or status without an exchange")
-	case h.Status != 0 && (h.Status < 100 || h.Status > 999):
-		return fmt.Errorf("status %d", h.Status)
-	case e.Detail.Run != "" && !IsID(e.Detail.Run):
-		return fmt.Errorf("run %q is no run id", e.Detail.Run)
-	case len(e.Detail.Records) > MaxRecords:
-		return fmt.Errorf("%d records, more than %d", len(e.Detail.Records), MaxRecords)
-	}
-	for _, r := range e.Detail.Records {
-		if r.Type != warc.Request && r.Type != warc.Response && r.Type != warc.Resource {
-			return fmt.Errorf("record of type %q", r.Type)
-		}
-		if !warc.IsRecordID(r.ID) || r.HeaderLength < 0 || r.BlockLength < 0 {
-			return fmt.Errorf("record %q", r.ID)
-		}
-	}
-	return e.checkBody()
-}
-
-func (e *Entry) checkBody() error {
-	switch b := e.Body.(type) {
-	case *Window:
-		switch b.State {
-		case Opened, Complete, Partial, Empty, Failed:
-		default:
-			return fmt.Errorf("window state %q", b.State)
-		}
-		if e.Head.Window == 0 {
-			return errors.New("window entry without a window")
-		}
-	case *Exchange:
-		if !IsWord(b.Ended) || b.Framing != "" && !IsWord(b.Framing) {
-			return fmt.Errorf("framing %q, ended %q", b.Framing, b.Ended)
-		}
-		for _, r := range b.Redactions {
-			if r.Record < 0 || r.Record >= int64(len(e.Detail.Records)) || r.Offset < 0 || r.Length < 0 ||
-				r.Offset > e.Detail.Records[r.Record].BlockLength-r.Length {
-				return errors.New("redaction outside its record")
-			}
-		}
-	case *Operator:
-		if !IsWord(b.Action) {
-			return fmt.Errorf("action %q is no word", b.Action)
-		}
-	case *Case:
-		if b.Format != Format || !IsID(b.Case) || b.Origin != Origin(b.Case) {
-			return fmt.Errorf("format %q, case %q, origin %q", b.Format, b.Case, b.Origin)
-		}
-	}
-	return nil
 }
 
 // Format names the container's format in the case entry, and its origin for heads is [Origin] of the case id.

@@ -16,6 +16,9 @@ import (
 // MaxLine is the longest line of a batch in bytes, without its LF (docs/container.md, 1.1).
 const MaxLine = 65535
 
+// maxDepth is how deep objects and arrays of an unknown kind's body may be nested.
+const maxDepth = 64
+
 // TimeLayout is how the container writes a time, in UTC (docs/container.md, 1.3).
 const TimeLayout = "2006-01-02T15:04:05.000000Z"
 
@@ -44,17 +47,17 @@ func At(t time.Time) Time { return Time{t.UTC().Truncate(time.Microsecond)} }
 
 func (t Time) String() string { return t.UTC().Format(TimeLayout) }
 
-// MarshalText writes the time; years beyond 9999 cannot be written.
-func (t Time) MarshalText() ([]byte, error) {
+// MarshalJSON writes the time; years beyond 9999 cannot be written. (The methods that time.Time brings along write other forms.)
+func (t Time) MarshalJSON() ([]byte, error) {
 	if y := t.UTC().Year(); y < 0 || y > 9999 {
 		return nil, fmt.Errorf("time in the year %d", y)
 	}
-	return t.UTC().AppendFormat(nil, TimeLayout), nil
+	return t.UTC().AppendFormat(nil, `"`+TimeLayout+`"`), nil
 }
 
-// UnmarshalText reads the form of [TimeLayout].
-func (t *Time) UnmarshalText(b []byte) error {
-	v, err := time.Parse(TimeLayout, string(b))
+// UnmarshalJSON reads the form of [TimeLayout].
+func (t *Time) UnmarshalJSON(b []byte) error {
+	v, err := time.Parse(`"`+TimeLayout+`"`, string(b))
 	t.Time = v
 	return err
 }
@@ -99,6 +102,9 @@ func canonical(v jsontext.Value) error {
 	enc := jsontext.NewEncoder(&again)
 	dec := jsontext.NewDecoder(bytes.NewReader(v))
 	for {
+		if dec.StackDepth() > maxDepth {
+			return fmt.Errorf("nested deeper than %d", maxDepth)
+		}
 		tok, err := dec.ReadToken()
 		if errors.Is(err, io.EOF) {
 			break

@@ -48,18 +48,18 @@ type Opening struct {
 
 // opener is the state of opening a container (docs/container.md, section 7).
 type opener struct {
-	w        *Writer
-	dec      *warc.Decoder
-	walker   *Walker
-	survey   *Survey
-	shadow   Tree           // grows with the entries walked
-	roots    map[int64]Hash // roots at the sizes that have notes
-	tail     *tail          // of the segment walked last
-	covered  int64          // largest size of a checkpoint entry
-	news     bool           // an entry other than a checkpoint beyond the newest note
-	keys     []string
-	run      lastRun
-	out      *Opening
+	w       *Writer
+	dec     *warc.Decoder
+	walker  *Walker
+	survey  *Survey
+	shadow  Tree           // grows with the entries walked
+	roots   map[int64]Hash // roots at the sizes that have notes
+	tail    *tail          // of the segment walked last
+	covered int64          // largest size of a checkpoint entry
+	news    bool           // an entry other than a checkpoint beyond the newest note
+	keys    []string
+	run     lastRun
+	out     *Opening
 }
 
 // tail is what follows the last whole batch of a segment.

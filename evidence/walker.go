@@ -83,6 +83,11 @@ func (w *Walker) Segment(ctx context.Context, n int64, src io.ReaderAt, size int
 	}
 	seg.r = warc.NewReader(w.dec, src, from, size)
 	w.pending = w.pending[:0]
+	if w.pos.Batch > 0 && w.pos.Segment < n-1 {
+		if err := seg.fault("segment-missing", 0, None, fmt.Sprintf("no batch of segment %d was there", n-1)); err != nil {
+			return err
+		}
+	}
 	for {
 		rec, err := seg.r.Next(ctx)
 		switch {
@@ -201,6 +206,7 @@ func (s *segmentWalk) batch(rec *warc.Record) error {
 	s.batches++
 	w.lost = false
 	w.pos, w.caseID, w.known = PositionOf(b), b.Case, true
+	w.pos.Segment = s.n
 	for _, e := range b.Entries {
 		if w.sealed {
 			if err := s.fault("after-seal", b.Offset, e.Head.Seq, "an entry after the seal"); err != nil {

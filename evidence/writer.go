@@ -84,11 +84,11 @@ type ledgerState struct {
 	warcinfo   Hash     // of file's warcinfo record, while fresh
 	tree       Tree
 	sealed     bool
-	headSize   int64            // entries under the newest head
-	headTime   time.Time        // when it was signed
-	news       bool             // an entry other than a checkpoint came after it
-	readback   *Walker          // stands at the newest head
-	uncovered  *Checkpoint      // a head that no checkpoint entry holds yet
+	headSize   int64       // entries under the newest head
+	headTime   time.Time   // when it was signed
+	news       bool        // an entry other than a checkpoint came after it
+	readback   *Walker     // stands at the newest head
+	uncovered  *Checkpoint // a head that no checkpoint entry holds yet
 	lastWindow int64
 }
 
@@ -166,6 +166,12 @@ func (w *Writer) Append(ctx context.Context, d *Draft) (*Entry, error) {
 
 // Head signs a head over everything appended so far, if anything but checkpoints was since the last one.
 func (w *Writer) Head(ctx context.Context) error { return w.between(ctx, w.signHead) }
+
+// Settle waits until the Writer has done what became due by what was appended before: heads and their entries. Nothing needs
+// it but a caller that must have the same bytes every time.
+func (w *Writer) Settle(ctx context.Context) error {
+	return w.between(ctx, func(context.Context) error { return nil })
+}
 
 // between runs do in the appender's goroutine, behind everything that was appended before.
 func (w *Writer) between(ctx context.Context, do func(context.Context) error) error {

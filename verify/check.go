@@ -35,7 +35,7 @@ type checker struct {
 	dec    *warc.Decoder
 	rules  rules
 	ledger *ledgerCheck
-	ends   []segmentEnd
+	ends   []segmentEnd // of a case without holes: segment n at index n-1
 	tail   bool // the last segment ends in a torn tail
 }
 
@@ -112,44 +112,39 @@ func (c *checker) segments(ctx context.Context) error {
 		c.r.fault(f)
 		return nil
 	}
-	last, missing := lastSegment(c.files)
-	for _, n := range missing {
-		c.r.find("segment-missing", evidence.SegmentPath(n), "segments go on to %d", last)
-	}
-	if last == 0 {
+	present := c.present()
+	if len(present) == 0 {
 		c.r.find("segment-missing", evidence.SegmentPath(1), "there is no segment")
 	}
-	for n := int64(1); n <= last; n++ {
-		if slices.Contains(missing, n) {
-			continue
-		}
-		if err := c.segment(ctx, n, n == last); err != nil {
+	for i, n := range present {
+		if err := c.segment(ctx, n, i == len(present)-1); err != nil {
 			return err
 		}
 	}
-	c.r.Case, c.r.Entries, c.r.Segments = c.walker.CaseID(), c.walker.Position().Entries, last
+	c.r.Case, c.r.Entries, c.r.Segments = c.walker.CaseID(), c.walker.Position().Entries, int64(len(present))
 	if tree, ok := c.walker.Tree(); ok {
 		c.r.Root = tree.Root().String()
 	}
 	return nil
 }
 
-// lastSegment finds the highest segment and the numbers missing below it, at most 100 of them.
-func lastSegment(files fs.FS) (last int64, missing []int64) {
-	have := map[int64]bool{}
-	names, _ := fs.ReadDir(files, evidence.SegmentsPath)
-	for _, name := range names {
+// present lists the segments that are there, in order, and reports the holes between them.
+func (c *checker) present() []int64 {
+	var all []int64
+	names, _ := fs.ReadDir(c.files, evidence.SegmentsPath)
+	for _, name := range names { // sorted by name, so by number
 		if n := evidence.SegmentNumber(name.Name()); n > 0 {
-			have[n] = true
-			last = max(last, n)
+			all = append(all, n)
 		}
 	}
-	for n := int64(1); n < last && len(missing) < 100; n++ {
-		if !have[n] {
-			missing = append(missing, n)
+	next := int64(1)
+	for _, n := range all {
+		if n > next {
+			c.r.find("segment-missing", evidence.SegmentPath(next), "segments %d to %d are missing", next, n-1)
 		}
+		next = n + 1
 	}
-	return last, missing
+	return all
 }
 
 func (c *checker) segment(ctx context.Context, n int64, last bool) error {

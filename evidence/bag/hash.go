@@ -20,7 +20,7 @@ const hashBuffer = 256 << 10
 // newHasher returns the HashFunc that reads a file once from start to end, with a
 // buffer of its own: it is for one goroutine.
 func newHasher() HashFunc {
-	buf := make([]byte, hashBuffer)
+	var buf []byte
 	return func(ctx context.Context, fsys fs.FS, path string) (sum Sum, size int64, err error) {
 		f, err := fsys.Open(path)
 		if err != nil {
@@ -33,6 +33,9 @@ func newHasher() HashFunc {
 		}
 		if !info.Mode().IsRegular() {
 			return sum, 0, fmt.Errorf("it became a %s while it was read", typeName(info.Mode()))
+		}
+		if want := min(info.Size()+1, hashBuffer); int64(len(buf)) < want {
+			buf = make([]byte, want)
 		}
 		h := sha256.New()
 		for {

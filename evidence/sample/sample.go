@@ -81,7 +81,7 @@ func Key(t testing.TB, seed byte) *trust.PrivateKey {
 func New(t testing.TB, change func(*evidence.Options)) *Maker {
 	t.Helper()
 	m := &Maker{Folder: crashfs.New(), Key: Key(t, 9), t: t, now: Clock(), conn: evidence.None}
-	o := evidence.Options{Folder: m.Folder, Signers: []trust.Signer{m.Key}, Now: m.now, Rand: Rand(1), Software: "exhibit sample"}
+	o := evidence.Options{Folder: m.Folder, Signers: []trust.Signer{m.Key}, Now: Clock(), Rand: Rand(1), Software: "exhibit sample"}
 	if change != nil {
 		change(&o)
 	}
@@ -101,6 +101,9 @@ func (m *Maker) Append(d *evidence.Draft) int64 {
 		d.Start = m.now()
 	}
 	e, err := m.W.Append(context.Background(), d)
+	if err == nil {
+		err = m.W.Settle(context.Background())
+	}
 	if err != nil {
 		m.t.Fatal(err)
 	}
@@ -130,7 +133,10 @@ func (m *Maker) Connect() int64 {
 
 // Window appends a window entry.
 func (m *Maker) Window(n int64, w evidence.Window) int64 {
-	w.Acquisition = evidence.Hash{byte(n)}
+	var err error
+	if w.Acquisition, err = w.Name("http"); err != nil {
+		m.t.Fatal(err)
+	}
 	if w.State == evidence.Opened {
 		w.Last = evidence.None
 	}
@@ -226,7 +232,7 @@ func SealOptions(t testing.TB) evidence.SealOptions {
 // several heads. It is not sealed yet.
 func Small(t testing.TB) *Maker {
 	t.Helper()
-	m := New(t, func(o *evidence.Options) { o.SegmentSize, o.HeadEntries = 6000, 8 })
+	m := New(t, func(o *evidence.Options) { o.SegmentSize, o.HeadEntries = 9000, 100 })
 	m.Operator(evidence.ActionRunStart, "exhibit acquire http", evidence.Pair{Name: evidence.FieldParallel, Value: "2"})
 	m.Connect()
 	m.Window(1, evidence.Window{State: evidence.Opened, User: "adele@contoso.example", From: "2026-11-01T00:00:00Z", To: "2026-11-02T00:00:00Z",
@@ -240,7 +246,8 @@ func Small(t testing.TB) *Maker {
 		Head: "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked",
 		Body: "1c\r\n" + `{"value":[{"Id":"a3","Operat` + "\r\n" + "e\r\n" + `ion":"Read"}]}` + "\r\n0\r\n\r\n"})
 	m.Window(1, evidence.Window{State: evidence.Complete, User: "adele@contoso.example", From: "2026-11-01T00:00:00Z", To: "2026-11-02T00:00:00Z",
-		Requests: 3, Pages: 2, Records: 3, Last: second})
+		Parameters: []evidence.Pair{{Name: "page-size", Value: "2"}},
+		Requests:   3, Pages: 2, Records: 3, Last: second})
 	m.Window(2, evidence.Window{State: evidence.Opened, User: "empty@contoso.example"})
 	empty := m.Exchange(Answer{Window: 2, Page: 1, Parent: none, RetryOf: none, Status: 200, Head: "HTTP/1.1 200 OK\r\nContent-Length: 12", Body: `{"value":[]}`})
 	m.Window(2, evidence.Window{State: evidence.Empty, User: "empty@contoso.example", Reason: "no-data", Requests: 1, Pages: 1, Last: empty})

@@ -211,8 +211,7 @@ class Writer:
 
     def package(self, *signers):
         for name, data in (("data/ledger.db", b"an index"), ("data/README.txt", b"read me"), ("data/verify.py", b"pass"),
-                           ("bagit.txt", b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"),
-                           ("bag-info.txt", b"Bagging-Date: 2024-05-06\n")):
+                           ("bagit.txt", b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n")):
             self.write(name, data)
         self.hook("payload", None, self.root)
         self.manifest()
@@ -222,6 +221,8 @@ class Writer:
         """Both manifests, from what lies there."""
         names = [os.path.relpath(os.path.join(folder, name), self.root).replace(os.sep, "/")
                  for folder, _, names in os.walk(os.path.join(self.root, "data")) for name in names]
+        oxum = "Payload-Oxum: %d.%d\n" % (sum(os.path.getsize(os.path.join(self.root, n)) for n in names), len(names))
+        self.write("bag-info.txt", self.hook("bag_info", b"Bagging-Date: 2024-05-06\n" + oxum.encode()))
         self.write("manifest-sha256.txt", self.hook("manifest", self.listing(names)))
         self.write("tagmanifest-sha256.txt", self.hook("tagmanifest", self.listing(["bag-info.txt", "bagit.txt", "manifest-sha256.txt"])))
 
@@ -274,7 +275,7 @@ def operator(action, **changes):
 def connection():
     return {"number": 1, "origin": "https://server.example", "remote": "192.0.2.1:443", "local": "192.0.2.2:5000",
             "proxy": "", "protocol": "http/1.1", "tls_version": "1.3", "cipher": "X", "server_name": "server.example",
-            "verified": True, "roots": "system", "error": ""}
+            "verified": True, "roots": "system", "error": "", "redactions": []}
 
 
 def beginning(w):

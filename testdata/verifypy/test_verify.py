@@ -404,6 +404,8 @@ SEALED = {
     "manifest-less": (3, "manifest", {"manifest": lambda m: b"".join(m.splitlines(True)[1:])}, None),
     "tagmanifest": (3, "tagmanifest", {"tagmanifest": lambda m: b"".join(m.splitlines(True)[1:])}, None),
     "bag-info-changed": (3, "tagmanifest", {}, edit("bag-info.txt", lambda d: d + b"x")),
+    "bag-info-oxum": (3, "bagit", {"bag_info": lambda b: b.replace(b"Oxum: ", b"Oxum: 1")}, None),
+    "bag-info-line": (3, "bagit", {"bag_info": lambda b: b"no label\n" + b}, None),
     "bagit-other": (3, "bagit", {"payload": lambda _, root: more_bagit(root)}, None),
     "ledger-changed": (3, "manifest", {}, edit("data/ledger.db", flip(0, 1))),
     "ledger-missing": (3, "path-missing", {}, remove("data/ledger.db")),

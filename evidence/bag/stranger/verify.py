@@ -473,7 +473,7 @@ def record_2_3(content, size):
 # ---- 4. The forms of entries ------------------------------------------------------------------------
 
 HEAD_4_1 = obj(seq=count, kind=is_word, start=is_time_1_3, end=is_time_1_3, source=is_text, window=count,
-               method=is_text, status=integer(0, 999), detail=is_hash)
+               method=is_text, status=lambda v: v == 0 and type(v) is int or integer(100, 999)(v), detail=is_hash)
 RECORDS_4_3 = array(obj(type=one_of("request", "response", "resource"), id=is_record_id, header=is_hash,
                         header_length=count, block=is_hash, block_length=count), 64)
 DETAIL_4_2 = obj(nonce=is_hash, run=lambda v: v == "" or is_id(v), records=RECORDS_4_3, body=lambda v: type(v) is dict)
@@ -487,21 +487,20 @@ def word_or_empty(v):
     return v == "" or is_word(v)
 
 
+REDACTIONS_4_4 = array(obj(record=count, what=one_of("header", "query"), name=is_text, offset=count, length=count))
 KINDS_4_4 = {
     "case": obj(format=one_of("exhibit-container/1"), case=is_id, origin=is_text, fields=pairs, keys=array(is_key),
                 time_sources=array(is_text), host=is_text, tool=pairs, continues=is_text),
     "operator": obj(action=is_word, text=is_text, operator=is_text, host=is_text, fields=pairs),
     "connection": obj(number=positive, origin=is_text, remote=is_text, local=is_text, proxy=is_text,
                       protocol=is_text, tls_version=is_text, cipher=is_text, server_name=is_text, verified=is_bool,
-                      roots=one_of("system", "file", "none"), error=is_text),
+                      roots=one_of("system", "file", "none"), error=is_text, redactions=REDACTIONS_4_4),
     "exchange": obj(counter=positive, request_id=is_text, connection=seq_or_none, url=is_text, chain=count,
                     page=count, parent=seq_or_none, before=count, attempt=positive, retry_of=seq_or_none,
-                    protocol=is_text, framing=is_word, ended=is_word, interim=array(integer(100, 199)),
+                    protocol=is_text, framing=word_or_empty, ended=is_word, interim=array(integer(100, 199)),
                     flags=lambda v: array(is_word)(v) and v == sorted(v), head_offset=seq_or_none,
                     head_length=count,
-                    redactions=array(obj(record=count, what=one_of("header", "query"), name=is_text,
-                                         offset=count, length=count)),
-                    claims=pairs, error=is_text),
+                    redactions=REDACTIONS_4_4, claims=pairs, error=is_text),
     "window": obj(acquisition=is_hash, state=one_of("opened", "complete", "partial", "empty", "failed"),
                   reason=word_or_empty, text=is_text, user=is_text, **{"from": is_text}, to=is_text,
                   parameters=pairs, requests=count, pages=count, records=count, last=seq_or_none),
@@ -912,13 +911,15 @@ class Case:
 
     def claims_2_4(self, claims, place):
         """The records since the last batch must be those that the entries name, in the same order."""
-        for claim, record in zip(claims, self.pending):
+        for (claim, url), record in zip(claims, self.pending):
             fields = record.fields
             found = (record.type, fields.get("WARC-Record-ID", "")[1:-1], sha(record.header), len(record.header),
                      record.block_hash, record.block_length)
             if tuple(claim.values()) != found:
                 self.report.add("record-mismatch", "%s, byte %d" % (self.name, record.offset),
                                 "the record is not the one that the ledger names here (%s)" % claim["id"])
+            elif url is not None and fields.get("WARC-Target-URI") != url:    # 4.8
+                self.report.add("entry-rule", "%s, byte %d" % (self.name, record.offset), "the record is of another URL than its entry")
         if len(self.pending) > len(claims):
             self.report.add("record-unclaimed", "%s, byte %d" % (self.name, self.pending[len(claims)].offset),
                             "%d records that no entry claims" % (len(self.pending) - len(claims)))
@@ -936,7 +937,7 @@ class Case:
         self.tree.add(head_line)
         if self.tree.size in self.wanted:
             self.roots[self.tree.size] = self.tree.root()
-        kind, claims = "", []
+        kind, claims, body = "", [], {}
         try:
             head = json_1_2(head_line, "entry-form")
             if not HEAD_4_1(head):
@@ -962,7 +963,8 @@ class Case:
             self.report.add("after-seal", place, "an entry after the seal entry")
         self.kinds.append(self.KIND_NUMBER.get(kind, 0))
         self.kind_counts[kind] += 1
-        return claims
+        url = body.get("url") if kind == "exchange" else None
+        return [(claim, None if claim["type"] == "resource" else url) for claim in claims]
 
     KIND_NUMBER = {kind: i for i, kind in enumerate(KINDS_4_4, 1)}
 
@@ -1033,6 +1035,9 @@ class Case:
         if body["head_offset"] < 0 and body["head_length"] or \
                 body["head_offset"] >= 0 and not 0 < body["head_length"] <= response - body["head_offset"]:
             yield "head_offset and head_length do not lie in the response"
+        yield from self.redactions_4_6(records, body)
+
+    def redactions_4_6(self, records, body):
         for r in body["redactions"]:
             if r["record"] >= len(records) or r["offset"] + r["length"] > records[r["record"]]["block_length"]:
                 yield "a redaction lies outside its record"
@@ -1129,6 +1134,18 @@ class Case:
         self.manifest_6_2("manifest-sha256.txt", "manifest", [n for n in self.files if n.startswith("data/")])
         if self.has("bagit.txt") and self.read("bagit.txt", 100) != b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n":
             self.report.add("bagit", "bagit.txt", "does not declare BagIt 1.0 in UTF-8")
+        self.bag_info_6_2()
+
+    def bag_info_6_2(self):
+        """The last line of bag-info.txt counts the bytes and files of data/; the others are a label, a colon and a value."""
+        if not self.has("bag-info.txt"):
+            return
+        sizes = [os.stat(self.path(n)).st_size for n in self.files if n.startswith("data/")]
+        lines = self.read("bag-info.txt", 1 << 20).decode("utf-8", "replace").split("\n")
+        if lines[-1] or lines[-2:-1] != ["Payload-Oxum: %d.%d" % (sum(sizes), len(sizes))]:
+            self.report.add("bagit", "bag-info.txt", "Payload-Oxum is not its last line, or does not count what is in data/")
+        if not all(re.fullmatch("[A-Za-z0-9-]+: [^\x00-\x1f]+", line) for line in lines[:-1]):
+            self.report.add("bagit", "bag-info.txt", "a line is not a label and a value")
 
     def package_note_6_3(self):
         self.package = None
@@ -1179,10 +1196,8 @@ class Case:
         for number, (acquisition, state, _) in reversed(list(enumerate(self.windows, 1))):
             if state in ("complete", "empty"):
                 done.add(acquisition)
-            elif state == "opened":
-                self.report.add("window-open", "window %d" % number, "opened and never closed", incomplete=True)
             elif acquisition not in done:
-                self.report.add("window-incomplete", "window %d" % number,
+                self.report.add("window-open" if state == "opened" else "window-incomplete", "window %d" % number,
                                 "%s, and no later window completed it" % state, incomplete=True)
 
     def pinned(self, keys):
