@@ -36,7 +36,7 @@ type checker struct {
 	rules  rules
 	ledger *ledgerCheck
 	ends   []segmentEnd // of a case without holes: segment n at index n-1
-	tail   bool // the last segment ends in a torn tail
+	tail   bool         // the last segment ends in a torn tail
 }
 
 // segmentEnd is where a segment was found to end.
