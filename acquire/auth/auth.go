@@ -15,17 +15,23 @@ import (
 // maxSecret bounds a token or password, in bytes.
 const maxSecret = 64 << 10
 
-// Secret is a text that no print or log statement shows.
-type Secret struct{ text string }
+// Secret is a text that no print or log statement shows. It is held by a pointer, because package fmt does not ask a field that is not exported how it wants to be
+// printed, but does not follow pointers there either.
+type Secret struct{ text *string }
 
 // NewSecret makes a secret.
-func NewSecret(text string) Secret { return Secret{text} }
+func NewSecret(text string) Secret { return Secret{&text} }
 
 // Format writes REDACTED for every verb.
 func (Secret) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "REDACTED") } // fmt has no use for the error
 
 // Reveal is the text itself.
-func (s Secret) Reveal() string { return s.text }
+func (s Secret) Reveal() string {
+	if s.text == nil {
+		return ""
+	}
+	return *s.text
+}
 
 // Token is a bearer token. It implements the credential of package acquire.
 type Token struct {
@@ -86,7 +92,7 @@ func parseToken(b []byte) (Secret, error) {
 			return Secret{}, fmt.Errorf("token has a byte that no bearer token has, at %d", i)
 		}
 	}
-	return Secret{text}, nil
+	return NewSecret(text), nil
 }
 
 // Authorization is the header's value and the edition of the token in it.
@@ -110,7 +116,7 @@ func (t *Token) Renew(ctx context.Context, edition int64) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if value == t.value {
+	if value.Reveal() == t.value.Reveal() {
 		return false, ctx.Err()
 	}
 	t.value = value
@@ -137,7 +143,7 @@ func BasicFile(user, path string) (*Basic, error) {
 	if len(line) == 0 || len(rest) > 0 {
 		return nil, fmt.Errorf("password file %q does not hold one line", path)
 	}
-	return &Basic{Secret{"Basic " + base64.StdEncoding.EncodeToString(append([]byte(user+":"), line...))}}, nil
+	return &Basic{NewSecret("Basic " + base64.StdEncoding.EncodeToString(append([]byte(user+":"), line...)))}, nil
 }
 
 // Authorization is the header's value; there is only one edition.
