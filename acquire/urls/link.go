@@ -17,7 +17,7 @@ func linkHeader(h httpblock.Fields) (string, error) {
 			if target, rest, ok = strings.Cut(strings.TrimPrefix(rest, "<"), ">"); !ok {
 				return "", &acquire.PageError{Reason: acquire.ReasonBrokenPage, Text: "the header Link cannot be read"}
 			}
-			params, rest = parameters(rest)
+			params, rest = cut(rest, ',')
 			if !isNext(params) {
 				continue
 			}
@@ -30,8 +30,8 @@ func linkHeader(h httpblock.Fields) (string, error) {
 	return next, nil
 }
 
-// parameters splits what follows a target at the comma that ends it; commas in quoted strings do not.
-func parameters(s string) (params, rest string) {
+// cut splits s at the first separator that stands in no quoted string.
+func cut(s string, separator byte) (before, after string) {
 	quoted := false
 	for i := 0; i < len(s); i++ {
 		switch {
@@ -39,7 +39,7 @@ func parameters(s string) (params, rest string) {
 			i++
 		case s[i] == '"':
 			quoted = !quoted
-		case s[i] == ',' && !quoted:
+		case s[i] == separator && !quoted:
 			return s[:i], s[i+1:]
 		}
 	}
@@ -48,7 +48,9 @@ func parameters(s string) (params, rest string) {
 
 // isNext reports whether the first rel parameter has the relation next.
 func isNext(params string) bool {
-	for p := range strings.SplitSeq(params, ";") {
+	for params != "" {
+		var p string
+		p, params = cut(params, ';')
 		name, value, ok := strings.Cut(strings.TrimSpace(p), "=")
 		if !ok || !strings.EqualFold(strings.TrimSpace(name), "rel") {
 			continue
