@@ -140,7 +140,7 @@ func TestWriterMakesWhatItSays(t *testing.T) {
 	for g := range 4 {
 		wg.Go(func() {
 			for i := range 50 {
-				if _, err := w.Append(ctx, exchange(g*50+i, "")); err != nil {
+				if _, err := w.Append(ctx, exchange(g*50+i+1, "")); err != nil {
 					t.Error(err)
 				}
 			}

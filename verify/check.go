@@ -2,8 +2,10 @@ package verify
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"slices"
 
@@ -36,14 +38,15 @@ type checker struct {
 	rules  rules
 	ledger *ledgerCheck
 	ends   []segmentEnd // of a case without holes: segment n at index n-1
-	tail   bool         // the last segment ends in a torn tail
+	tails  []heldTail
 }
 
 // segmentEnd is where a segment was found to end.
 type segmentEnd struct {
-	size  int64
-	first int64         // seq of its first entry
-	hash  evidence.Hash // of its last batch
+	segment int64
+	size    int64
+	first   int64         // seq of its first entry
+	hash    evidence.Hash // of its last batch
 }
 
 // Check checks the case in files and reports everything that it finds. It returns a Container only if nothing is altered or
@@ -116,11 +119,12 @@ func (c *checker) segments(ctx context.Context) error {
 	if len(present) == 0 {
 		c.r.find("segment-missing", evidence.SegmentPath(1), "there is no segment")
 	}
-	for i, n := range present {
-		if err := c.segment(ctx, n, i == len(present)-1); err != nil {
+	for _, n := range present {
+		if err := c.segment(ctx, n); err != nil {
 			return err
 		}
 	}
+	c.tornTails()
 	c.r.Case, c.r.Entries, c.r.Segments = c.walker.CaseID(), c.walker.Position().Entries, int64(len(present))
 	if tree, ok := c.walker.Tree(); ok {
 		c.r.Root = tree.Root().String()
@@ -147,7 +151,7 @@ func (c *checker) present() []int64 {
 	return all
 }
 
-func (c *checker) segment(ctx context.Context, n int64, last bool) error {
+func (c *checker) segment(ctx context.Context, n int64) error {
 	path := evidence.SegmentPath(n)
 	file, size, err := evidence.OpenSegment(c.files, n)
 	if err != nil {
@@ -164,36 +168,61 @@ func (c *checker) segment(ctx context.Context, n int64, last bool) error {
 		}
 		c.r.find("segment-read", path, "%v", err)
 	}
-	c.ends = append(c.ends, segmentEnd{size: size, first: first, hash: c.walker.Position().Hash})
-	c.tailOf(n, size, last, faults)
+	c.ends = append(c.ends, segmentEnd{segment: n, size: size, first: first, hash: c.walker.Position().Hash})
+	c.tailOf(n, file, size, faults)
 	return nil
 }
 
-// tailOf tells a torn tail, which an unsealed case may have at its very end, from damage.
-func (c *checker) tailOf(n, size int64, last bool, faults int) {
+// heldTail is what follows the last whole batch of a segment, until it is known whether a later gap entry holds it.
+type heldTail struct {
+	segment, offset, size int64
+	hash                  evidence.Hash
+	findings              []Finding
+}
+
+// tailOf tells a torn tail from damage (docs/container.md, 7.2). It takes the segment's findings back where they are all about
+// its tail and the case is not sealed; tornTails puts them back if they are damage after all.
+func (c *checker) tailOf(n int64, file io.ReaderAt, size int64, faults int) {
 	end := int64(0)
 	if p := c.walker.Position(); p.Segment == n {
 		end = p.Offset
 	}
-	inTail := c.walker.Pending() > 0
-	tornable := last && !c.sealed && !c.walker.Sealed()
-	if tornable {
-		for _, f := range c.r.Findings[faults:] {
-			if f.Offset < end || !isFrameCode(f.Code) {
-				tornable = false
-			}
-		}
-		inTail = inTail || len(c.r.Findings) > faults
-	}
-	switch {
-	case !inTail:
-	case tornable:
-		c.r.Findings = c.r.Findings[:faults]
-		c.tail = true
-		c.r.add(Finding{Code: "torn-tail", Path: evidence.SegmentPath(n), Offset: end, Seq: -1, Detail: fmt.Sprintf("%d bytes", size-end)})
-	case c.walker.Pending() > 0:
+	if c.walker.Pending() > 0 {
 		c.r.add(Finding{Code: "record-unclaimed", Path: evidence.SegmentPath(n), Offset: end, Seq: -1,
 			Detail: fmt.Sprintf("%d records at the segment's end are named by no batch", c.walker.Pending())})
+	}
+	if len(c.r.Findings) == faults || c.sealed || c.walker.Sealed() || c.r.More > 0 {
+		return
+	}
+	for _, f := range c.r.Findings[faults:] {
+		if f.Offset < end || !isFrameCode(f.Code) && f.Code != "record-unclaimed" {
+			return
+		}
+	}
+	sum := sha256.New()
+	if _, err := io.Copy(sum, io.NewSectionReader(file, end, size-end)); err != nil {
+		return
+	}
+	c.tails = append(c.tails, heldTail{n, end, size, evidence.Hash(sum.Sum(nil)), slices.Clone(c.r.Findings[faults:])})
+	c.r.Findings = c.r.Findings[:faults]
+}
+
+// tornTails decides about the tails that were held back: that of the last segment is torn, and an earlier one if a gap entry
+// holds the same bytes, because recovery was interrupted before it cut them off.
+func (c *checker) tornTails() {
+	last := int64(0)
+	if len(c.ends) > 0 {
+		last = c.ends[len(c.ends)-1].segment
+	}
+	for _, t := range c.tails {
+		moved := slices.ContainsFunc(c.rules.torn, func(g tornGap) bool { return g.segment == t.segment && g.offset == t.offset && g.hash == t.hash })
+		if t.segment != last && !moved {
+			for _, f := range t.findings {
+				c.r.add(f)
+			}
+			continue
+		}
+		c.r.add(Finding{Code: "torn-tail", Path: evidence.SegmentPath(t.segment), Offset: t.offset, Seq: -1, Detail: fmt.Sprintf("%d bytes", t.size-t.offset)})
 	}
 }
 

@@ -97,7 +97,7 @@ func (c *Container) segment(ctx context.Context, walker *evidence.Walker, n int6
 	}
 	err = walker.Segment(ctx, n, file, end.size, visit)
 	var fault *evidence.Fault
-	if errors.As(err, &fault) && fault.Offset < walker.Position().Offset || err == nil && walker.Position().Hash != end.hash {
+	if walker.Position().Hash != end.hash {
 		return fmt.Errorf("%s: %w", evidence.SegmentPath(n), ErrChanged)
 	}
 	if errors.As(err, &fault) { // the torn tail that the check found

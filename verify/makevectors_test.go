@@ -11,9 +11,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/exhibit-dfir/exhibit/evidence"
 	"github.com/exhibit-dfir/exhibit/evidence/bag"
+	"github.com/exhibit-dfir/exhibit/evidence/crashfs"
 	"github.com/exhibit-dfir/exhibit/evidence/sample"
 	"github.com/exhibit-dfir/exhibit/evidence/trust"
 )
@@ -273,10 +275,36 @@ func frameRecipes() []recipe {
 			files[seg2] = append(bytes.Clone(files[seg2]), make([]byte, 512)...)
 			return files
 		}},
+		{name: "torn-tail-moved", code: "torn-tail", exit: 4, about: "a recovery that was interrupted before it cut off the tail that it had moved into the next segment", make: interruptedRecovery},
+		{name: "torn-tail-not-moved", code: "frame-cut", exit: 3, about: "a tail in an earlier segment that differs from the one in the gap entry", make: func(t *testing.T) map[string][]byte {
+			files := interruptedRecovery(t)
+			files[seg1] = files[seg1][:len(files[seg1])-1]
+			return files
+		}},
 		{name: "torn-tail-whole-records", code: "torn-tail", exit: 4, about: "whole records without their batch at the end of an unsealed case", make: forged(func(t *testing.T, f *sample.Forged) {
 			last := len(f.Segments) - 1
 			f.Segments[last] = append(f.Segments[last], f.Find(t, "429 Too Many"))
 		})},
+	}
+}
+
+// interruptedRecovery loses power in the middle of an append and again in the middle of the recovery from that.
+func interruptedRecovery(t *testing.T) map[string][]byte {
+	m := sample.New(t, nil)
+	m.Operator(evidence.ActionRunStart, "exhibit acquire http")
+	m.Folder.CrashAt(0)
+	m.W.Append(t.Context(), &evidence.Draft{Start: time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC), Body: &evidence.Operator{Action: evidence.ActionNote, Text: "never acknowledged"}})
+	f := m.Folder.Reboot(crashfs.Half)
+	if !bytes.Equal(f.Files()[seg1], m.Folder.Files()[seg1]) {
+		f = m.Folder.Reboot(crashfs.Everything)
+	}
+	for n := 0; ; n++ {
+		r := f.Reboot(crashfs.Everything)
+		r.CrashAt(n)
+		evidence.Open(t.Context(), evidence.Options{Folder: r, Signers: []trust.Signer{m.Key}, Now: sample.Clock(), Rand: sample.Rand(3)})
+		if files := r.Files(); files[seg2] != nil {
+			return r.Reboot(crashfs.Everything).Files()
+		}
 	}
 }
 

@@ -21,6 +21,7 @@ type rules struct {
 	retried     map[int64]bool
 	keys        []allowedKey
 	checkpoints []checkpointEntry
+	torn        []tornGap
 	seal        *evidence.Seal
 	sealSeq     int64
 	preceding   evidence.Hash // block hash of the batch before this one
@@ -37,6 +38,12 @@ type window struct {
 type allowedKey struct {
 	key  trust.VKey
 	from int64
+}
+
+// tornGap is a torn tail that a gap entry holds.
+type tornGap struct {
+	segment, offset int64
+	hash            evidence.Hash
 }
 
 type checkpointEntry struct {
@@ -102,6 +109,9 @@ func (r *rules) body(e *evidence.Entry) {
 		r.allow(e, b.Key, e.Head.Seq)
 	case *evidence.Gap:
 		r.r.rule("gap", e.Head.Seq, "%s: %s", b.Reason, b.Text)
+		if b.Reason == evidence.GapTorn && len(e.Detail.Records) == 1 {
+			r.torn = append(r.torn, tornGap{b.Segment, b.Offset, e.Detail.Records[0].Block})
+		}
 	case *evidence.Seal:
 		r.seal, r.sealSeq = b, e.Head.Seq
 		r.sealEntry(e, b)
