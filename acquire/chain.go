@@ -133,7 +133,7 @@ func (r *run) incomplete(c *chain, x *wire.Exchange, end *wire.EndError) (bool, 
 	case httpblock.EndBodyBudget, httpblock.EndHeaderBudget, httpblock.EndInterimBudget:
 		return true, &PageError{ReasonBudget, fmt.Sprintf("the answer for page %d was broken off after %d bytes: %s", c.page, x.Size, end.End)}, nil
 	}
-	return r.again(c, &PageError{ReasonNetwork, clean(fmt.Sprintf("the answer for page %d ended %s after %d bytes", c.page, end.End, x.Size))}, 0)
+	return r.again(c, &PageError{ReasonBrokenAnswer, clean(fmt.Sprintf("the answer for page %d ended %s after %d bytes", c.page, end.End, x.Size))}, 0)
 }
 
 // refused judges an answer with another status than 200.

@@ -61,7 +61,7 @@ func TestRefusals(t *testing.T) {
 		{"bad request", "400@1", simtenant.Owner, evidence.Failed, acquire.ReasonBadRequest, false, "ErrorInvalidRequest"},
 		{"gone", "410@1", simtenant.Owner, evidence.Failed, acquire.ReasonGone, false, ""},
 		{"server error", "500@1+", simtenant.Owner, evidence.Failed, acquire.ReasonServerError, false, ""},
-		{"reset", "reset@1+", simtenant.Owner, evidence.Failed, acquire.ReasonNetwork, false, ""},
+		{"reset", "reset@1+", simtenant.Owner, evidence.Failed, acquire.ReasonBrokenAnswer, false, ""},
 		{"broken JSON", "badjson@1+", simtenant.Owner, evidence.Failed, acquire.ReasonBrokenPage, false, "3 times"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -134,7 +134,8 @@ const (
 	ReasonRedirect     = "redirect"         // the answer points elsewhere; redirects are not followed
 	ReasonStatus       = "status"           // another status that brings no page
 	ReasonServerError  = "server-error"     // 5xx, to the end of patience
-	ReasonNetwork      = "network"          // no whole answer came, to the end of patience
+	ReasonNetwork      = "network"          // no connection, to the end of patience
+	ReasonBrokenAnswer = "broken-answer"    // answers broke off or had no clear end, to the end of patience
 	ReasonTLS          = "tls"              // the server's certificate was refused
 	ReasonBudget       = "answer-too-large" // an answer passed a budget of the recorder
 	ReasonBrokenPage   = "broken-page"      // a page could not be interpreted
