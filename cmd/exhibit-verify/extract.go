@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -102,7 +103,7 @@ func writeRecords(ctx context.Context, stdout io.Writer, c *checked, o *extractO
 	if err != nil {
 		return sum, err
 	}
-	sum, err = extract.Extract(ctx, extract.FromContainer(c.container), extract.Options{Sources: o.source}, out.Write)
+	sum, err = extract.Extract(ctx, c.container, extract.Options{Sources: o.source}, out.Write)
 	if err == nil {
 		err = out.Close()
 	}
@@ -118,12 +119,23 @@ func writeRecords(ctx context.Context, stdout io.Writer, c *checked, o *extractO
 // summarise says what was extracted, what could not be read, and whether the case itself is incomplete.
 func summarise(w io.Writer, path string, c *checked, sum extract.Summary) error {
 	fmt.Fprintf(w, "%d records from %d pages; %d flagged\n", sum.Records, sum.Pages, sum.Flagged)
+	unread := 0
+	for _, win := range c.report.Windows {
+		if !slices.Contains(extract.Sources(), win.Source) {
+			fmt.Fprintln(w, cli.EscapeLine(fmt.Sprintf("window %d: this version makes no records of source %q; its answers can be seen with show", win.Window, win.Source)))
+			unread++
+		}
+	}
 	for _, p := range sum.Problems {
 		fmt.Fprintln(w, cli.EscapeLine("problem: "+p.String()))
 	}
 	if sum.ProblemCount > 0 {
 		return cli.Fail(cli.Incomplete, fmt.Errorf("%d places in the answers could not become records", sum.ProblemCount),
 			"the recorded bytes are kept; what they say there is not among the records", "look at them with `exhibit-verify show "+path+" SEQ --body`")
+	}
+	if unread > 0 {
+		return cli.Fail(cli.Incomplete, fmt.Errorf("%d windows are of sources that this version cannot read", unread), "the recorded bytes are kept; they are not among the records",
+			"use a newer exhibit-verify")
 	}
 	if code := c.report.Exit(); code != cli.Done {
 		return cli.Fail(code, fmt.Errorf("%s: %s", path, verdict(c.report)), "the records are those of what was acquired", "run `exhibit-verify check "+path+"` to see what is missing")

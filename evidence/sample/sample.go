@@ -145,6 +145,7 @@ func (m *Maker) Window(n int64, w evidence.Window) int64 {
 
 // Answer is what a sample exchange brings.
 type Answer struct {
+	Source        string // "" for http
 	Window        int64
 	Page          int64
 	Parent        int64
@@ -184,11 +185,15 @@ func (m *Maker) Exchange(a Answer) int64 {
 		return evidence.RecordDraft{Header: warc.Header{Type: typ, Date: evidence.At(at).String(), TargetURI: url, IPAddress: "192.0.2.1", Truncated: truncated,
 			PayloadDigest: payload, ContentType: "application/http;msgtype=" + typ}, Block: []byte(block)}
 	}
+	source := a.Source
+	if source == "" {
+		source = "http"
+	}
 	truncated := ""
 	if ended != evidence.EndedComplete {
 		truncated = "disconnect"
 	}
-	return m.Append(&evidence.Draft{Start: at, End: m.now(), Source: "http", Window: a.Window, Method: "GET", Status: a.Status, Run: Run,
+	return m.Append(&evidence.Draft{Start: at, End: m.now(), Source: source, Window: a.Window, Method: "GET", Status: a.Status, Run: Run,
 		Body: &evidence.Exchange{Counter: m.counter, RequestID: fmt.Sprintf("aaaabbbb-cccc-8ddd-8eee-%012x", m.counter), Connection: m.conn, URL: url, Page: a.Page, Parent: a.Parent,
 			Attempt: max(a.Attempt, 1), RetryOf: a.RetryOf, Protocol: "HTTP/1.1", Framing: framing, Ended: ended, HeadLength: int64(len(head)), Redactions: redactions},
 		Records: []evidence.RecordDraft{record(warc.Request, "", "", req), record(warc.Response, truncated, a.PayloadDigest, head+a.Body)}})

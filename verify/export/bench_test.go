@@ -17,6 +17,7 @@ func BenchmarkFormats(b *testing.B) {
 		page = append(append(page, ','), one[from:to]...)
 	}
 	page = append(page, "]}"...)
+	c := pages{{"outlook-activities", page}}.container(b)
 	for _, f := range Formats() {
 		b.Run(f.Name, func(b *testing.B) {
 			b.SetBytes(int64(len(page)))
@@ -26,7 +27,7 @@ func BenchmarkFormats(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				sum, err := extract.Extract(b.Context(), pages{{"outlook-activities", page}}, extract.Options{}, w.Write)
+				sum, err := extract.Extract(b.Context(), c, extract.Options{}, w.Write)
 				if err != nil || sum.Records < 700 || w.Close() != nil {
 					b.Fatal(err, sum)
 				}

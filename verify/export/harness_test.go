@@ -1,15 +1,15 @@
 package export
 
 import (
-	"bytes"
-	"context"
+	"fmt"
 	"io"
-	"iter"
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
+	"github.com/exhibit-dfir/exhibit/evidence"
+	"github.com/exhibit-dfir/exhibit/evidence/sample"
+	"github.com/exhibit-dfir/exhibit/verify"
 	"github.com/exhibit-dfir/exhibit/verify/extract"
 )
 
@@ -21,18 +21,20 @@ type body struct {
 
 type pages []body
 
-func (p pages) Pages(_ context.Context, source string) iter.Seq2[*extract.Page, error] {
-	return func(yield func(*extract.Page, error) bool) {
-		for i, b := range p {
-			page := &extract.Page{
-				Container: "3f2a9c1e-0000-4000-8000-000000000001", Seq: int64(i + 1), Source: b.source,
-				User: "kim@example.com", Started: time.Unix(0, 0), Body: bytes.NewReader(b.text),
-			}
-			if b.source == source && !yield(page, nil) {
-				return
-			}
-		}
+// container is a verified case that holds these pages.
+func (p pages) container(t testing.TB) *verify.Container {
+	t.Helper()
+	m := sample.New(t, nil)
+	for i, b := range p {
+		m.Exchange(sample.Answer{Source: b.source, Page: int64(i + 1), Parent: evidence.None, RetryOf: evidence.None, Status: 200,
+			Head: fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d", len(b.text)), Body: string(b.text)})
 	}
+	m.Close()
+	_, c, err := verify.Check(t.Context(), m.Folder.FS(), verify.Options{})
+	if err != nil || c == nil {
+		t.Fatalf("the fixtures do not verify: %v", err)
+	}
+	return c
 }
 
 // fixtures are the activity page, all published records, and odd ones.
@@ -71,7 +73,7 @@ func export(t testing.TB, format string, w io.Writer, each func(*extract.Record)
 	if err != nil {
 		t.Fatal(err)
 	}
-	sum, err := extract.Extract(context.Background(), fixtures(t), extract.Options{TempDir: t.TempDir()}, func(r *extract.Record) error {
+	sum, err := extract.Extract(t.Context(), fixtures(t).container(t), extract.Options{TempDir: t.TempDir()}, func(r *extract.Record) error {
 		if each != nil {
 			each(r)
 		}

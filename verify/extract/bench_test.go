@@ -23,7 +23,7 @@ func BenchmarkPage(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		pages := fakePages{{source: "outlook-activities", user: "kim@example.com", body: bytes.NewReader(page)}}
-		sum, err := Extract(b.Context(), pages, Options{}, func(*Record) error { return nil })
+		sum, err := extract(b.Context(), pages, Options{}, func(*Record) error { return nil })
 		if err != nil || sum.Records < 700 || sum.ProblemCount != 0 {
 			b.Fatal(err, sum)
 		}

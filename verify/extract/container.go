@@ -8,13 +8,11 @@ import (
 	"github.com/exhibit-dfir/exhibit/verify"
 )
 
-// FromContainer offers the pages of a verified container: the complete answers with status 200 that no later attempt replaced.
-func FromContainer(c *verify.Container) Pages { return containerPages{c} }
-
+// containerPages are the pages of a verified container.
 type containerPages struct{ c *verify.Container }
 
-func (p containerPages) Pages(ctx context.Context, source string) iter.Seq2[*Page, error] {
-	return func(yield func(*Page, error) bool) {
+func (p containerPages) Pages(ctx context.Context, source string) iter.Seq2[*keptPage, error] {
+	return func(yield func(*keptPage, error) bool) {
 		for e, err := range p.c.Entries(ctx) {
 			if err != nil {
 				yield(nil, err)
@@ -32,9 +30,9 @@ func (p containerPages) Pages(ctx context.Context, source string) iter.Seq2[*Pag
 }
 
 // page yields one page and frees its body.
-func (p containerPages) page(ctx context.Context, e *evidence.Entry, x *evidence.Exchange, yield func(*Page, error) bool) bool {
+func (p containerPages) page(ctx context.Context, e *evidence.Entry, x *evidence.Exchange, yield func(*keptPage, error) bool) bool {
 	w, _ := p.c.Window(e.Head.Window)
-	page := &Page{Container: p.c.CaseID(), Seq: e.Head.Seq, Source: e.Head.Source, URL: x.URL, User: w.User, Started: e.Head.Start.Time}
+	page := &keptPage{Container: p.c.CaseID(), Seq: e.Head.Seq, Source: e.Head.Source, URL: x.URL, User: w.User, Started: e.Head.Start.Time}
 	body, err := p.c.Body(ctx, e)
 	if err != nil {
 		return yield(page, err)

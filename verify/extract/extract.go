@@ -9,10 +9,12 @@ import (
 	"io"
 	"iter"
 	"time"
+
+	"github.com/exhibit-dfir/exhibit/verify"
 )
 
-// Page is one kept answer to normalise.
-type Page struct {
+// keptPage is one kept answer to normalise.
+type keptPage struct {
 	Container string // id of the case
 	Seq       int64  // sequence number of the exchange
 	Source    string // for example "outlook-activities"
@@ -24,12 +26,12 @@ type Page struct {
 	Body io.Reader
 }
 
-// Pages is what a verified container offers.
-type Pages interface {
+// pages is what a verified container offers.
+type pages interface {
 	// Pages yields the kept answers of a source in the order of their
 	// sequence numbers. An error beside a page is a fault of that page alone
 	// and the walk goes on; an error without a page ends it.
-	Pages(ctx context.Context, source string) iter.Seq2[*Page, error]
+	Pages(ctx context.Context, source string) iter.Seq2[*keptPage, error]
 }
 
 // Options bound and direct an extraction. The zero value is ready for use.
@@ -68,11 +70,17 @@ type Summary struct {
 // ErrUnknownSource is returned for a source that has no normaliser.
 var ErrUnknownSource = errors.New("unknown source")
 
-// Extract emits the records of all pages, in order. It stops with an error
-// when ctx ends, when emit or Pages fails, or when the temporary file cannot
-// be used; faults in a page are problems in the summary, not errors. The
-// summary is valid beside an error, for what was done until then.
-func Extract(ctx context.Context, pages Pages, opt Options, emit func(*Record) error) (sum Summary, err error) {
+// Extract emits the records of all pages of a verified container, in order: the
+// complete answers with status 200 that no later attempt replaced. It stops with
+// an error when ctx ends, when emit fails, when the container is not any more what
+// was verified, or when the temporary file cannot be used; faults in a page are
+// problems in the summary, not errors. The summary is valid beside an error, for
+// what was done until then.
+func Extract(ctx context.Context, c *verify.Container, opt Options, emit func(*Record) error) (Summary, error) {
+	return extract(ctx, containerPages{c}, opt, emit)
+}
+
+func extract(ctx context.Context, from pages, opt Options, emit func(*Record) error) (sum Summary, err error) {
 	list, err := chosen(opt.Sources)
 	if err != nil {
 		return sum, err
@@ -91,7 +99,7 @@ func Extract(ctx context.Context, pages Pages, opt Options, emit func(*Record) e
 	}()
 	w := newWalker(limit, x)
 	for _, n := range list {
-		if err := x.source(w, n, pages); err != nil {
+		if err := x.source(w, n, from); err != nil {
 			return sum, err
 		}
 	}
@@ -110,9 +118,9 @@ type extraction struct {
 	key    []byte // scratch for idKey
 }
 
-func (x *extraction) source(w *walker, n normaliser, pages Pages) error {
+func (x *extraction) source(w *walker, n normaliser, from pages) error {
 	x.norm = n
-	for p, err := range pages.Pages(x.ctx, n.source()) {
+	for p, err := range from.Pages(x.ctx, n.source()) {
 		switch {
 		case p == nil && err == nil:
 			return fmt.Errorf("source %q: page missing", n.source())
@@ -136,7 +144,7 @@ func (x *extraction) source(w *walker, n normaliser, pages Pages) error {
 
 // element emits the record for one element of a page. unread is nonzero for
 // an element that was not interpreted; raw is then nil.
-func (x *extraction) element(p *Page, prov Provenance, raw []byte, unread Flags) error {
+func (x *extraction) element(p *keptPage, prov Provenance, raw []byte, unread Flags) error {
 	if err := x.ctx.Err(); err != nil {
 		return err
 	}
@@ -168,7 +176,7 @@ func (x *extraction) element(p *Page, prov Provenance, raw []byte, unread Flags)
 }
 
 // duplicate flags a record whose id was seen before for this mailbox.
-func (x *extraction) duplicate(p *Page) error {
+func (x *extraction) duplicate(p *keptPage) error {
 	r := &x.draft.rec
 	x.key = x.key[:0]
 	for _, s := range [2]string{p.Source, r.Mailbox} {

@@ -185,21 +185,21 @@ func TestErrors(t *testing.T) {
 	boom := errors.New("boom")
 	page := func() fakePages { return onePage("http", `[{"id":"1"}]`) }
 	emit := func(*Record) error { return nil }
-	if _, err := Extract(t.Context(), page(), Options{Sources: []string{"gopher"}}, emit); !errors.Is(err, ErrUnknownSource) {
+	if _, err := extract(t.Context(), page(), Options{Sources: []string{"gopher"}}, emit); !errors.Is(err, ErrUnknownSource) {
 		t.Errorf("unknown source: %v", err)
 	}
-	if _, err := Extract(t.Context(), page(), Options{RecordLimit: -1}, emit); err == nil {
+	if _, err := extract(t.Context(), page(), Options{RecordLimit: -1}, emit); err == nil {
 		t.Error("negative limit accepted")
 	}
-	if _, err := Extract(t.Context(), page(), Options{}, func(*Record) error { return boom }); !errors.Is(err, boom) {
+	if _, err := extract(t.Context(), page(), Options{}, func(*Record) error { return boom }); !errors.Is(err, boom) {
 		t.Errorf("emit fails: %v", err)
 	}
-	if _, err := Extract(t.Context(), fakePages{{source: "http", err: boom, none: true}}, Options{}, emit); !errors.Is(err, boom) {
+	if _, err := extract(t.Context(), fakePages{{source: "http", err: boom, none: true}}, Options{}, emit); !errors.Is(err, boom) {
 		t.Errorf("pages fail: %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := Extract(ctx, page(), Options{}, emit); !errors.Is(err, context.Canceled) {
+	if _, err := extract(ctx, page(), Options{}, emit); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
 }

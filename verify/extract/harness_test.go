@@ -21,13 +21,13 @@ type fakePage struct {
 	none         bool // yield err without a page
 }
 
-func (f fakePages) Pages(_ context.Context, source string) iter.Seq2[*Page, error] {
-	return func(yield func(*Page, error) bool) {
+func (f fakePages) Pages(_ context.Context, source string) iter.Seq2[*keptPage, error] {
+	return func(yield func(*keptPage, error) bool) {
 		for i, p := range f {
 			if p.source != source {
 				continue
 			}
-			page := &Page{
+			page := &keptPage{
 				Container: "3f2a9c1e-0000-4000-8000-000000000001", Seq: int64(i + 1), Source: source,
 				User: p.user, Started: time.Unix(0, 0), Body: p.body,
 			}
@@ -48,13 +48,13 @@ type kept struct {
 }
 
 // run extracts and returns copies of all records.
-func run(t testing.TB, pages Pages, opt Options) ([]kept, Summary) {
+func run(t testing.TB, from pages, opt Options) ([]kept, Summary) {
 	t.Helper()
 	var out []kept
 	if opt.TempDir == "" {
 		opt.TempDir = t.TempDir()
 	}
-	sum, err := Extract(context.Background(), pages, opt, func(r *Record) error {
+	sum, err := extract(context.Background(), from, opt, func(r *Record) error {
 		k := kept{Record: *r, Words: strings.Join(r.Flags.Words(), " ")}
 		k.Details = slices.Clone(r.Details)
 		out = append(out, k)

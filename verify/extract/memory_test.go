@@ -45,7 +45,7 @@ func TestMemory(t *testing.T) {
 	runtime.ReadMemStats(&before)
 	seen, peak := 0, uint64(0)
 	opt := Options{MemoryKeys: 10_000, TempDir: t.TempDir()}
-	sum, err := Extract(t.Context(), pages, opt, func(*Record) error {
+	sum, err := extract(t.Context(), pages, opt, func(*Record) error {
 		if seen++; seen%100_000 == 0 {
 			runtime.GC()
 			runtime.ReadMemStats(&now)

@@ -56,7 +56,7 @@ func chosen(sources []string) ([]normaliser, error) {
 
 // draft is one record in the making. Its memory is used again for the next.
 type draft struct {
-	page    *Page
+	page    *keptPage
 	rec     Record
 	scan    scanner
 	members []member // of the native record
@@ -68,7 +68,7 @@ type draft struct {
 	details []byte
 }
 
-func (d *draft) reset(p *Page, raw []byte) {
+func (d *draft) reset(p *keptPage, raw []byte) {
 	d.page = p
 	d.rec = Record{Source: p.Source}
 	d.scan.reset(raw)

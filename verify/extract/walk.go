@@ -27,7 +27,7 @@ var errPageEnds = errors.New("page ends")
 type walker struct {
 	x       *extraction
 	limit   int
-	current *Page
+	current *keptPage
 	shape   shape
 	dec     *jsontext.Decoder
 	feed    *feed
@@ -46,7 +46,7 @@ func newWalker(limit int, x *extraction) *walker {
 const bigBuffer = 1 << 20
 
 // page emits the records of one page. Its errors end the extraction.
-func (w *walker) page(p *Page, s shape) error {
+func (w *walker) page(p *keptPage, s shape) error {
 	w.current, w.shape = p, s
 	if w.longest > bigBuffer {
 		w.dec = jsontext.NewDecoder(strings.NewReader(""))
