@@ -96,6 +96,9 @@ func (c *Container) segment(ctx context.Context, walker *evidence.Walker, n int6
 		return fmt.Errorf("%s: %w", evidence.SegmentPath(n), ErrChanged)
 	}
 	err = walker.Segment(ctx, n, file, end.size, visit)
+	if errors.Is(err, errEnough) {
+		return err
+	}
 	var fault *evidence.Fault
 	if walker.Position().Hash != end.hash {
 		return fmt.Errorf("%s: %w", evidence.SegmentPath(n), ErrChanged)
