@@ -25,7 +25,7 @@ func (c *checker) completeness() {
 		}
 		code := map[string]string{evidence.Opened: "window-open", evidence.Partial: "window-partial", evidence.Failed: "window-failed"}[w.Outcome]
 		if code != "" {
-			c.r.find(code, "", "window %d: %s %s %s to %s: %s", w.Window.Window, w.Source, w.User, w.From, w.To, describe(w))
+			c.r.find(code, "", "window %d, %s: %s", w.Window.Window, w.Asked(), describe(w))
 		}
 	}
 }

@@ -52,6 +52,18 @@ type Window struct {
 	Superseded  bool   `json:"superseded"` // a later window of the same acquisition is complete or empty
 }
 
+// Asked says what the window asked for, in words.
+func (w *Window) Asked() string {
+	asked := w.Source
+	if w.User != "" {
+		asked += " of " + w.User
+	}
+	if w.From != "" || w.To != "" {
+		asked += ", " + w.From + " to " + w.To
+	}
+	return asked
+}
+
 // Holds is the answer to a statement.
 type Holds string
 

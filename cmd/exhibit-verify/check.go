@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -100,7 +101,8 @@ func printReport(w io.Writer, path string, r *verify.Report) {
 	if r.Sealed {
 		state = "sealed"
 	}
-	line("case %s, %s: %d entries, %d exchanges, %d bytes in %d segments", r.Case, state, r.Entries, r.Exchanges, r.Bytes, r.Segments)
+	line("case %s, %s: %s, %s, %s, %d bytes", r.Case, state, count(r.Entries, "entry", "entries"), count(r.Exchanges, "exchange", "exchanges"),
+		count(r.Segments, "segment", "segments"), r.Bytes)
 	for _, f := range r.Fields {
 		if f.Value != "" {
 			line("  %s: %s", cli.EscapeLine(f.Name), cli.EscapeLine(f.Value))
@@ -109,7 +111,7 @@ func printReport(w io.Writer, path string, r *verify.Report) {
 	printWindows(line, r)
 	printSigners(line, r)
 	for _, s := range r.Statements {
-		line("(%s) %s: %s. %s", s.ID, s.Text, s.Holds, cli.EscapeLine(s.Why))
+		line("(%s) %s: %s (%s)", s.ID, s.Text, s.Holds, cli.EscapeLine(s.Why))
 	}
 	line("What none of this shows:")
 	for _, c := range r.Caveats {
@@ -118,17 +120,28 @@ func printReport(w io.Writer, path string, r *verify.Report) {
 	line("%s: %s", path, verdict(r))
 }
 
+func count(n int64, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
 func printWindows(line func(string, ...any), r *verify.Report) {
-	for _, w := range r.Windows {
-		note := ""
+	for i := range r.Windows {
+		w := &r.Windows[i]
+		note := w.Outcome
 		if w.Reason != "" {
-			note = " (" + w.Reason + ": " + w.Text + ")"
+			note += ", " + w.Reason
+		}
+		if w.Text != "" {
+			note += " (" + w.Text + ")"
 		}
 		if w.Superseded {
 			note += "; completed by a later window"
 		}
-		line("window %d: %s %s %s to %s: %s%s; %d requests, %d pages, %d records", w.Window, cli.EscapeLine(w.Source), cli.EscapeLine(w.User),
-			cli.EscapeLine(w.From), cli.EscapeLine(w.To), cli.EscapeLine(w.Outcome), cli.EscapeLine(note), w.Requests, w.Pages, w.Records)
+		line("window %d, %s: %s; %s, %s, %s", w.Window, cli.EscapeLine(w.Asked()), cli.EscapeLine(note), count(w.Requests, "request", "requests"),
+			count(w.Pages, "page", "pages"), count(w.Records, "record", "records"))
 	}
 }
 
@@ -139,7 +152,7 @@ func printSigners(line func(string, ...any), r *verify.Report) {
 		for j+1 < len(r.Heads) && fmt.Sprint(r.Heads[j+1].Signers) == fmt.Sprint(r.Heads[i].Signers) {
 			j++
 		}
-		line("entries %d to %d: %d heads signed by %s", r.Heads[i].From, r.Heads[j].Size-1, j-i+1, cli.EscapeLine(fmt.Sprint(r.Heads[i].Signers)))
+		line("entries %d to %d: %s signed by %s", r.Heads[i].From, r.Heads[j].Size-1, count(int64(j-i+1), "head", "heads"), cli.EscapeLine(strings.Join(r.Heads[i].Signers, ", ")))
 		i = j + 1
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -177,6 +178,7 @@ func showText(ctx context.Context, w io.Writer, c *checked, e *evidence.Entry, p
 // maxShown is how much of a block is shown to a person.
 const maxShown = 16 << 10
 
+// showBlock shows a block as text: lines end in CR LF, and an LF alone is shown as \x0a.
 func showBlock(ctx context.Context, w io.Writer, c *verify.Container, e *evidence.Entry, i int) error {
 	block, err := c.Block(ctx, e, i)
 	if err != nil {
@@ -187,7 +189,9 @@ func showBlock(ctx context.Context, w io.Writer, c *verify.Container, e *evidenc
 	if _, err := block.ReadAt(b, 0); err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
-	fmt.Fprintln(w, cli.Escape(string(b)))
+	for _, l := range strings.Split(string(b), "\r\n") {
+		fmt.Fprintln(w, cli.Escape(strings.ReplaceAll(l, "\n", "\\x0a\n")))
+	}
 	if block.Size > maxShown {
 		fmt.Fprintf(w, "… %d bytes more: use --request, --response or --body\n", block.Size-maxShown)
 	}
