@@ -125,6 +125,7 @@ func newBench(t testing.TB, faults string, o simtenant.Options) *bench {
 	if err := c.Close(context.Background()); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(b.verified)
 	return b
 }
 

@@ -76,7 +76,7 @@ func exchanges(entries []*evidence.Entry) (list []*evidence.Entry) {
 
 // TestCutAtEveryByte cuts the answer to each URL at another byte, once. Each cut is recorded as what came, and never taken for a page.
 func TestCutAtEveryByte(t *testing.T) {
-	const whole = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n" +
+	const whole = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n" +
 		"11\r\n{\"value\":[{\"Id\":\"\r\n6\r\na\"}]}\n\r\n0\r\n\r\n"
 	var mu sync.Mutex
 	seen := map[string]bool{}
@@ -130,7 +130,7 @@ func TestCutAtEveryByte(t *testing.T) {
 
 // TestExcess: what comes behind an answer is kept apart from it.
 func TestExcess(t *testing.T) {
-	const answer = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nok"
+	const answer = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nok"
 	origin, roots := rawServer(t, func(*http.Request) string { return answer + "HTTP/1.1 200 OK\r\n\r\nnot asked for" })
 	b := newBench(t, "", simtenant.Options{})
 	res, err := b.ask(roots, nil, origin+"/")

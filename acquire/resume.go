@@ -19,6 +19,9 @@ import (
 const inMemory = 4 << 20
 
 // load finds where a chain stands. It returns no chain if it has ended, with why it ended short of its end, if it did.
+//
+// BUG: whether a chain has ended is told by its last page alone, so that going on with a window reads one page, and the one before it, of every chain: about
+// 0.2 ms a chain, three minutes for a list of a million URLs.
 func (r *run) load(ctx context.Context, n int64) (*chain, *PageError, error) {
 	c := &chain{n: n, request: r.plan.Pager.First(n), page: 1, parent: evidence.None, attempt: 1, retryOf: evidence.None, asked: map[uint64]struct{}{}}
 	if r.window.old == nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -286,4 +287,39 @@ func TestNewestFirstLoses(t *testing.T) {
 	if n := len(slices.Compact(slices.Clone(ids))); n == len(ids) {
 		t.Error("no row came twice")
 	}
+}
+
+// TestCancelledWhileLoading cancels a run that goes on while it reads pages back: it is interrupted, not broken.
+func TestCancelledWhileLoading(t *testing.T) {
+	b := newBench(t, "404@3", simtenant.Options{Seed: 3})
+	if _, err := b.acquire(nil, "page-size", "500"); err != nil {
+		t.Fatal(err)
+	}
+	c := b.open()
+	ctx, cancel := context.WithCancel(context.Background())
+	o := b.options(cancelling{c, cancel}, "page-size", "500")
+	res, err := acquire.Run(ctx, o)
+	if !errors.Is(err, acquire.ErrInterrupted) || res.Asked != 0 {
+		t.Errorf("%+v, %v", res, err)
+	}
+	if err := c.Close(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	res, err = b.acquire(nil, "page-size", "500")
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed(t, b.files(), res, evidence.Complete, "")
+	b.sameIDs(b.oracle(simtenant.Owner))
+}
+
+// cancelling cancels when a page is read back.
+type cancelling struct {
+	acquire.Case
+	cancel context.CancelFunc
+}
+
+func (c cancelling) Files() fs.FS {
+	c.cancel()
+	return c.Case.Files()
 }
