@@ -126,6 +126,8 @@ var codes = [...]Code{
 	{"window-partial", Incomplete, "an acquisition brought part of what was asked for, and nothing later completed it", runAcquire},
 	{"window-failed", Incomplete, "an acquisition failed, and nothing later completed it", runAcquire},
 	{"gap", Notice, "the case itself declares that something may be missing here", "read the entry; compare with the windows' outcome"},
+	{"roots-private", Notice, "servers were trusted because of certificates that the operator supplied, not the system's: a private authority, a proxy that inspects, or a simulated service", "ask whose authority that is; the certificates are in the connection entries"},
+	{"plain-http", Notice, "answers came without TLS: anybody on the way could have made or changed them", "ask why; the connection entries say which"},
 	{"key-unmet", Trust, "a key that you pinned did not sign this case's newest head and package note", "compare the key with the one that its owner gave you; without it the signer is not known"},
 	{"findings-capped", Damage, "there are more findings than are listed", "treat the case as damaged throughout"},
 }

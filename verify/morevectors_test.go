@@ -356,6 +356,12 @@ func outcomeRecipes() []recipe {
 				m.Append(&evidence.Draft{Body: &evidence.Gap{Reason: evidence.GapUnclean, Text: "the host lost power", LostRun: strings.Repeat("9", 32), InFlight: 2}})
 			})
 		}},
+		{name: "roots-private", code: "roots-private", exit: 4, about: "the server was trusted because of a certificate that the operator supplied", make: line(`"roots":"system"`, `"roots":"file"`)},
+		{name: "plain-http", code: "plain-http", exit: 4, about: "answers came without TLS", make: forged(func(t *testing.T, f *sample.Forged) {
+			r := batchWith(t, f, `"kind":"connection"`)
+			r.Replace(t, `"tls_version":"TLS 1.3"`, `"tls_version":""`)
+			r.Replace(t, `"roots":"system"`, `"roots":"none"`)
+		})},
 		{name: "unsigned-tail", code: "unsigned-tail", exit: 4, about: "entries after the newest head", make: forged(func(*testing.T, *sample.Forged) {})},
 		{name: "sealing", code: "sealing", exit: 4, about: "a seal that was interrupted before package.note", make: altered(func(_ *testing.T, f map[string][]byte) { delete(f, "package.note") })},
 		{name: "seal-rule-counts", code: "seal-rule", exit: 3, about: "the seal counts other entries than there are", make: sealedForge(func(t *testing.T, f *sample.Forged) {

@@ -13,20 +13,21 @@ type rules struct {
 	r     *Report
 	batch *evidence.Batch // that the entry is in
 
-	next        int64
-	exchanges   bitset // which seqs are exchanges
-	connections bitset
-	counts      map[string]int64
-	windows     []*window // by number, from 1 at index 0
-	retried     map[int64]bool
-	keys        []allowedKey
-	checkpoints []checkpointEntry
-	torn        []tornGap
-	seal        *evidence.Seal
-	sealSeq     int64
-	preceding   evidence.Hash // block hash of the batch before this one
-	current     evidence.Hash
-	currentNum  int64
+	next                    int64
+	exchanges               bitset // which seqs are exchanges
+	connections             bitset
+	counts                  map[string]int64
+	windows                 []*window // by number, from 1 at index 0
+	retried                 map[int64]bool
+	keys                    []allowedKey
+	checkpoints             []checkpointEntry
+	torn                    []tornGap
+	seal                    *evidence.Seal
+	privateRoots, plainHTTP bool // said already
+	sealSeq                 int64
+	preceding               evidence.Hash // block hash of the batch before this one
+	current                 evidence.Hash
+	currentNum              int64
 }
 
 type window struct {
@@ -96,6 +97,7 @@ func (r *rules) body(e *evidence.Entry) {
 		r.caseEntry(e, b)
 	case *evidence.Connection:
 		r.connections.set(e.Head.Seq)
+		r.transport(e, b)
 	case *evidence.Exchange:
 		r.exchange(e, b)
 	case *evidence.Window:
@@ -128,6 +130,18 @@ func (r *rules) caseEntry(e *evidence.Entry, b *evidence.Case) {
 	}
 	if len(b.Keys) == 0 {
 		r.fail(e, "the case allows no key")
+	}
+}
+
+// transport notes the first connection of each kind that an opponent will ask about.
+func (r *rules) transport(e *evidence.Entry, b *evidence.Connection) {
+	switch {
+	case b.Roots == "file" && !r.privateRoots:
+		r.privateRoots = true
+		r.r.rule("roots-private", e.Head.Seq, "%s, and perhaps later ones", b.Origin)
+	case b.TLSVersion == "" && b.Error == "" && !r.plainHTTP:
+		r.plainHTTP = true
+		r.r.rule("plain-http", e.Head.Seq, "%s, and perhaps later ones", b.Origin)
 	}
 }
 

@@ -125,7 +125,7 @@ func (m *Maker) Connect() int64 {
 	pem := "-----BEGIN CERTIFICATE-----\nc2FtcGxl\n-----END CERTIFICATE-----\n"
 	m.conn = m.Append(&evidence.Draft{Start: at, Run: Run, Source: "http",
 		Body: &evidence.Connection{Number: 1, Origin: Origin, Remote: "192.0.2.1:443", Local: "192.0.2.2:50000", Protocol: "http/1.1",
-			TLSVersion: "TLS 1.3", Cipher: "TLS_AES_128_GCM_SHA256", ServerName: "service.example", Verified: true, Roots: "file"},
+			TLSVersion: "TLS 1.3", Cipher: "TLS_AES_128_GCM_SHA256", ServerName: "service.example", Verified: true, Roots: "system"},
 		Records: []evidence.RecordDraft{{Header: warc.Header{Type: warc.Resource, Date: evidence.At(at).String(), TargetURI: "urn:exhibit:certificates",
 			ContentType: "application/pem-certificate-chain"}, Block: []byte(pem)}}})
 	return m.conn
