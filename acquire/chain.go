@@ -130,6 +130,12 @@ func (r *run) incomplete(c *chain, x *wire.Exchange, end *wire.EndError) (bool, 
 	switch end.End {
 	case wire.EndCancelled:
 		return false, nil, nil
+	case httpblock.EndNoResponse:
+		if x.Reused && c.failed == 0 { // the server had closed the idle connection: nothing to wait for
+			c.failed++
+			r.tell(Event{Kind: EventRetry, Chain: c.n, Reason: ReasonBrokenAnswer, Text: "the connection was gone"})
+			return false, nil, nil
+		}
 	case httpblock.EndBodyBudget, httpblock.EndHeaderBudget, httpblock.EndInterimBudget:
 		return true, &PageError{ReasonBudget, fmt.Sprintf("the answer for page %d was broken off after %d bytes: %s", c.page, x.Size, end.End)}, nil
 	}

@@ -415,3 +415,30 @@ func (f failing) Append(ctx context.Context, d *evidence.Draft) (*evidence.Entry
 	}
 	return f.Case.Append(ctx, d)
 }
+
+// TestIdleConnectionGone: a server that closes idle connections costs an attempt and no wait.
+func TestIdleConnectionGone(t *testing.T) {
+	n := 0
+	s, roots := server(t, func(w http.ResponseWriter, r *http.Request) {
+		if n++; n == 2 {
+			conn, _, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			conn.Close()
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprintf(w, `{"value":[%d]}`, n)
+	})
+	b := newBench(t, "", simtenant.Options{})
+	res, err := b.ask(roots, nil, s.URL+"/1", s.URL+"/2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed(t, b.files(), res, evidence.Complete, "")
+	if res.Requests != 3 || len(b.clock.waited) != 0 {
+		t.Errorf("%+v after waits of %v", res, b.clock.waited)
+	}
+}
