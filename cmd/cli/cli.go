@@ -124,3 +124,11 @@ func meant(near string) string {
 	}
 	return "did you mean " + near + "?"
 }
+
+// Count is a number with the word for one or for many.
+func Count(n int64, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}

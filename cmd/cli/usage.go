@@ -27,6 +27,7 @@ func prepare(root *cobra.Command) {
 		}
 		cmd.Args = cobra.ArbitraryArgs
 		cmd.RunE = group
+		cmd.FParseErrWhitelist.UnknownFlags = cmd.HasParent() // that its name is wrong matters more than flags, which are those of what was meant
 	})
 }
 
@@ -75,7 +76,7 @@ func group(cmd *cobra.Command, args []string) error {
 	if err := cmd.Help(); err != nil {
 		return err
 	}
-	return &Error{Code: Usage, Err: fmt.Errorf("no %s was given", noun(cmd))}
+	return Fail(Usage, fmt.Errorf("no %s was given", noun(cmd)), "", fmt.Sprintf("name one first: `%s %s …`", cmd.CommandPath(), strings.ToUpper(noun(cmd))))
 }
 
 func noun(cmd *cobra.Command) string {
@@ -160,12 +161,8 @@ func unknownFlag(cmd *cobra.Command, name string) error {
 		}
 	})
 	e := &Error{Code: Usage, Err: fmt.Errorf("unknown flag --%s", name)}
-	near := nearest(name, names)
-	switch {
-	case near != "":
+	if near := nearest(name, names); near != "" {
 		e.Next = fmt.Sprintf("%s See `%s --help`", meant("--"+near), cmd.CommandPath())
-	case cmd.HasSubCommands() && cmd.HasParent():
-		e.Next = fmt.Sprintf("flags stand behind the %s: `%s %s --%s …`", noun(cmd), cmd.CommandPath(), strings.ToUpper(noun(cmd)), name)
 	}
 	return e
 }

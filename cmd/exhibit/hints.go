@@ -40,7 +40,7 @@ func caseError(err error, dir string) error {
 	case errors.Is(err, evidence.ErrSealed):
 		return cli.Fail(cli.Usage, err, "nothing can be added to a sealed case", "make another case with `exhibit case new`; to check this one, "+check)
 	case errors.Is(err, evidence.ErrNoCase):
-		return cli.Fail(cli.Damaged, err, "either `case new` was interrupted before it had written anything, or what it wrote is gone", check)
+		return cli.Fail(cli.Damaged, err, "either `case new` was interrupted before it had written anything, or what it wrote is damaged or gone", check)
 	case errors.As(err, &damage), errors.As(err, &fault):
 		return cli.Fail(cli.Damaged, err, "the case is not what its signed heads commit to; nothing was changed",
 			check+" to see all of it, keep the folder as it is, and go on in a new case")
@@ -65,18 +65,24 @@ func resultError(p *program, res *acquire.Result, err error, dir string) error {
 		return cli.Fail(cli.Interrupted, fmt.Errorf("interrupted: window %d stays open", res.Window), "every exchange so far is recorded and durable; nothing has to be asked twice",
 			"to go on, "+again)
 	case errors.Is(err, acquire.ErrAuth):
-		return cli.Fail(cli.Auth, fmt.Errorf("window %d is %s: %s: %s", res.Window, res.State, res.Reason, res.Text),
-			"the refusals are recorded; this says nothing about whether there is data", reasonHint(res.Reason)+", then "+again)
+		return cli.Fail(cli.Auth, windowError(res), windowMeaning(res), reasonHint(res.Reason)+", then "+again)
 	case err != nil:
 		return caseError(err, dir)
-	case res.State == evidence.Partial:
-		return cli.Fail(cli.Incomplete, fmt.Errorf("window %d is partial: %s: %s", res.Window, res.Reason, res.Text),
-			"what was taken is kept; something is known to be missing", reasonHint(res.Reason)+", then "+again+", which goes on where this stopped")
-	case res.State == evidence.Failed:
-		return cli.Fail(cli.Incomplete, fmt.Errorf("window %d failed: %s: %s", res.Window, res.Reason, res.Text),
-			"no page was taken; every attempt is recorded. This says nothing about whether there is data", reasonHint(res.Reason)+", then "+again)
+	case res.State == evidence.Partial || res.State == evidence.Failed:
+		return cli.Fail(cli.Incomplete, windowError(res), windowMeaning(res), reasonHint(res.Reason)+", then "+again+", which goes on where this stopped")
 	}
 	return nil
+}
+
+func windowError(res *acquire.Result) error {
+	return fmt.Errorf("window %d is %s: %s: %s", res.Window, res.State, res.Reason, res.Text)
+}
+
+func windowMeaning(res *acquire.Result) string {
+	if res.State == evidence.Failed {
+		return "no page was taken; every attempt is recorded. This says nothing about whether there is data"
+	}
+	return "what was taken is kept; something is known to be missing"
 }
 
 // usageError explains a flag whose value a source cannot use.

@@ -11,6 +11,7 @@ import (
 	"github.com/exhibit-dfir/exhibit/cmd/cli"
 	"github.com/exhibit-dfir/exhibit/evidence"
 	"github.com/exhibit-dfir/exhibit/evidence/ledger/row"
+	"github.com/exhibit-dfir/exhibit/verify"
 )
 
 func newLog(p *program) *cobra.Command {
@@ -78,6 +79,8 @@ func logText(e *row.LogEntry) string {
 		if json.Unmarshal(e.Body, &b) == nil {
 			return fmt.Sprintf("%s: a head over the first %d entries was signed", text, b.Size)
 		}
+	case evidence.KindSeal:
+		return text + ": nothing can follow"
 	case evidence.KindKey:
 		var b evidence.Key
 		if json.Unmarshal(e.Body, &b) == nil {
@@ -88,20 +91,15 @@ func logText(e *row.LogEntry) string {
 }
 
 func windowText(source string, b *evidence.Window) string {
-	s := b.State + ": " + source
-	if b.User != "" {
-		s += " " + b.User
-	}
-	if b.From != "" {
-		s += ", " + b.From + " to " + b.To
-	}
+	asked := verify.Window{Source: source, User: b.User, From: b.From, To: b.To}
+	s := b.State + ": " + asked.Asked()
 	if b.State == evidence.Opened {
 		return s + pairs(b.Parameters)
 	}
 	if b.Reason != "" {
 		s += "; " + b.Reason + ": " + b.Text
 	}
-	return s + fmt.Sprintf("; %d requests, %d pages, %d records", b.Requests, b.Pages, b.Records)
+	return s + "; " + cli.Count(b.Requests, "request", "requests") + ", " + cli.Count(b.Pages, "page", "pages") + ", " + cli.Count(b.Records, "record", "records")
 }
 
 // brief leaves out what describes the tool itself, at length; --json has it.

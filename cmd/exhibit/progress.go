@@ -12,6 +12,8 @@ import (
 
 	"github.com/exhibit-dfir/exhibit/acquire"
 	"github.com/exhibit-dfir/exhibit/cmd/cli"
+	"github.com/exhibit-dfir/exhibit/evidence"
+	"github.com/exhibit-dfir/exhibit/verify"
 )
 
 // How often progress is shown, on a terminal and elsewhere, and from when on a wait is told elsewhere.
@@ -73,7 +75,7 @@ func (p *progress) say(text string) {
 // tell is told each step of a run.
 func (p *progress) tell(e acquire.Event) {
 	switch {
-	case e.Kind == acquire.EventWindow && e.Result.State == "opened":
+	case e.Kind == acquire.EventWindow && e.Result.State == evidence.Opened:
 		p.say(opened(&e.Result))
 	case e.Kind == acquire.EventWait && e.Wait >= toldWait, e.Kind == acquire.EventWait && p.terminal:
 		p.say(fmt.Sprintf("waiting %s: %s", e.Wait.Round(100*time.Millisecond), because(&e)))
@@ -85,17 +87,12 @@ func (p *progress) tell(e acquire.Event) {
 }
 
 func opened(r *acquire.Result) string {
-	s := fmt.Sprintf("window %d opened: %s", r.Window, r.Source)
+	what := "opened"
 	if r.Continued {
-		s = fmt.Sprintf("window %d goes on: %s", r.Window, r.Source)
+		what = "goes on"
 	}
-	if r.User != "" {
-		s += " " + r.User
-	}
-	if r.From != "" {
-		s += ", " + r.From + " to " + r.To
-	}
-	return s
+	asked := verify.Window{Source: r.Source, User: r.User, From: r.From, To: r.To}
+	return fmt.Sprintf("window %d %s: %s", r.Window, what, asked.Asked())
 }
 
 func because(e *acquire.Event) string { return strings.TrimSuffix(e.Reason+": "+e.Text, ": ") }
@@ -124,7 +121,8 @@ func (p *progress) step(e *acquire.Event) {
 
 // state is where a run stands, how fast it goes and, where that can be told, when it will be done.
 func state(e *acquire.Event) string {
-	s := fmt.Sprintf("%d pages, %d records, %d requests, %s", e.Result.Pages, e.Result.Records, e.Result.Asked, size(e.Bytes))
+	s := cli.Count(e.Result.Pages, "page", "pages") + ", " + cli.Count(e.Result.Records, "record", "records") + ", " +
+		cli.Count(e.Result.Asked, "request", "requests") + ", " + size(e.Bytes)
 	if sec := e.Elapsed.Seconds(); sec >= 1 {
 		s += fmt.Sprintf(", %s/s", size(int64(float64(e.Bytes)/sec)))
 	}

@@ -56,6 +56,9 @@ func runSimulate(cmd *cobra.Command, p *program, o *simulateOptions) error {
 	if err != nil {
 		return err
 	}
+	if o.listen == "" {
+		return cli.Usagef("--listen is empty")
+	}
 	server, err := tenant.Start(o.listen)
 	if err != nil {
 		return cli.Fail(cli.Usage, fmt.Errorf("--listen: %w", err), "", "name an address of this host with a free port, such as 127.0.0.1:0")

@@ -11,6 +11,7 @@ import (
 	"github.com/exhibit-dfir/exhibit/cmd/cli"
 	"github.com/exhibit-dfir/exhibit/evidence"
 	"github.com/exhibit-dfir/exhibit/evidence/ledger/row"
+	"github.com/exhibit-dfir/exhibit/verify"
 )
 
 func newStatus(p *program) *cobra.Command {
@@ -74,30 +75,24 @@ func windowViews(windows []*row.Window) []windowView {
 	return views
 }
 
-// line is the window in one line.
+// line is the window in one line, in the words of exhibit-verify.
 func (v *windowView) line() string {
-	s := fmt.Sprintf("window %d: %s", v.Window, v.Source)
-	if v.User != "" {
-		s += " " + v.User
-	}
-	if v.From != "" {
-		s += ", " + v.From + " to " + v.To
-	}
-	s += ": " + v.Outcome
+	asked := verify.Window{Source: v.Source, User: v.User, From: v.From, To: v.To}
+	s := fmt.Sprintf("window %d, %s: %s", v.Window, asked.Asked(), v.Outcome)
 	if v.Reason != "" {
-		s += " (" + v.Reason
-		if v.Text != "" {
-			s += ": " + v.Text
-		}
-		s += ")"
+		s += ", " + v.Reason
+	}
+	if v.Text != "" {
+		s += " (" + v.Text + ")"
 	}
 	if v.Superseded {
-		s += ", completed by a later window"
+		s += "; completed by a later window"
 	}
+	s += "; " + cli.Count(v.Requests, "request", "requests")
 	if v.Outcome == evidence.Opened {
-		return cli.EscapeLine(fmt.Sprintf("%s; %d requests so far", s, v.Requests))
+		return cli.EscapeLine(s + " so far")
 	}
-	return cli.EscapeLine(fmt.Sprintf("%s; %d requests, %d pages, %d records", s, v.Requests, v.Pages, v.Records))
+	return cli.EscapeLine(s + ", " + cli.Count(v.Pages, "page", "pages") + ", " + cli.Count(v.Records, "record", "records"))
 }
 
 func runStatus(cmd *cobra.Command, p *program, dir string, asJSON bool) error {
@@ -125,9 +120,12 @@ func (v *statusView) print(w io.Writer) {
 	for _, f := range v.Fields {
 		line("  %s: %s", f.Name, f.Value)
 	}
-	line("%d entries, %d of them under %d signed heads; %s in %d segments", v.Entries, v.Signed, v.Heads, size(v.Bytes), v.Segments)
+	line("%s, %d of them under %s; %s in %s", cli.Count(v.Entries, "entry", "entries"), v.Signed, cli.Count(int64(v.Heads), "signed head", "signed heads"),
+		size(v.Bytes), cli.Count(v.Segments, "segment", "segments"))
 	for _, c := range v.Counts {
-		line("  %s: %d", c.Kind, c.Count)
+		if c.Count > 0 {
+			line("  %s: %d", c.Kind, c.Count)
+		}
 	}
 	for i := range v.Windows {
 		line("%s", v.Windows[i].line())

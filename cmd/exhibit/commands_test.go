@@ -1,0 +1,169 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// transcriptKey is where a script's transcript is kept: everything that commands run by exits and interrupt have printed.
+type transcriptKey struct{}
+
+func transcript(ts *testscript.TestScript) *strings.Builder {
+	return ts.Value(transcriptKey{}).(*strings.Builder)
+}
+
+// commands are what scripts can do beyond testscript's own commands.
+func commands() map[string]func(*testscript.TestScript, bool, []string) {
+	return map[string]func(*testscript.TestScript, bool, []string){
+		"exits":      exits,
+		"interrupt":  interrupt,
+		"freeport":   freePort,
+		"waitfile":   waitFile,
+		"printable":  printable,
+		"secretless": secretless,
+		"flip":       flip,
+		"vkey": func(ts *testscript.TestScript, _ bool, args []string) {
+			ts.Setenv(args[0], strings.TrimSpace(ts.ReadFile("stdout")))
+		},
+		"waitlog": waitLog,
+	}
+}
+
+// exits CODE PROGRAM ARGS… runs a program, which must exit with CODE. stdout and stderr then match what it printed.
+func exits(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		if _, err := fmt.Sscanf(err.Error(), "exit status %d", &got); err != nil {
+			ts.Fatalf("%s: %v", args[1], err)
+		}
+	}
+	fmt.Fprintf(transcript(ts), "%s%s", ts.ReadFile("stdout"), ts.ReadFile("stderr"))
+	if got != want {
+		ts.Fatalf("exit code %d, expected %d\n%s%s", got, want, ts.ReadFile("stdout"), ts.ReadFile("stderr"))
+	}
+}
+
+// interrupt PATTERNS CODE FILE PROGRAM ARGS… runs a program and sends it an interrupt each time that it has printed the next of the patterns (separated by |) to
+// stderr. It must exit with CODE. What it printed to stderr is then in FILE.
+func interrupt(ts *testscript.TestScript, _ bool, args []string) {
+	patterns := strings.Split(args[0], "|")
+	want, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	path, err := exec.LookPath(args[3])
+	ts.Check(err)
+	cmd := exec.Command(path, args[4:]...)
+	cmd.Dir = ts.MkAbs(".")
+	cmd.Env = append(os.Environ(), "XDG_CONFIG_HOME="+ts.Getenv("XDG_CONFIG_HOME"))
+	w := &watcher{patterns: patterns, signal: func() { ts.Check(cmd.Process.Signal(os.Interrupt)) }}
+	cmd.Stderr = w
+	cmd.Stdout = transcript(ts)
+	err = cmd.Run()
+	if got := cmd.ProcessState.ExitCode(); got != want {
+		ts.Fatalf("exit code %d (%v), expected %d\n%s", got, err, want, w.all.String())
+	}
+	if len(w.patterns) > 0 {
+		ts.Fatalf("never printed %q:\n%s", w.patterns[0], w.all.String())
+	}
+	transcript(ts).WriteString(w.all.String())
+	ts.Check(os.WriteFile(ts.MkAbs(args[2]), w.all.Bytes(), 0o600))
+}
+
+// watcher sends a signal when the next pattern has been written.
+type watcher struct {
+	all      bytes.Buffer
+	seen     int
+	patterns []string
+	signal   func()
+}
+
+func (w *watcher) Write(p []byte) (int, error) {
+	w.all.Write(p)
+	for len(w.patterns) > 0 {
+		i := bytes.Index(w.all.Bytes()[w.seen:], []byte(w.patterns[0]))
+		if i < 0 {
+			break
+		}
+		w.seen += i + len(w.patterns[0])
+		w.patterns = w.patterns[1:]
+		w.signal()
+	}
+	return len(p), nil
+}
+
+// freeport VAR sets VAR to a TCP port that is free on 127.0.0.1.
+func freePort(ts *testscript.TestScript, _ bool, args []string) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	ts.Setenv(args[0], strconv.Itoa(l.Addr().(*net.TCPAddr).Port))
+	ts.Check(l.Close())
+}
+
+// waitfile FILE waits until another process has written FILE.
+func waitFile(ts *testscript.TestScript, _ bool, args []string) {
+	path := ts.MkAbs(args[0])
+	for range 3000 {
+		if info, err := os.Stat(path); err == nil && info.Size() > 0 {
+			return
+		}
+		time.Sleep(10 * time.Millisecond) // of another process there is nothing else to wait for
+	}
+	ts.Fatalf("file %s did not come", args[0])
+}
+
+// waitlog DIR TEXT waits until the operator log of the case in DIR holds TEXT.
+func waitLog(ts *testscript.TestScript, _ bool, args []string) {
+	for range 3000 {
+		if err := ts.Exec("exhibit", "log", args[0]); err == nil && strings.Contains(ts.ReadFile("stdout"), args[1]) {
+			return
+		}
+		time.Sleep(10 * time.Millisecond) // as in waitFile
+	}
+	ts.Fatalf("the log of %s never held %q", args[0], args[1])
+}
+
+// printable FILE… fails if a file holds anything that a terminal would act on or not show: the matrix's row H4. With ! it must.
+func printable(ts *testscript.TestScript, neg bool, args []string) {
+	for _, name := range args {
+		bad := unprintable(ts.ReadFile(name))
+		if (bad != "") != neg {
+			ts.Fatalf("%s: unprintable %q", name, bad)
+		}
+	}
+}
+
+// unprintable returns the first thing in a text that must not reach a terminal.
+func unprintable(s string) string {
+	for i, r := range s {
+		_, n := utf8.DecodeRuneInString(s[i:])
+		if r == utf8.RuneError && n == 1 || unicode.IsControl(r) && r != '\n' && r != '\t' || unicode.Is(unicode.Cf, r) || r == '\u2028' || r == '\u2029' {
+			return s[max(0, i-20):min(len(s), i+20)]
+		}
+	}
+	return ""
+}
+
+// flip FILE OFFSET changes one bit of a file. A negative offset counts from the end.
+func flip(ts *testscript.TestScript, _ bool, args []string) {
+	path := ts.MkAbs(args[0])
+	b, err := os.ReadFile(path)
+	ts.Check(err)
+	at, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	if at < 0 {
+		at += len(b)
+	}
+	b[at] ^= 1
+	ts.Check(os.WriteFile(path, b, 0o600))
+}
