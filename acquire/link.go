@@ -13,10 +13,10 @@ const (
 	maxParameters = 256
 )
 
-// originOf returns the origin of an absolute URL in one spelling: scheme, host in lower case and, unless it is the scheme's own, the port. It returns "" for
+// OriginOf returns the origin of an absolute URL in one spelling: scheme, host in lower case and, unless it is the scheme's own, the port. It returns "" for
 // anything but http and https with a plain host: a name of letters, digits, '-', '_' and '.', or a bracketed IPv6 address; so also for
 // one with user information, escapes or a backslash.
-func originOf(raw string) string {
+func OriginOf(raw string) string {
 	scheme, rest, ok := strings.Cut(raw, "://")
 	scheme = lowerASCII(scheme)
 	if !ok || scheme != "https" && scheme != "http" {
@@ -84,7 +84,7 @@ func resolve(origin, page, link string) (string, *PageError) {
 		}
 	}
 	full := complete(origin, page, link)
-	if got := originOf(full); got != origin {
+	if got := OriginOf(full); got != origin {
 		return "", &PageError{ReasonForeignLink, fmt.Sprintf("the link %.200q does not lead to %s: it was not followed, and no token went there", link, origin)}
 	}
 	if len(full) > maxURL {
@@ -121,9 +121,6 @@ func hasScheme(link string) bool {
 	i := strings.IndexAny(link, ":/?")
 	return i > 0 && link[i] == ':'
 }
-
-// OriginOf returns the origin of an absolute URL in one spelling, "" if it is no http or https URL with a plain host.
-func OriginOf(raw string) string { return originOf(raw) }
 
 // CheckURL fails with a [*PageError] unless a URL is absolute, lies at origin and can stand in a request as it is.
 func CheckURL(origin, raw string) error {

@@ -128,7 +128,7 @@ func (p Params) Origin(def string) (string, error) {
 	if v == "" {
 		return "", &UsageError{FlagBaseURL, "is required"}
 	}
-	if originOf(v) != v {
+	if OriginOf(v) != v {
 		return "", &UsageError{FlagBaseURL, fmt.Sprintf("%q is no origin such as https://host or https://host:port", v)}
 	}
 	return v, nil

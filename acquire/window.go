@@ -93,7 +93,7 @@ func (r *run) makePlan(p Params) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	if originOf(plan.Origin) != plan.Origin || plan.Chains < 1 || plan.Pager == nil {
+	if OriginOf(plan.Origin) != plan.Origin || plan.Chains < 1 || plan.Pager == nil {
 		return nil, fmt.Errorf("source %s: plan without origin, chains or pager", r.source())
 	}
 	extra := []evidence.Pair{{Name: "origin", Value: plan.Origin}}
