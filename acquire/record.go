@@ -84,6 +84,7 @@ func (s *sink) Connection(ctx context.Context, c *wire.Connection) error {
 	if c.Proxy != nil {
 		body.Proxy = c.Proxy.URL
 		d.Records = append(d.Records, connectRecords(c, s.origin+"/")...)
+		body.Redactions = redactions(c.Proxy.Redactions)
 	}
 	if t := c.TLS; t != nil {
 		body.Protocol, body.TLSVersion, body.Cipher, body.ServerName, body.Verified = t.ALPN, t.Version, t.CipherSuite, t.ServerName, t.Verified
@@ -104,6 +105,15 @@ func (s *sink) Connection(ctx context.Context, c *wire.Connection) error {
 	defer s.mu.Unlock()
 	s.connections[c.Ordinal] = e.Head.Seq
 	return nil
+}
+
+// redactions are those of the first record of an entry, its request.
+func redactions(all []wire.Redaction) []evidence.Redaction {
+	out := []evidence.Redaction{}
+	for _, r := range all {
+		out = append(out, evidence.Redaction{Record: 0, What: r.What, Name: r.Name, Offset: r.Offset, Length: r.Length})
+	}
+	return out
 }
 
 // connectRecords are the records of a proxy's CONNECT.
@@ -147,9 +157,7 @@ func (s *sink) Exchange(ctx context.Context, x *wire.Exchange) error {
 	if x.HeadLength > 0 {
 		body.HeadOffset, body.HeadLength = x.HeadOffset, x.HeadLength
 	}
-	for _, r := range x.Redactions {
-		body.Redactions = append(body.Redactions, evidence.Redaction{Record: 0, What: r.What, Name: r.Name, Offset: r.Offset, Length: r.Length})
-	}
+	body.Redactions = redactions(x.Redactions)
 	e, err := s.c.Append(ctx, &evidence.Draft{Start: x.Started, End: x.Ended, Source: s.source, Window: s.window, Method: x.Method,
 		Status: int64(x.Status), Run: s.run, Body: body, Records: records})
 	if err != nil {

@@ -211,6 +211,9 @@ func TestProxy(t *testing.T) {
 		!strings.Contains(got[0], "Proxy-Authorization: Basic REDACTED\r\n") || got[1] != "HTTP/1.1 200 Tunnel\r\n\r\n" {
 		t.Errorf("connection %+v with records %q", c, got)
 	}
+	if len(c.Redactions) != 1 || c.Redactions[0].Name != "Proxy-Authorization" || got[0][c.Redactions[0].Offset:][:c.Redactions[0].Length] != "REDACTED" {
+		t.Errorf("redactions %+v of %q", c.Redactions, got[0])
+	}
 	for name, content := range b.everything() {
 		if strings.Contains(content, "proxy-passw0rd") || strings.Contains(content, "YW5uOnByb3h5LXBhc3N3MHJk") {
 			t.Errorf("the password stands in %s", name)

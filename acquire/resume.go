@@ -169,7 +169,7 @@ func (r *run) block(ctx context.Context, ref *row.Record) (io.ReaderAt, func(), 
 		}
 		out, done = f, func() { f.Close(); os.Remove(f.Name()) }
 	}
-	rec, err := warc.CopyBlock(ctx, dec, file, ref.Offset, size, out)
+	rec, err := warc.CopyBlock(ctx, dec, file, ref.Offset, min(size, ref.Offset+ref.Length), out)
 	if err == nil && evidence.Hash(rec.BlockHash) != ref.Block {
 		err = errors.New("the block is not the one that the ledger names")
 	}

@@ -69,20 +69,20 @@ func NoteSize(name string) int64 {
 	return n
 }
 
-// diskFolder is a folder of the operating system. os.Root keeps every name inside it.
-type diskFolder struct{ root *os.Root }
+// DiskFolder is a [Folder] of the operating system. os.Root keeps every name inside it.
+type DiskFolder struct{ root *os.Root }
 
 // OpenFolder opens the case folder at dir.
-func OpenFolder(dir string) (Folder, error) {
+func OpenFolder(dir string) (*DiskFolder, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, err
 	}
-	return diskFolder{root}, nil
+	return &DiskFolder{root}, nil
 }
 
 // MakeFolder makes the folders of a new case below dir, which must be empty or not exist, and opens it.
-func MakeFolder(dir string) (Folder, error) {
+func MakeFolder(dir string) (*DiskFolder, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
@@ -100,7 +100,7 @@ func MakeFolder(dir string) (Folder, error) {
 			return nil, err
 		}
 	}
-	f := diskFolder{root}
+	f := &DiskFolder{root}
 	for _, sub := range []string{".", "data"} {
 		if err := syncFolder(f, sub); err != nil {
 			return nil, err
@@ -109,7 +109,8 @@ func MakeFolder(dir string) (Folder, error) {
 	return f, nil
 }
 
-func (d diskFolder) OpenFile(name string, flag int, perm fs.FileMode) (File, error) {
+// OpenFile opens or creates a file, or opens a folder for syncing.
+func (d *DiskFolder) OpenFile(name string, flag int, perm fs.FileMode) (File, error) {
 	f, err := d.root.OpenFile(name, flag, perm)
 	if err != nil {
 		return nil, err
@@ -117,9 +118,14 @@ func (d diskFolder) OpenFile(name string, flag int, perm fs.FileMode) (File, err
 	return diskFile{f}, nil
 }
 
-func (d diskFolder) Rename(from, to string) error { return d.root.Rename(from, to) }
+// Rename replaces one name by another.
+func (d *DiskFolder) Rename(from, to string) error { return d.root.Rename(from, to) }
 
-func (d diskFolder) FS() fs.FS { return d.root.FS() }
+// FS is the folder for reading.
+func (d *DiskFolder) FS() fs.FS { return d.root.FS() }
+
+// Close frees the folder; files opened through it stay open.
+func (d *DiskFolder) Close() error { return d.root.Close() }
 
 // syncFolder makes the names in a folder durable.
 func syncFolder(f Folder, name string) error {

@@ -157,6 +157,7 @@ func (c *Container) Block(ctx context.Context, e *evidence.Entry, i int) (*Block
 		return nil, err
 	}
 	defer dec.Close()
+	size = min(size, at.Offset+at.Length) // the frame and nothing behind it
 	b := &Block{Size: ref.BlockLength}
 	var rec *warc.Record
 	if ref.BlockLength <= warc.InlineLimit {

@@ -31,7 +31,7 @@ type Case struct {
 
 	env    Env
 	dir    string
-	folder evidence.Folder
+	folder *evidence.DiskFolder
 	lock   *lock
 	writer *evidence.Writer
 	index  *ledger.Ledger
@@ -279,6 +279,10 @@ func (c *Case) Close(ctx context.Context) error {
 	if c.lock != nil {
 		errs = append(errs, c.lock.release())
 		c.lock = nil
+	}
+	if c.folder != nil {
+		errs = append(errs, c.folder.Close())
+		c.folder = nil
 	}
 	return errors.Join(errs...)
 }

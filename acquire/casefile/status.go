@@ -38,6 +38,7 @@ func ReadStatus(ctx context.Context, dir string) (*Status, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer v.close()
 	s := &Status{Dir: dir, State: StateOpen}
 	if s.Case, err = evidence.ReadCase(ctx, v.files); err != nil {
 		return nil, err
@@ -114,6 +115,7 @@ func ReadLog(ctx context.Context, dir string, yield func(*row.LogEntry) error) e
 	if err != nil {
 		return err
 	}
+	defer v.close()
 	err = v.log(ctx, yield)
 	if !errors.Is(err, errNoIndex) {
 		return err

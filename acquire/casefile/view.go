@@ -21,6 +21,7 @@ var errNoIndex = errors.New("no index covers the segments")
 type view struct {
 	files  fs.FS
 	sealed bool
+	close  func() error
 }
 
 func openView(ctx context.Context, dir string) (*view, error) {
@@ -35,7 +36,7 @@ func openView(ctx context.Context, dir string) (*view, error) {
 		return nil, err
 	}
 	_, err = os.Lstat(filepath.Join(dir, evidence.PackageNotePath))
-	return &view{folder.FS(), err == nil}, nil
+	return &view{folder.FS(), err == nil, folder.Close}, nil
 }
 
 // index opens the index and calls read. It fails with errNoIndex unless the index can be read, covers everything, and is the same afterwards.
