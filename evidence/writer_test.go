@@ -6,8 +6,8 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
-	"math/rand/v2"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -19,51 +19,15 @@ import (
 
 	"github.com/exhibit-dfir/exhibit/evidence"
 	"github.com/exhibit-dfir/exhibit/evidence/crashfs"
+	"github.com/exhibit-dfir/exhibit/evidence/sample"
 	"github.com/exhibit-dfir/exhibit/evidence/trust"
 	"github.com/exhibit-dfir/exhibit/evidence/warc"
 )
 
-const testCase = "00112233445566778899aabbccddeeff"
-
-// clock gives each call a time of its own.
-func clock() func() time.Time {
-	var mu sync.Mutex
-	t := time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
-	return func() time.Time {
-		mu.Lock()
-		defer mu.Unlock()
-		t = t.Add(time.Millisecond)
-		return t
-	}
-}
-
-// chacha is deterministic randomness.
-func chacha(seed byte) *lockedRand {
-	return &lockedRand{r: rand.NewChaCha8([32]byte{seed})}
-}
-
-type lockedRand struct {
-	mu sync.Mutex
-	r  *rand.ChaCha8
-}
-
-func (l *lockedRand) Read(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.r.Read(p)
-}
-
-func testKey(t testing.TB) *trust.PrivateKey {
-	t.Helper()
-	k, err := trust.NewKey(chacha(9), "examiner.example/test")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return k
-}
+const testCase = sample.CaseID
 
 func options(t testing.TB, f evidence.Folder) evidence.Options {
-	return evidence.Options{Folder: f, Signers: []trust.Signer{testKey(t)}, Now: clock(), Rand: chacha(1)}
+	return evidence.Options{Folder: f, Signers: []trust.Signer{sample.Key(t, 9)}, Now: sample.Clock(), Rand: sample.Rand(1)}
 }
 
 // exchange is a small recorded exchange.
@@ -225,7 +189,7 @@ func TestLargeRecord(t *testing.T) {
 	opts.Spool = func() (evidence.Spool, error) { return &memSpool{}, nil }
 	w := must(evidence.Create(ctx, opts, evidence.Case{Case: testCase}))(t)
 	block := make([]byte, 9<<20)
-	chacha(5).Read(block)
+	io.ReadFull(sample.Rand(5), block)
 	d := exchange(1, "")
 	d.Records[1].Block, d.Records[1].Source, d.Records[1].Size = nil, bytes.NewReader(block), int64(len(block))
 	must(w.Append(ctx, d))(t)
