@@ -39,7 +39,7 @@ func (e *SpaceError) Error() string {
 
 // Seal ends the ledger of an open case and packs its folder: the seal entry, the final head, data/ledger.db, what a stranger needs to check the case, the
 // manifests, package.note (docs/container.md, 6.5). A seal that was interrupted is begun again by opening the case and calling Seal. Windows may be unfinished:
-// [Unfinished] lists them. It fails with a [*SpaceError] before anything is written.
+// [Unfinished] lists them. It fails with a [*SpaceError] before anything is written, and with ctx's error if that ends before data/ledger.db is built.
 func Seal(ctx context.Context, c *casefile.Case, o SealOptions) error {
 	info, err := bagInfo(c.Opening.Case, o.Env.Now())
 	if err != nil {
@@ -49,7 +49,7 @@ func Seal(ctx context.Context, c *casefile.Case, o SealOptions) error {
 		return err
 	}
 	return c.Writer().Seal(ctx, evidence.SealOptions{
-		Ledger: func(ctx context.Context, batches iter.Seq2[*evidence.Batch, error]) (io.ReadCloser, error) {
+		Ledger: func(_ context.Context, batches iter.Seq2[*evidence.Batch, error]) (io.ReadCloser, error) { // the caller's context: the writer's own never ends
 			return buildLedger(ctx, filepath.Join(c.SpoolDir(), "seal.db.spool"), batches)
 		},
 		Files: []evidence.SealFile{{Path: "data/README.txt", Content: stranger.Readme()}, {Path: "data/verify.py", Content: stranger.Verifier()}},
