@@ -1,0 +1,98 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"unicode"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/exhibit-dfir/exhibit/evidence/sample"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"exhibit-verify": main})
+}
+
+// TestScripts runs the program as people type it, on two cases that package sample makes: "sealed", and "open", which is the same before its seal. KEY is the key that
+// signed them, OTHER is another one.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:   filepath.Join("testdata", "script"),
+		Setup: setup,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits":     exits,
+			"flip":      flip,
+			"printable": printable,
+		},
+	})
+}
+
+// firstBody is what the sample's first answer with status 200 brings.
+const firstBody = `{"value":[{"Id":"a1","Operation":"Logon"},{"Id":"a2","Operation":"Search"}],"n":1}` + "\r\n"
+
+func setup(e *testscript.Env) error {
+	t := e.T().(testing.TB)
+	open, sealed := sample.Small(t), sample.Small(t)
+	open.Close()
+	sealed.Seal()
+	if err := os.WriteFile(filepath.Join(e.WorkDir, "first-body"), []byte(firstBody), 0o600); err != nil {
+		return err
+	}
+	e.Setenv("KEY", sealed.Key.VerifierKey())
+	e.Setenv("OTHER", sample.Key(t, 77).VerifierKey())
+	for dir, m := range map[string]*sample.Maker{"open": open, "sealed": sealed} {
+		for name, content := range m.Folder.Files() {
+			path := filepath.Join(e.WorkDir, dir, filepath.FromSlash(name))
+			if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+				return err
+			}
+			if err := os.WriteFile(path, content, 0o600); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// exits CODE PROGRAM ARGS… runs a program, which must exit with CODE. stdout and stderr then match what it printed.
+func exits(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		if _, err := fmt.Sscanf(err.Error(), "exit status %d", &got); err != nil {
+			ts.Fatalf("%s: %v", args[1], err)
+		}
+	}
+	if got != want {
+		ts.Fatalf("exit code %d, expected %d\n%s%s", got, want, ts.ReadFile("stdout"), ts.ReadFile("stderr"))
+	}
+}
+
+// flip FILE OFFSET changes one bit of a file.
+func flip(ts *testscript.TestScript, _ bool, args []string) {
+	path := ts.MkAbs(args[0])
+	b, err := os.ReadFile(path)
+	ts.Check(err)
+	at, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	b[at] ^= 1
+	ts.Check(os.WriteFile(path, b, 0o600))
+}
+
+// printable FILE… fails if a file holds a control or format character other than LF and TAB. With ! it must.
+func printable(ts *testscript.TestScript, neg bool, args []string) {
+	for _, name := range args {
+		at := strings.IndexFunc(ts.ReadFile(name), func(r rune) bool {
+			return unicode.IsControl(r) && r != '\n' && r != '\t' || unicode.Is(unicode.Cf, r) || r == unicode.ReplacementChar
+		})
+		if (at >= 0) != neg {
+			ts.Fatalf("%s: unprintable character at %d", name, at)
+		}
+	}
+}
