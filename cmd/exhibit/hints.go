@@ -107,7 +107,7 @@ func reasonHint(reason string) string {
 		return "ask the provider: the service says that it does not offer this API any more"
 	case acquire.ReasonThrottled:
 		return "wait until the service has quietened down, or raise --patience"
-	case acquire.ReasonNetwork, acquire.ReasonServerError:
+	case acquire.ReasonNetwork, acquire.ReasonBrokenAnswer, acquire.ReasonServerError:
 		return "make sure that the service can be reached"
 	case acquire.ReasonTLS:
 		return "find out who answers there; if the service has a certificate authority of its own, name it with --ca-file"

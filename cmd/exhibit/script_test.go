@@ -123,8 +123,11 @@ func sessionScript(t *testing.T, readme string) string {
 	script, lines := "freeport PORT\n", 0
 	for line := range strings.Lines(session) {
 		line = strings.ReplaceAll(strings.TrimSpace(line), "127.0.0.1:8443", "127.0.0.1:$PORT")
-		if strings.HasPrefix(line, "exhibit") {
+		switch {
+		case strings.HasPrefix(line, "exhibit"):
 			lines++
+		case strings.HasPrefix(line, "python3"):
+			line = "[stranger] exec " + line
 		}
 		server, background := strings.CutSuffix(line, " &")
 		if !background {
