@@ -11,6 +11,13 @@ func TestEscape(t *testing.T) {
 	for in, want := range map[string]string{
 		"plain text\n\tand more":          "plain text\n\tand more",
 		"Zürich, 東京, ελ":                  "Zürich, 東京, ελ",
+		"\x1b]52;c;AAAA\x07":              `\x1b]52;c;AAAA\x07`,
+		"verified\rALTERED":               `verified\x0dALTERED`,
+		"\x00":                            `\x00`,
+		"invoice\u202efdp.exe":            `invoice\u{202e}fdp.exe`,
+		"a\u200bb\ufeffc\u2066d":          `a\u{200b}b\u{feff}c\u{2066}d`,
+		"bad\xff\xfeutf8":                 `bad\xff\xfeutf8`,
+		"\ue000":                          `\u{e000}`,
 		"\x1b[31mred":                     `\x1b[31mred`,
 		"over\rwritten":                   `over\x0dwritten`,
 		"bell\a":                          `bell\x07`,
