@@ -71,8 +71,13 @@ func runAcquire(cmd *cobra.Command, p *program, s acquire.Source, args []string,
 	}
 	run := acquire.Options{Source: s, Params: o.params(cmd.Flags(), args), Again: o.again, Gzip: o.acceptGzip, Parallel: o.parallel,
 		Retry: acquire.Retry{Total: o.patience}, Stop: p.first}
-	if err := o.check(cmd, p, s, &run); err != nil {
+	env, err := p.env()
+	if err != nil {
 		return err
+	}
+	run.Env = env
+	if err := o.check(cmd, s, &run); err != nil {
+		return resultError(p, &acquire.Result{}, err, o.caseDir)
 	}
 	if d.Content {
 		if err := confirm(cmd, o.yes, "acquiring from "+d.Name, "it reads content, a separate act"); err != nil {
@@ -81,10 +86,10 @@ func runAcquire(cmd *cobra.Command, p *program, s acquire.Source, args []string,
 	}
 	signal.Ignore(syscall.SIGPIPE) // a reader of the progress that goes away must not end the run
 	var res *acquire.Result
-	err := withCase(cmd.Context(), p, cmd.ErrOrStderr(), o.caseDir, o.takeOver, func(env casefile.Env, c *casefile.Case) error {
+	err = withCase(cmd.Context(), env, cmd.ErrOrStderr(), place{o.caseDir, o.takeOver}, func(c *casefile.Case) error {
 		show := newProgress(cmd.ErrOrStderr(), env.Now, p.first)
 		defer show.end()
-		run.Case, run.Env, run.SpoolDir, run.Progress = c, env, c.SpoolDir(), show.tell
+		run.Case, run.SpoolDir, run.Progress = c, c.SpoolDir(), show.tell
 		var err error
 		res, err = acquire.Run(cmd.Context(), run)
 		return err
@@ -99,16 +104,12 @@ func runAcquire(cmd *cobra.Command, p *program, s acquire.Source, args []string,
 }
 
 // check reads what the flags name, so that a mistake is told before the case is opened.
-func (o *acquireOptions) check(cmd *cobra.Command, p *program, s acquire.Source, run *acquire.Options) error {
-	env, err := p.env()
-	if err != nil {
-		return err
-	}
+func (o *acquireOptions) check(cmd *cobra.Command, s acquire.Source, run *acquire.Options) error {
 	params := run.Params
-	params.Now = env.Now().UTC()
+	params.Now = run.Env.Now()
 	plan, err := s.Plan(params)
 	if err != nil {
-		return resultError(p, &acquire.Result{}, err, o.caseDir)
+		return err
 	}
 	if run.Credential, err = o.credential(cmd.InOrStdin()); err != nil {
 		return err
@@ -127,8 +128,8 @@ func proxy(origin string) (*url.URL, error) {
 		return nil, err
 	}
 	p, err := http.ProxyFromEnvironment(&http.Request{URL: u})
-	if err != nil { // the error quotes the address, which may hold a password
-		return nil, cli.Fail(cli.Usage, fmt.Errorf("the proxy that the environment names for %s is no URL", origin), "nothing was asked and nothing written",
+	if err != nil || p != nil && acquire.OriginOf(p.Scheme+"://"+p.Host) == "" { // nothing of the address is quoted: it may hold a password
+		return nil, cli.Fail(cli.Usage, fmt.Errorf("what the environment names as the proxy for %s is no URL of one", origin), "nothing was asked and nothing written",
 			"correct HTTPS_PROXY, such as http://proxy.example:3128, or unset it")
 	}
 	return p, nil

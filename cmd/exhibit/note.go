@@ -36,7 +36,11 @@ func runNote(cmd *cobra.Command, p *program, dir, text string, takeOver bool) er
 	case !utf8.ValidString(text):
 		return cli.Usagef("TEXT is no UTF-8")
 	}
-	return withCase(cmd.Context(), p, cmd.ErrOrStderr(), dir, takeOver, func(_ casefile.Env, c *casefile.Case) error {
+	env, err := p.env()
+	if err != nil {
+		return err
+	}
+	return withCase(cmd.Context(), env, cmd.ErrOrStderr(), place{dir, takeOver}, func(c *casefile.Case) error {
 		if err := c.Note(cmd.Context(), text); err != nil {
 			return caseError(err, dir)
 		}

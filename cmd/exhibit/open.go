@@ -16,20 +16,22 @@ import (
 	"github.com/exhibit-dfir/exhibit/cmd/cli"
 )
 
-// withCase opens the case in dir, says what opening it found, lets do work on it and closes it.
-func withCase(ctx context.Context, p *program, talk io.Writer, dir string, takeOver bool, do func(casefile.Env, *casefile.Case) error) error {
-	env, err := p.env()
+// place is a case that is to be written to.
+type place struct {
+	dir      string
+	takeOver bool
+}
+
+// withCase opens a case, says what opening it found, lets do work on it and closes it.
+func withCase(ctx context.Context, env casefile.Env, talk io.Writer, where place, do func(*casefile.Case) error) error {
+	c, err := casefile.Open(ctx, env, where.dir, casefile.OpenOptions{TakeOver: where.takeOver})
 	if err != nil {
-		return err
-	}
-	c, err := casefile.Open(ctx, env, dir, casefile.OpenOptions{TakeOver: takeOver})
-	if err != nil {
-		return caseError(err, dir)
+		return caseError(err, where.dir)
 	}
 	tellOpening(talk, c)
-	err = do(env, c)
+	err = do(c)
 	if e := c.Close(ctx); e != nil {
-		err = errors.Join(err, caseError(e, dir))
+		err = errors.Join(err, caseError(e, where.dir))
 	}
 	return err
 }

@@ -43,7 +43,11 @@ func runSeal(cmd *cobra.Command, p *program, dir string, yes, takeOver bool) err
 	if err := confirm(cmd, yes || status.State == casefile.StateSealed, "sealing "+cli.EscapeLine(dir), "nothing can be added afterwards"); err != nil {
 		return err
 	}
-	err = withCase(ctx, p, talk, dir, takeOver, func(env casefile.Env, c *casefile.Case) error {
+	env, err := p.env()
+	if err != nil {
+		return err
+	}
+	err = withCase(ctx, env, talk, place{dir, takeOver}, func(c *casefile.Case) error {
 		return acquire.Seal(ctx, c, acquire.SealOptions{Env: env, Step: func(step string) { fmt.Fprintln(talk, step) }})
 	})
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
