@@ -1,0 +1,22 @@
+package killtest
+
+import (
+	"flag"
+	"os"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+// full asks for the whole campaign; go test takes a stated part of it.
+var full = flag.Bool("kill.full", false, "the whole campaign: every point, 500 random deaths, 40 pairs of processes")
+
+// seed begins what is random.
+var seed = flag.Uint64("kill.seed", 20261122, "seed of the random deaths")
+
+func TestMain(m *testing.M) {
+	if j := os.Getenv(childJob); j != "" {
+		os.Exit(child(j))
+	}
+	goleak.VerifyTestMain(m)
+}
