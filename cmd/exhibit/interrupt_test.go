@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -82,8 +83,14 @@ func (s *service) status(t *testing.T) (v statusView) {
 	return v
 }
 
-// TestInterruptFinishes interrupts while a request is in flight and lets the service answer after that: the answer is recorded, and nothing is asked twice.
+// TestInterruptFinishes asks to stop while a request is in flight and lets the service answer after that: the answer is recorded, and nothing is asked twice.
 func TestInterruptFinishes(t *testing.T) {
+	for _, sig := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
+		t.Run(sig.String(), func(t *testing.T) { stopInFlight(t, sig) })
+	}
+}
+
+func stopInFlight(t *testing.T, sig os.Signal) {
 	arrived, answer := make(chan struct{}), make(chan struct{})
 	s := serve(t, simtenant.Options{Seed: 1, Wait: func(ctx context.Context, _ time.Duration) error {
 		close(arrived)
@@ -97,7 +104,7 @@ func TestInterruptFinishes(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-arrived
-	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+	if err := cmd.Process.Signal(sig); err != nil {
 		t.Fatal(err)
 	}
 	if err := cmd.Wait(); cmd.ProcessState.ExitCode() != cli.Interrupted {
@@ -148,5 +155,25 @@ func TestInterruptTwice(t *testing.T) {
 	}
 	if _, code := exhibit(t, s.mailbox()...); code != cli.Done {
 		t.Error("the same command does not resume")
+	}
+}
+
+// TestListenerGone closes the reader of the progress before anything is written to it: the run goes on to its end.
+func TestListenerGone(t *testing.T) {
+	s := serve(t, simtenant.Options{Seed: 1}, "429@1:retry-after=2")
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Close()
+	cmd := exec.Command("exhibit", s.mailbox()...)
+	cmd.Stderr = w
+	out, err := cmd.Output()
+	if err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+	w.Close()
+	if v := s.status(t).Windows; len(v) != 1 || v[0].Outcome != "complete" {
+		t.Errorf("%+v", v)
 	}
 }

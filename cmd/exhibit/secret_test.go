@@ -26,7 +26,7 @@ func secretless(ts *testscript.TestScript, neg bool, args []string) {
 	own := map[string]bool{}
 	for _, name := range args {
 		own[ts.MkAbs(name)] = true
-		for form, b := range secretForms(strings.TrimSpace(ts.ReadFile(name))) {
+		for form, b := range secretForms(secretOf(ts.ReadFile(name))) {
 			forms[name+", "+form] = b
 		}
 	}
@@ -55,6 +55,15 @@ func secretless(ts *testscript.TestScript, neg bool, args []string) {
 	if (len(found) > 0) != neg || files == 0 {
 		ts.Fatalf("%d files: found %q", files, found)
 	}
+}
+
+// secretOf is the secret in a file: of a key file, the private key without its name.
+func secretOf(text string) string {
+	_, key, ok := strings.Cut(text, "PRIVATE+KEY+")
+	if parts := strings.SplitN(key, "+", 3); ok && len(parts) == 3 {
+		text = parts[2]
+	}
+	return strings.TrimSpace(text)
 }
 
 func findSecret(place string, b []byte, forms map[string][]byte) []string {
