@@ -3,9 +3,11 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -36,6 +38,7 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 			ts.Setenv(args[0], strings.TrimSpace(ts.ReadFile("stdout")))
 		},
 		"waitlog": waitLog,
+		"smaller": smaller,
 	}
 }
 
@@ -146,6 +149,24 @@ func unprintable(s string) string {
 		}
 	}
 	return ""
+}
+
+// smaller DIR BYTES fails unless the files in DIR together have fewer than so many bytes.
+func smaller(ts *testscript.TestScript, _ bool, args []string) {
+	most, err := strconv.ParseInt(args[1], 10, 64)
+	ts.Check(err)
+	size := int64(0)
+	ts.Check(filepath.WalkDir(ts.MkAbs(args[0]), func(_ string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		info, err := d.Info()
+		size += info.Size()
+		return err
+	}))
+	if size == 0 || size >= most {
+		ts.Fatalf("%s has %d bytes", args[0], size)
+	}
 }
 
 // flip FILE OFFSET changes one bit of a file. A negative offset counts from the end.
