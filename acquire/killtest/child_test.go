@@ -72,7 +72,7 @@ type job struct {
 	Hit   int
 	Plant plant
 	Pages int64 // for phaseHold
-	Large bool  // ask for large answers
+	Of    target
 }
 
 // child is a process that does a job. Its exit code is 0, exitLocked or exitFailed, if it lives.
@@ -136,7 +136,7 @@ func (j *job) run(ctx context.Context, c acquire.Case, progress func(acquire.Eve
 	if err != nil {
 		return nil, err
 	}
-	o := options(c, j.URL, pem, j.Dir, j.Large)
+	o := options(c, j.URL, pem, j.Dir, j.Of)
 	o.Credential, o.Progress = token, progress
 	return acquire.Run(ctx, o)
 }
@@ -144,13 +144,16 @@ func (j *job) run(ctx context.Context, c acquire.Case, progress func(acquire.Eve
 // parallel is how many requests each run says may be in flight.
 const parallel = 3
 
-// options ask for a small mailbox, or for a few answers that do not fit into memory, whole.
-func options(c acquire.Case, url string, ca []byte, dir string, large bool) acquire.Options {
+// options ask for a target, whole.
+func options(c acquire.Case, url string, ca []byte, dir string, of target) acquire.Options {
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(ca)
 	o := acquire.Options{Case: c, Env: environment(), SpoolDir: filepath.Join(dir, evidence.WorkPath), RootCAs: roots, Parallel: parallel}
-	if large {
-		o.Source, o.Params.Values = urls.Source{}, map[string][]string{"url": {url + largePages}}
+	if of != mailbox {
+		o.Source, o.Params.Values = urls.Source{}, map[string][]string{"url": {}}
+		for chain := range of.chains() {
+			o.Params.Values["url"] = append(o.Params.Values["url"], fmt.Sprintf("%s/pages/%s/1", url, of.set(chain)))
+		}
 		return o
 	}
 	o.Source, o.Params.Values = outlook.Source{}, map[string][]string{"base-url": {url}, "user": {simtenant.Apostrophe}, "page-size": {"10"},

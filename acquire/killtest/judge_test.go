@@ -24,7 +24,7 @@ type judge struct {
 	from    int    // requests to the service before this case's death
 	discard bool   // planted: recovery throws the torn tail away
 	again   bool   // planted: going on begins anew
-	large   bool   // the case is one of large answers
+	of      target // what the case asks for
 	checks  int    // beside a process that writes
 	faults  int    // of package verify that are known
 
@@ -217,8 +217,8 @@ func (v *judge) final(ctx context.Context) {
 		ids = append(ids, r.ID)
 		return nil
 	})
-	if v.failed("extract", err); !slices.Equal(ids, v.want[v.large]) {
-		v.say("%d records, and they are not the %d of an undisturbed run", len(ids), len(v.want[v.large]))
+	if v.failed("extract", err); !v.of.same(ids, v.want[v.of]) {
+		v.say("%d records, and they are not the %d of an undisturbed run", len(ids), len(v.want[v.of]))
 	}
 	entries, err := entriesIn(ctx, caseIn(v.dir))
 	v.failed("entries", err)
@@ -228,8 +228,8 @@ func (v *judge) final(ctx context.Context) {
 	v.declared(entries)
 }
 
-// declared requires of each run a stop or a gap that tells how many requests may be lost, and of each request an exchange, but for one at most with each gap: the runs
-// have one chain.
+// declared requires of each run a stop or a gap that tells how many requests may be lost, and of each request an exchange, but for as many as chains were under way
+// with each gap.
 func (v *judge) declared(entries []*evidence.Entry) {
 	ends, started := map[string]int{}, map[string]bool{}
 	recorded := map[string]bool{}
@@ -264,8 +264,8 @@ func (v *judge) declared(entries []*evidence.Entry) {
 			lost++
 		}
 	}
-	if lost > gaps {
-		v.say("%d requests are in no exchange, %d gaps declare one each", lost, gaps)
+	if most := gaps * min(v.of.chains(), parallel); lost > most {
+		v.say("%d requests are in no exchange, %d gaps can explain %d", lost, gaps, most)
 	}
 }
 

@@ -28,7 +28,7 @@ type scene struct {
 	phase phase
 	base  string
 	power bool
-	large bool // answers that go through files
+	of    target
 }
 
 // scenes are the four phases, each with and without power: a process that dies, and a machine that loses power.
@@ -41,8 +41,9 @@ func scenes() (all []scene) {
 		{name: "recover an empty segment", phase: phaseRecover, base: "empty"},
 		{name: "recover a head without an entry", phase: phaseRecover, base: "note"},
 		{name: "recover an interrupted recovery", phase: phaseRecover, base: "moved"},
-		{name: "acquire large answers", phase: phaseAcquire, base: "new", large: true},
-		{name: "recover a large torn tail", phase: phaseRecover, base: "torn large", large: true},
+		{name: "acquire large answers", phase: phaseAcquire, base: "new", of: large},
+		{name: "acquire many chains", phase: phaseAcquire, base: "new", of: many},
+		{name: "recover a large torn tail", phase: phaseRecover, base: "torn large", of: large},
 	} {
 		all = append(all, s)
 		s.power = true
@@ -67,7 +68,7 @@ func baseDeaths() map[string]struct {
 		"torn":       {"new", job{Phase: phaseAcquire, At: pointOf(amid, "write", segment), Hit: 7}},
 		"empty":      {"new", job{Phase: phaseAcquire, Power: true, At: pointOf(after, "create", segment), Hit: 1}},
 		"note":       {"new", job{Phase: phaseAcquire, At: "after rename to data/checkpoints/N.note", Hit: 2}},
-		"torn large": {"new", job{Phase: phaseAcquire, Large: true, At: pointOf(amid, "write", segment), Hit: 100}},
+		"torn large": {"new", job{Phase: phaseAcquire, Of: large, At: pointOf(amid, "write", segment), Hit: 100}},
 		"moved":      {"torn", job{Phase: phaseRecover, At: pointOf(before, "truncate", segment), Hit: 1}},
 	}
 }
@@ -140,7 +141,7 @@ func (s *service) deaths(sc scene) ([]death, error) {
 	if err != nil {
 		return nil, err
 	}
-	j := job{Phase: sc.phase, Power: sc.power, Large: sc.large, Seen: filepath.Join(dir, "seen")}.in(dir)
+	j := job{Phase: sc.phase, Power: sc.power, Of: sc.of, Seen: filepath.Join(dir, "seen")}.in(dir)
 	if err := s.run(j); err != nil {
 		return nil, err
 	}
@@ -177,8 +178,8 @@ func (s *service) dieWith(ctx context.Context, d death, p plant, planted judge) 
 		return nil, false, err
 	}
 	v = &planted
-	v.service, v.dir, v.from, v.large = s, dir, len(s.Requests()), d.large
-	switch err := s.run(job{Phase: d.phase, Power: d.power, Large: d.large, At: d.at, Hit: d.hit, Plant: p}.in(dir)); {
+	v.service, v.dir, v.from, v.of = s, dir, len(s.Requests()), d.of
+	switch err := s.run(job{Phase: d.phase, Power: d.power, Of: d.of, At: d.at, Hit: d.hit, Plant: p}.in(dir)); {
 	case err == nil:
 	case errors.Is(err, errKilled):
 		died = true
@@ -239,7 +240,7 @@ func allDeaths(t *testing.T) (all []death) {
 // part is what go test takes.
 func part(all []death) (list []death) {
 	for i, d := range all {
-		if !d.large && i%partOf == 0 || d.large && i%partOfLarge == 0 {
+		if d.of != large && i%partOf == 0 || d.of == large && i%partOfLarge == 0 {
 			list = append(list, d)
 		}
 	}

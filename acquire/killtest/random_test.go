@@ -16,11 +16,17 @@ type ride struct {
 	base  string
 	phase phase
 	power bool
+	of    target
 }
 
-// rides are the program as it is, and the two long phases where unsynced bytes die with the process.
+// rides are the program as it is, with one chain and with many, and the two long phases where unsynced bytes die with the process.
 func rides() []ride {
-	return []ride{{"the program", "new", phaseWork, false}, {"acquire", "new", phaseAcquire, true}, {"seal", "acquired", phaseSeal, true}}
+	return []ride{
+		{name: "the program", base: "new", phase: phaseWork},
+		{name: "acquire", base: "new", phase: phaseAcquire, power: true},
+		{name: "the program, many chains", base: "new", phase: phaseWork, of: many},
+		{name: "seal", base: "acquired", phase: phaseSeal, power: true},
+	}
 }
 
 // lasts tells how long a ride takes undisturbed: the shorter of two.
@@ -39,7 +45,7 @@ func (s *service) lasts(r ride) (time.Duration, error) {
 			return 0, err
 		}
 		began := time.Now()
-		if err := s.run(job{Phase: r.phase, Power: r.power}.in(dir)); err != nil {
+		if err := s.run(job{Phase: r.phase, Power: r.power, Of: r.of}.in(dir)); err != nil {
 			return 0, err
 		}
 		shortest = min(shortest, time.Since(began))
@@ -77,11 +83,11 @@ func (s *service) catch(ctx context.Context, n uint64, r ride, p plant) (v *judg
 	if err != nil {
 		return nil, 0, err
 	}
-	v = &judge{service: s, dir: dir, from: len(s.Requests())}
+	v = &judge{service: s, dir: dir, from: len(s.Requests()), of: r.of}
 	random := rand.New(rand.NewPCG(*seed, n))
 	for {
 		in := time.Duration((0.1 + random.Float64()) * float64(length))
-		err := s.killed(job{Phase: r.phase, Power: r.power, Plant: p}.in(dir), in)
+		err := s.killed(job{Phase: r.phase, Power: r.power, Of: r.of, Plant: p}.in(dir), in)
 		if errors.Is(err, errKilled) {
 			deaths++
 		} else if err != nil && p == "" {
@@ -110,7 +116,7 @@ func TestDeathAtAnyTime(t *testing.T) {
 	c := newCount()
 	each(t, list, func(s *service, n uint64) bool {
 		for try := uint64(0); ; try++ { // until somebody dies
-			r := rides()[n%3]
+			r := rides()[n%4]
 			v, deaths, err := s.catch(t.Context(), n<<8|try, r, "")
 			if err != nil {
 				t.Errorf("case %d of seed %d, %s: %v", n, *seed, r.name, err)

@@ -3,11 +3,9 @@ package killtest
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,7 +18,6 @@ import (
 	"github.com/exhibit-dfir/exhibit/acquire/casefile"
 	"github.com/exhibit-dfir/exhibit/acquire/simtenant"
 	"github.com/exhibit-dfir/exhibit/evidence"
-	"github.com/exhibit-dfir/exhibit/evidence/warc"
 )
 
 // service is the simulated service, which survives what is killed, and where the children of one worker find it. Its log tells what was asked; so cases of one service
@@ -31,7 +28,7 @@ type service struct {
 	dir   string
 	url   string
 	pem   []byte
-	want  map[bool][]string // ids of the mailbox, oldest first; under true those of the large answers
+	want  map[target][]string // ids of all records, in order
 	cases int
 	bases map[string]*base
 	// lengths of undisturbed rides
@@ -40,9 +37,9 @@ type service struct {
 
 func newService(t testing.TB) *service {
 	t.Helper()
-	s := &service{t: t, dir: t.TempDir(), want: map[bool][]string{}, bases: map[string]*base{}, lengths: map[string]time.Duration{}}
+	s := &service{t: t, dir: t.TempDir(), want: map[target][]string{}, bases: map[string]*base{}, lengths: map[string]time.Duration{}}
 	var err error
-	if s.Tenant, err = simtenant.New(simtenant.Options{Seed: 3, Pages: map[string][][]byte{"large": s.largeAnswers()}}); err != nil {
+	if s.Tenant, err = simtenant.New(simtenant.Options{Seed: 3, Pages: s.pages()}); err != nil {
 		t.Fatal(err)
 	}
 	server, err := s.Tenant.Start("127.0.0.1:0")
@@ -63,29 +60,13 @@ func newService(t testing.TB) *service {
 	start, end := time.Date(2018, 5, 1, 0, 0, 0, 0, time.UTC), time.Date(2018, 6, 11, 0, 0, 0, 0, time.UTC)
 	for _, a := range s.Activities(simtenant.Apostrophe) {
 		if !a.Time.Before(start) && a.Time.Before(end) {
-			s.want[false] = append(s.want[false], a.ID)
+			s.want[mailbox] = append(s.want[mailbox], a.ID)
 		}
 	}
-	if len(s.want[false]) < 50 {
-		t.Fatalf("%d activities: too few to mean anything", len(s.want[false]))
+	if len(s.want[mailbox]) < 50 {
+		t.Fatalf("%d activities: too few to mean anything", len(s.want[mailbox]))
 	}
 	return s
-}
-
-// largePages is where the large answers begin.
-const largePages = "/pages/large/1"
-
-// largeAnswers are pages of one record each, of more bytes than a segment's records are held in memory with, compressed or not.
-func (s *service) largeAnswers() (pages [][]byte) {
-	random := rand.NewChaCha8([32]byte{5})
-	for n := range 2 {
-		id := fmt.Sprintf("large-%d", n)
-		s.want[true] = append(s.want[true], id)
-		noise := make([]byte, warc.InlineLimit)
-		_, _ = random.Read(noise) // it never fails
-		pages = append(pages, fmt.Appendf(nil, `{"value":[{"id":%q,"noise":"%s"}]}`, id, base64.StdEncoding.EncodeToString(noise)))
-	}
-	return pages
 }
 
 func (s *service) token() (*auth.Token, error) { return auth.TokenFile(filepath.Join(s.dir, "token")) }

@@ -41,7 +41,7 @@ func (v *judge) acquire(ctx context.Context, stop <-chan struct{}, progress func
 		return nil, err
 	}
 	err = v.withCase(ctx, func(c *opened) error {
-		o := options(c.Case, v.url, v.pem, caseIn(v.dir), v.large)
+		o := options(c.Case, v.url, v.pem, caseIn(v.dir), v.of)
 		o.Credential, o.Stop, o.Progress, o.Again = token, stop, progress, v.again
 		res, err = acquire.Run(ctx, o)
 		return err
