@@ -102,7 +102,7 @@ func decodeBatchHead(block []byte) (h BatchHead, rest []byte, err error) {
 		return h, nil, fmt.Errorf("batch of format %q", h.Format)
 	case !IsID(h.Case):
 		return h, nil, fmt.Errorf("batch of case %q", h.Case)
-	case h.Batch < 1 || h.Segment < 1 || h.First < 0 || h.Count < 1 || h.Count > MaxBatchEntries:
+	case atLeast(1, h.Batch, h.Segment, h.Count) != nil || atLeast(0, h.First) != nil || h.Count > MaxBatchEntries:
 		return h, nil, fmt.Errorf("batch %d of segment %d with %d entries from %d", h.Batch, h.Segment, h.Count, h.First)
 	}
 	return h, rest, nil

@@ -50,7 +50,7 @@ func SegmentPath(n int64) string { return fmt.Sprintf("%s/%05d.warc.zst", Segmen
 func SegmentNumber(name string) int64 {
 	digits, ok := strings.CutSuffix(name, ".warc.zst")
 	n, err := strconv.ParseInt(digits, 10, 32)
-	if !ok || err != nil || n < 1 || path.Base(SegmentPath(n)) != name {
+	if !ok || err != nil || n < 1 || n > 99_999 || path.Base(SegmentPath(n)) != name {
 		return 0
 	}
 	return n

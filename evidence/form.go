@@ -16,8 +16,8 @@ func (e *Entry) checkForm() error {
 		return fmt.Errorf("kind %q is no word", h.Kind)
 	case h.Source != "" && !IsWord(h.Source):
 		return fmt.Errorf("source %q is no word", h.Source)
-	case h.Window < 0 || h.Seq < 0:
-		return errors.New("negative number")
+	case atLeast(0, h.Window, h.Seq) != nil:
+		return errors.New("number out of range")
 	case h.Kind != KindExchange && (h.Method != "" || h.Status != 0):
 		return errors.New("method or status without an exchange")
 	case h.Status != 0 && (h.Status < 100 || h.Status > 999):
@@ -31,9 +31,12 @@ func (e *Entry) checkForm() error {
 		if r.Type != warc.Request && r.Type != warc.Response && r.Type != warc.Resource {
 			return fmt.Errorf("record of type %q", r.Type)
 		}
-		if !warc.IsRecordID(r.ID) || r.HeaderLength < 0 || r.BlockLength < 0 {
+		if !warc.IsRecordID(r.ID) || atLeast(0, r.HeaderLength, r.BlockLength) != nil {
 			return fmt.Errorf("record %q", r.ID)
 		}
+	}
+	if err := e.checkRecords(); err != nil {
+		return err
 	}
 	if b, ok := e.Body.(interface{ check(*Entry) error }); ok {
 		return b.check(e)
@@ -41,11 +44,14 @@ func (e *Entry) checkForm() error {
 	return nil
 }
 
-// atLeast fails where one of the numbers is below least.
+// maxInteger is the largest integer that a line may hold (docs/container.md, 1.2).
+const maxInteger = 1<<53 - 1
+
+// atLeast fails where one of the numbers is below least or beyond what a line may hold.
 func atLeast(least int64, numbers ...int64) error {
 	for _, n := range numbers {
-		if n < least {
-			return fmt.Errorf("number %d is below %d", n, least)
+		if n < least || n > maxInteger {
+			return fmt.Errorf("number %d is not from %d to %d", n, least, int64(maxInteger))
 		}
 	}
 	return nil
@@ -141,11 +147,28 @@ func (b *Key) check(*Entry) error {
 
 func (b *Seal) check(*Entry) error {
 	for _, c := range b.Counts {
-		if !IsWord(c.Kind) || c.Count < 0 {
+		if !IsWord(c.Kind) || atLeast(1, c.Count) != nil {
 			return fmt.Errorf("count %d of kind %q", c.Count, c.Kind)
 		}
 	}
 	return atLeast(0, b.Segment)
+}
+
+// checkRecords requires that an entry has only records of the types that its kind may have (docs/container.md, 4.5).
+func (e *Entry) checkRecords() error {
+	switch e.Head.Kind {
+	case KindConnection, KindExchange:
+		return nil // in an order of their own
+	case KindCase, KindWindow, KindKey, KindSeal:
+		return e.checkOrder(0)
+	case KindOperator, KindGap, KindCheckpoint:
+		for i, r := range e.Detail.Records {
+			if r.Type != warc.Resource {
+				return fmt.Errorf("record %d is a %s", i, r.Type)
+			}
+		}
+	}
+	return nil
 }
 
 // checkOrder requires records of these types in this order, each at most once and the first ones at least once (docs/container.md, 4.5).

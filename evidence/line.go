@@ -16,8 +16,8 @@ import (
 // MaxLine is the longest line of a batch in bytes, without its LF (docs/container.md, 1.1).
 const MaxLine = 65535
 
-// maxDepth is how deep objects and arrays of an unknown kind's body may be nested.
-const maxDepth = 64
+// maxDepth is how deep objects and arrays may be nested in the body of an unknown kind, which itself is nested in the line.
+const maxDepth = 63
 
 // TimeLayout is how the container writes a time, in UTC (docs/container.md, 1.3).
 const TimeLayout = "2006-01-02T15:04:05.000000Z"
@@ -129,7 +129,7 @@ func canonical(v jsontext.Value) error {
 }
 
 func integer(s string) bool {
-	if s == "-1" || s == "0" {
+	if s == "0" {
 		return true
 	}
 	if len(s) > 16 || s[0] == '0' || s[0] == '-' {

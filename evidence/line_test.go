@@ -68,13 +68,13 @@ func TestOneSpelling(t *testing.T) {
 			t.Errorf("accepted %s", bad)
 		}
 	}
-	for _, bad := range []string{`{"n":1.0}`, `{"n":1e3}`, `{"n":-0}`, `{"n":-2}`, `{"n":01}`, `{"n":9007199254740992}`, `{"n":null}`, `{"n":1,"n":1}`, `{ "n":1}`,
+	for _, bad := range []string{`{"n":1.0}`, `{"n":1e3}`, `{"n":-0}`, `{"n":-1}`, `{"n":01}`, `{"n":9007199254740992}`, `{"n":null}`, `{"n":1,"n":1}`, `{ "n":1}`,
 		`{"n":"é"}`, `{"n":"\u0041"}`, `[1]`, `{"n":"\ud800"}`, strings.Repeat(`{"n":`, 70) + `{}` + strings.Repeat(`}`, 70)} {
 		if err := canonical(jsontext.Value(bad)); err == nil {
 			t.Errorf("a body of an unknown kind is accepted: %s", bad)
 		}
 	}
-	for _, fine := range []string{`{}`, `{"n":-1,"m":9007199254740991,"a":[true,false,{"b":[]}]}`} {
+	for _, fine := range []string{`{}`, `{"m":9007199254740991,"a":[true,false,{"b":[]}]}`} {
 		if err := canonical(jsontext.Value(fine)); err != nil {
 			t.Errorf("%s: %v", fine, err)
 		}

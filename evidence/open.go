@@ -296,8 +296,12 @@ func (o *opener) mustBeTorn(ctx context.Context, fault *Fault, t *tail, file io.
 	if !strings.HasPrefix(fault.Code, "frame-") && !slices.Contains([]string{"record-header", "record-length", "record-end", "record-digest"}, fault.Code) {
 		return damage
 	}
+	budget := int64(searchBudget) + 4*t.size
 	for from := fault.Offset + 1; ; {
-		at, err := warc.FindFrame(ctx, o.dec, file, from, t.size)
+		at, err := warc.FindFrame(ctx, o.dec, file, from, t.size, &budget)
+		if budget < 0 {
+			return damage
+		}
 		if err != nil || at < 0 {
 			return err
 		}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"path"
 	"slices"
+	"strings"
 
 	"github.com/exhibit-dfir/exhibit/evidence/warc"
 )
@@ -24,8 +25,15 @@ func (f *Fault) Error() string {
 	return fmt.Sprintf("%s: segment %d, offset %d: %s", f.Code, f.Segment, f.Offset, f.Detail)
 }
 
-// maxPending is how many records may wait for the batch that claims them.
-const maxPending = MaxRecords * MaxBatchEntries
+// What may wait for the batch that claims it, and what a walk may spend on looking for the next record behind damage.
+const (
+	maxPending      = MaxRecords * MaxBatchEntries
+	maxPendingBytes = 32 << 20 // of headers
+	searchBudget    = 64 << 20
+)
+
+// maxJump is how many entries may be missing before a batch that is still looked into.
+const maxJump = 1 << 20
 
 // Walker reads segments in order and holds every byte against docs/container.md, sections 2 to 4, as far as one batch
 // and the state before it allow. Rules that need the whole ledger are the verifier's. A Walker is not safe for concurrent use.
@@ -42,6 +50,8 @@ type Walker struct {
 	lost    bool // something before was unreadable: what the next batch claims may be gone
 	broken  bool // the tree cannot be computed any more
 	pending []pendingRecord
+
+	pendingBytes int64 // of the headers in pending
 }
 
 type pendingRecord struct {
@@ -82,8 +92,9 @@ func (w *Walker) Segment(ctx context.Context, n int64, src io.ReaderAt, size int
 		from, seg.records, seg.batches = w.pos.Offset, 1, 1
 	}
 	seg.r = warc.NewReader(w.dec, src, from, size)
-	w.pending = w.pending[:0]
-	if w.pos.Batch > 0 && w.pos.Segment < n-1 {
+	seg.budget = searchBudget + 4*size
+	w.pending, w.pendingBytes, w.lost = w.pending[:0], 0, false // claims never cross segments
+	if w.known && w.pos.Segment < n-1 {
 		if err := seg.fault("segment-missing", 0, None, fmt.Sprintf("no batch of segment %d was there", n-1)); err != nil {
 			return err
 		}
@@ -119,6 +130,7 @@ type segmentWalk struct {
 	warcinfo Hash
 	records  int
 	batches  int
+	budget   int64 // left for looking behind damage
 }
 
 func (s *segmentWalk) fault(code string, offset, seq int64, detail string) error {
@@ -140,7 +152,7 @@ func (s *segmentWalk) damaged(ctx context.Context, err error) error {
 	}
 	s.w.lost = true
 	s.records++
-	next, err := warc.FindFrame(ctx, s.w.dec, s.src, form.Offset+1, s.size)
+	next, err := warc.FindFrame(ctx, s.w.dec, s.src, form.Offset+1, s.size, &s.budget)
 	if err != nil {
 		return err
 	}
@@ -159,13 +171,14 @@ func (s *segmentWalk) record(rec *warc.Record) error {
 		return s.info(rec)
 	case rec.Type == warc.Metadata:
 		return s.batch(rec)
-	case len(s.w.pending) == maxPending:
+	case len(s.w.pending) == maxPending || s.w.pendingBytes+rec.HeaderLength > maxPendingBytes:
 		if !s.w.lost {
 			s.w.lost = true
 			return s.fault("record-unclaimed", rec.Offset, None, "more records in a row than one batch can claim")
 		}
 		return nil
 	}
+	s.w.pendingBytes += rec.HeaderLength
 	s.w.pending = append(s.w.pending, pendingRecord{
 		Located:    Located{Header: rec.Header, Segment: int(s.n), Offset: rec.Offset, Length: rec.FrameLength},
 		headerHash: rec.HeaderHash, blockHash: rec.BlockHash, headerLength: rec.HeaderLength,
@@ -184,9 +197,31 @@ func (s *segmentWalk) info(rec *warc.Record) error {
 	case rec.ContentType != infoContentType || rec.Whole() == nil:
 		return s.fault("warcinfo", rec.Offset, None, fmt.Sprintf("warcinfo of type %q", rec.ContentType))
 	}
+	if !isInfo(rec.Block()) {
+		return s.fault("warcinfo", rec.Offset, None, "the warcinfo's block is not its four fields")
+	}
 	s.warcinfo = sum(rec.Whole())
 	return nil
 }
+
+// isInfo reports whether a block is the four fields of docs/container.md, 2.3.
+func isInfo(block []byte) bool {
+	lines := strings.Split(string(block), "\r\n")
+	if len(lines) != 5 || lines[4] != "" || len(block) > 1024 {
+		return false
+	}
+	for i, name := range []string{"software: ", "format: ", "conformsTo: ", "isPartOf: "} {
+		if value, ok := strings.CutPrefix(lines[i], name); !ok || value == "" || strings.ContainsFunc(value, func(r rune) bool { return r < 0x20 || r > 0x7E }) {
+			return false
+		}
+	}
+	return lines[1] == infoFormat && lines[2] == infoConforms && IsID(strings.TrimPrefix(lines[3], "isPartOf: "))
+}
+
+const (
+	infoFormat   = "format: WARC File Format 1.1"
+	infoConforms = "conformsTo: http://iipc.github.io/warc-specifications/specifications/warc-format/warc-1.1/"
+)
 
 // batch checks a batch against the state before it, claims its records, and moves the state on.
 func (s *segmentWalk) batch(rec *warc.Record) error {
@@ -199,6 +234,11 @@ func (s *segmentWalk) batch(rec *warc.Record) error {
 	}
 	if err := s.follows(b, rec); err != nil {
 		return err
+	}
+	if jump := b.First - w.pos.Entries; w.known && (jump < 0 || jump > maxJump) && w.pos.Batch > 0 {
+		w.lost = true // what it says of itself was reported, and nothing that follows from it can be told
+		w.pending = w.pending[:0]
+		return nil
 	}
 	if err := s.claim(b); err != nil {
 		return err
@@ -319,7 +359,7 @@ func (s *segmentWalk) adopt(b *Batch, rec *warc.Record) error {
 // claim matches the records before a batch with those that its entries name (docs/container.md, 2.4).
 func (s *segmentWalk) claim(b *Batch) error {
 	w := s.w
-	defer func() { w.pending = w.pending[:0] }()
+	defer func() { w.pending, w.pendingBytes = w.pending[:0], 0 }()
 	next := 0
 	for _, e := range b.Entries {
 		for i, ref := range e.Detail.Records {

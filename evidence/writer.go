@@ -432,6 +432,9 @@ func (w *Writer) roll(ctx context.Context) error {
 
 // newSegment creates segment n: warcinfo, synced, and its name (docs/container.md, 2.5).
 func (w *Writer) newSegment(n int64) error {
+	if SegmentNumber(path.Base(SegmentPath(n))) != n {
+		return fmt.Errorf("segment %d is beyond the last that a case can have: go on in a new case", n)
+	}
 	if err := w.createSegment(n, SegmentPath(n), os.O_EXCL); err != nil {
 		return err
 	}
@@ -465,8 +468,7 @@ func (w *Writer) warcinfo(n int64) (*warc.Encoded, error) {
 	if err != nil {
 		return nil, err
 	}
-	block := fmt.Sprintf("software: %s\r\nformat: WARC File Format 1.1\r\nconformsTo: http://iipc.github.io/warc-specifications/specifications/warc-format/warc-1.1/\r\nisPartOf: %s\r\n",
-		w.opts.Software, w.ledger.caseID)
+	block := fmt.Sprintf("software: %s\r\n%s\r\n%s\r\nisPartOf: %s\r\n", w.opts.Software, infoFormat, infoConforms, w.ledger.caseID)
 	return w.enc.Encode(warc.Header{Type: warc.Warcinfo, ID: id, Date: At(w.opts.Now()).String(),
 		Filename: path.Base(SegmentPath(n)), ContentType: infoContentType}, []byte(block))
 }

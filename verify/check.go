@@ -37,8 +37,11 @@ type checker struct {
 	dec    *warc.Decoder
 	rules  rules
 	ledger *ledgerCheck
+	signed []signedNote // newest head and package.note, as they were read
+	keys   []trust.VKey // that may sign, after the last head
 	ends   []segmentEnd // of a case without holes: segment n at index n-1
 	tails  []heldTail
+	faults []Finding // of the segment that is being walked
 }
 
 // segmentEnd is where a segment was found to end.
@@ -65,12 +68,10 @@ func Check(ctx context.Context, files fs.FS, o Options) (*Report, *Container, er
 }
 
 func isCase(files fs.FS) bool {
-	for _, name := range []string{"data", "bagit.txt", "custody"} {
-		if _, err := fs.Stat(files, name); err == nil {
-			return true
-		}
-	}
-	return false
+	names, err := fs.ReadDir(files, ".")
+	return err == nil && slices.ContainsFunc(names, func(e fs.DirEntry) bool {
+		return e.Name() == "data" || e.Name() == "bagit.txt" || e.Name() == "custody"
+	})
 }
 
 func checkWith(ctx context.Context, dec *warc.Decoder, files fs.FS, o Options) (*Report, *Container, error) {
@@ -84,6 +85,9 @@ func checkWith(ctx context.Context, dec *warc.Decoder, files fs.FS, o Options) (
 	c.ledger = openLedger(files, c.sealed)
 	if err := c.segments(ctx); err != nil {
 		return nil, nil, err
+	}
+	if !c.sealed {
+		c.walkNames()
 	}
 	c.heads()
 	c.seal()
@@ -112,7 +116,11 @@ func checkWith(ctx context.Context, dec *warc.Decoder, files fs.FS, o Options) (
 func (c *checker) segments(ctx context.Context) error {
 	c.walker = evidence.NewWalker(c.dec)
 	c.walker.Report = func(f *evidence.Fault) error {
-		c.r.fault(f)
+		if len(c.faults) < maxFindings {
+			c.faults = append(c.faults, ofFault(f))
+		} else {
+			c.r.add(ofFault(f))
+		}
 		return nil
 	}
 	present := c.present()
@@ -161,7 +169,7 @@ func (c *checker) segment(ctx context.Context, n int64) error {
 	defer file.Close()
 	c.r.Bytes += size
 	first := c.walker.Position().Entries
-	faults := len(c.r.Findings)
+	c.faults = c.faults[:0]
 	if err := c.walker.Segment(ctx, n, file, size, c.visit); err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -169,7 +177,7 @@ func (c *checker) segment(ctx context.Context, n int64) error {
 		c.r.find("segment-read", path, "%v", err)
 	}
 	c.ends = append(c.ends, segmentEnd{segment: n, size: size, first: first, hash: c.walker.Position().Hash})
-	c.tailOf(n, file, size, faults)
+	c.tailOf(n, file, size)
 	return nil
 }
 
@@ -180,32 +188,48 @@ type heldTail struct {
 	findings              []Finding
 }
 
-// tailOf tells a torn tail from damage (docs/container.md, 7.2). It takes the segment's findings back where they are all about
-// its tail and the case is not sealed; tornTails puts them back if they are damage after all.
-func (c *checker) tailOf(n int64, file io.ReaderAt, size int64, faults int) {
+// tailOf tells a torn tail from damage (docs/container.md, 7.2). It holds the segment's faults back where they are all about its
+// tail and the case is not sealed; tornTails reports them if they are damage after all.
+func (c *checker) tailOf(n int64, file io.ReaderAt, size int64) {
 	end := int64(0)
 	if p := c.walker.Position(); p.Segment == n {
 		end = p.Offset
 	}
 	if c.walker.Pending() > 0 {
-		c.r.add(Finding{Code: "record-unclaimed", Path: evidence.SegmentPath(n), Offset: end, Seq: -1,
+		c.faults = append(c.faults, Finding{Code: "record-unclaimed", Path: evidence.SegmentPath(n), Offset: end, Seq: -1,
 			Detail: fmt.Sprintf("%d records at the segment's end are named by no batch", c.walker.Pending())})
 	}
-	if len(c.r.Findings) == faults || c.sealed || c.walker.Sealed() || c.r.More > 0 {
+	if len(c.faults) == 0 {
 		return
 	}
-	for _, f := range c.r.Findings[faults:] {
+	if hash, ok := c.tearable(file, end, size); ok {
+		c.tails = append(c.tails, heldTail{n, end, size, hash, slices.Clone(c.faults)})
+		return
+	}
+	for _, f := range c.faults {
+		c.r.add(f)
+	}
+}
+
+// tearable reports whether the segment's faults may all come from an interrupted write at its end, and hashes that end.
+func (c *checker) tearable(file io.ReaderAt, end, size int64) (hash evidence.Hash, ok bool) {
+	if c.sealed || c.walker.Sealed() || len(c.tails) >= maxTails || len(c.faults) >= maxFindings {
+		return hash, false
+	}
+	for _, f := range c.faults {
 		if f.Offset < end || !isFrameCode(f.Code) && f.Code != "record-unclaimed" {
-			return
+			return hash, false
 		}
 	}
 	sum := sha256.New()
 	if _, err := io.Copy(sum, io.NewSectionReader(file, end, size-end)); err != nil {
-		return
+		return hash, false
 	}
-	c.tails = append(c.tails, heldTail{n, end, size, evidence.Hash(sum.Sum(nil)), slices.Clone(c.r.Findings[faults:])})
-	c.r.Findings = c.r.Findings[:faults]
+	return evidence.Hash(sum.Sum(nil)), true
 }
+
+// maxTails bounds what is held back of a hostile case: recovery leaves one.
+const maxTails = 16
 
 // tornTails decides about the tails that were held back: that of the last segment is torn, and an earlier one if a gap entry
 // holds the same bytes, because recovery was interrupted before it cut them off.

@@ -34,7 +34,7 @@ func TestSealedSampleIsVerified(t *testing.T) {
 	for _, f := range r.Findings {
 		t.Errorf("%s %s: %s", f.Code, f.Place(), f.Detail)
 	}
-	if r.Exit() != 0 || c == nil || !r.Sealed || r.Exchanges != 4 || r.Segments < 2 || len(r.Heads) < 3 {
+	if r.Exit() != 0 || c == nil || !r.Sealed || r.Exchanges != 4 || r.Segments < 2 || len(r.Heads) != 1 || r.Heads[0].Heads < 3 || r.Heads[0].Size != r.Entries {
 		t.Errorf("exit %d, container %v, sealed %v, %d exchanges, %d segments, %d heads", r.Exit(), c != nil, r.Sealed, r.Exchanges, r.Segments, len(r.Heads))
 	}
 }

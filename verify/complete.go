@@ -48,7 +48,7 @@ func (c *checker) statements() {
 	case damaged:
 		a.Holds, a.Why = No, "see the findings of class damage"
 	case !c.sealed:
-		a.Why = "at the level of content: the case is not sealed, and nothing but a manifest covers the bytes of zstd frames"
+		a.Why = "entries and records agree with each other and with the heads; the case is not sealed, so the bytes of zstd frames, the times and grouping of batches and warcinfo records could be others"
 	}
 	b := Statement{ID: "b", Text: "sealed by the key that you pinned", Holds: NotChecked, Why: "signer not checked: give --key; a key found in the bundle proves nothing"}
 	if !c.sealed {
@@ -60,10 +60,12 @@ func (c *checker) statements() {
 			b.Holds, b.Why = No, "see the findings"
 		}
 	}
-	e := Statement{ID: "e", Text: "complete with respect to the recorded windows", Holds: Yes, Why: fmt.Sprintf("all of %d windows ended complete or empty", len(c.r.Windows))}
+	e := Statement{ID: "e", Text: "complete with respect to the recorded windows", Holds: Yes, Why: fmt.Sprintf("all of %d windows say that they ended complete or empty", len(c.r.Windows))}
 	switch {
 	case damaged:
 		e.Holds, e.Why = NotChecked, "the case is damaged"
+	case c.r.codes["unsigned-tail"] > 0:
+		e.Holds, e.Why = NotChecked, "entries after the newest head are not signed"
 	case len(c.r.Windows) == 0:
 		e.Holds, e.Why = NotChecked, "nothing was acquired"
 	case c.incompleteWindow():
@@ -76,12 +78,7 @@ func (c *checker) statements() {
 }
 
 func (c *checker) incompleteWindow() bool {
-	for _, f := range c.r.Findings {
-		if f.Code == "window-open" || f.Code == "window-partial" || f.Code == "window-failed" {
-			return true
-		}
-	}
-	return false
+	return c.r.codes["window-open"]+c.r.codes["window-partial"]+c.r.codes["window-failed"] > 0
 }
 
 // caveats is what no verdict shows.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/exhibit-dfir/exhibit/evidence"
 	"github.com/exhibit-dfir/exhibit/evidence/httpblock"
@@ -38,6 +39,7 @@ func (c *checker) deepExchange(ctx context.Context, container *Container, e *evi
 		return err
 	}
 	defer request.Close()
+	c.deepRequest(e, x, request)
 	for _, r := range x.Redactions {
 		if r.Record != 0 {
 			continue
@@ -58,6 +60,34 @@ func (c *checker) deepExchange(ctx context.Context, container *Container, e *evi
 	}
 	defer response.Close()
 	return c.deepResponse(e, x, response)
+}
+
+// deepRequest holds method and URL against the request line.
+func (c *checker) deepRequest(e *evidence.Entry, x *evidence.Exchange, block *Block) {
+	head := make([]byte, min(block.Size, 70_000))
+	if _, err := block.ReadAt(head, 0); err != nil && !errors.Is(err, io.EOF) {
+		c.deepFind("deep-layout", e, "the request cannot be read: %v", err)
+		return
+	}
+	line, _, whole := strings.Cut(string(head), "\r\n")
+	method, rest, _ := strings.Cut(line, " ")
+	target, version, _ := strings.Cut(rest, " ")
+	if whole && (method != e.Head.Method || version != "HTTP/1.1" || target != x.URL && target != requestTarget(x.URL)) {
+		c.deepFind("deep-layout", e, "the entry says %s %s, the request %q", e.Head.Method, x.URL, line)
+	}
+}
+
+// requestTarget is what follows the authority in a URL, in the form that a request line has it (RFC 9112, 3.2.1).
+func requestTarget(url string) string {
+	_, after, _ := strings.Cut(url, "://")
+	at := strings.IndexAny(after, "/?")
+	switch {
+	case at < 0:
+		return "/"
+	case after[at] == '?':
+		return "/" + after[at:]
+	}
+	return after[at:]
 }
 
 func (c *checker) deepResponse(e *evidence.Entry, x *evidence.Exchange, block *Block) error {

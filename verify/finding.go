@@ -120,8 +120,8 @@ var codes = [...]Code{
 	{"deep-redaction", Damage, "a declared redaction does not hold the word REDACTED", keepAndWrite},
 	{"unsealed", Incomplete, "the case is not sealed: it is proven by its content and its heads, not file by file", runSeal},
 	{"sealing", Incomplete, "a seal was begun and not finished; nothing can be added any more", "run `exhibit seal` again on the acquiring host"},
-	{"torn-tail", Incomplete, "bytes after the last whole batch: a write was interrupted; nothing acknowledged is in them", "open the case with `exhibit status` on the acquiring host; recovery keeps these bytes as evidence"},
-	{"unsigned-tail", Notice, "the entries after the newest head are chained but not yet signed", "let the next stop or seal sign them"},
+	{"torn-tail", Incomplete, "bytes after the last whole batch: a write was interrupted; nothing acknowledged is in them", "open the case on the acquiring host, with `exhibit note` or `exhibit acquire`: recovery keeps these bytes as evidence"},
+	{"unsigned-tail", Incomplete, "the entries after the newest head are chained and not signed: anybody could have added, changed or cut them", "let the acquiring host sign them: open the case there with `exhibit note`, or seal it"},
 	{"window-open", Incomplete, "an acquisition was begun and has not ended", runAcquire},
 	{"window-partial", Incomplete, "an acquisition brought part of what was asked for, and nothing later completed it", runAcquire},
 	{"window-failed", Incomplete, "an acquisition failed, and nothing later completed it", runAcquire},
@@ -129,7 +129,9 @@ var codes = [...]Code{
 	{"roots-private", Notice, "servers were trusted because of certificates that the operator supplied, not the system's: a private authority, a proxy that inspects, or a simulated service", "ask whose authority that is; the certificates are in the connection entries"},
 	{"plain-http", Notice, "answers came without TLS: anybody on the way could have made or changed them", "ask why; the connection entries say which"},
 	{"key-unmet", Trust, "a key that you pinned did not sign this case's newest head and package note", "compare the key with the one that its owner gave you; without it the signer is not known"},
-	{"findings-capped", Damage, "there are more findings than are listed", "treat the case as damaged throughout"},
+	{"page-replaced", Notice, "a whole answer with status 200 was asked for again, and the later one counts as the page; extraction leaves the earlier one out", "compare the two with `exhibit-verify show`"},
+	{"unknown-kind", Notice, "the case holds entries of a kind that this version does not know; they are hashed and counted, and nothing is made of them", "check with a newer exhibit-verify as well"},
+	{"findings-capped", Notice, "there are more findings than are listed; all of them count", "read the first of each kind"},
 }
 
 func codeOf(code string) Code {

@@ -1,39 +1,47 @@
 package verify
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 
 	"github.com/exhibit-dfir/exhibit/evidence"
 	"github.com/exhibit-dfir/exhibit/evidence/trust"
 )
 
-// maxHeads bounds the heads that a report lists.
-const maxHeads = 1000
+// maxNote is the longest note in bytes: a checkpoint entry must be able to hold it (docs/container.md, 1.1).
+const maxNote = evidence.MaxLine
 
 // heads checks every head in data/checkpoints against the tree and the checkpoint entries against the heads
 // (docs/container.md, section 5).
 func (c *checker) heads() {
-	known := map[int64]string{}
+	known := map[int64]evidence.Hash{}
 	for _, cp := range c.rules.checkpoints {
+		if _, twice := known[cp.size]; twice {
+			c.r.rule("entry-rule", cp.seq, "a second checkpoint entry over %d entries", cp.size)
+		}
 		known[cp.size] = cp.note
 	}
+	c.keys = c.keysOfCase()
 	covered := int64(0)
 	for i, size := range c.notes {
-		note, err := readSmall(c.files, evidence.NotePath(size), trust.MaxNoteSize)
+		note, err := readSmall(c.files, evidence.NotePath(size), maxNote)
 		if err != nil {
 			c.r.find("path-read", evidence.NotePath(size), "%v", err)
 			continue
 		}
-		if h, ok := c.head(size, note); ok && i < maxHeads {
-			h.From = covered
-			c.r.Heads = append(c.r.Heads, h)
+		if i == len(c.notes)-1 {
+			c.signed = append(c.signed, signedNote{evidence.NotePath(size), note})
+		}
+		if signers, ok := c.head(size, note); ok {
+			c.listHead(Head{From: covered, Size: size, Heads: 1, Signers: signers})
 		}
 		covered = size
 		entry, ok := known[size]
 		switch {
-		case ok && entry != string(note):
+		case ok && entry != sha256.Sum256(note):
 			c.r.find("head-form", evidence.NotePath(size), "the note differs from its checkpoint entry")
 		case !ok && i < len(c.notes)-1:
 			c.r.find("head-unlisted", evidence.NotePath(size), "no checkpoint entry holds this head")
@@ -47,10 +55,20 @@ func (c *checker) heads() {
 	}
 }
 
-// head checks one head. ok is false if it cannot be told who signed it.
-func (c *checker) head(size int64, note []byte) (h Head, ok bool) {
+// listHead adds a head to the run before it, if the same keys signed.
+func (c *checker) listHead(h Head) {
+	if n := len(c.r.Heads); n > 0 && slices.Equal(c.r.Heads[n-1].Signers, h.Signers) {
+		c.r.Heads[n-1].Size, c.r.Heads[n-1].Heads = h.Size, c.r.Heads[n-1].Heads+1
+		return
+	}
+	c.r.Heads = append(c.r.Heads, h)
+}
+
+// head checks one head. ok is false if it cannot be told who signed it. Heads come in ascending order, because a key that an entry
+// allows counts only from the first head on that covers the entry and that a key allowed before has signed (docs/container.md, 5.5).
+func (c *checker) head(size int64, note []byte) (signers []string, ok bool) {
 	path := evidence.NotePath(size)
-	text, sigs, err := trust.Verify(note, c.keysAt(size))
+	text, sigs, err := trust.Verify(note, c.keys)
 	if err != nil {
 		code := "head-form"
 		var unverified *trust.UnverifiedError
@@ -59,46 +77,85 @@ func (c *checker) head(size int64, note []byte) (h Head, ok bool) {
 			code = "head-signature"
 		}
 		c.r.find(code, path, "%v", err)
-		return h, false
+		return nil, false
 	}
 	head, err := trust.ParseHead(text)
 	if err != nil {
 		c.r.find("head-form", path, "%v", err)
-		return h, false
+		return nil, false
 	}
 	if head.Size != size || head.Origin != evidence.Origin(c.r.Case) {
 		c.r.find("head-form", path, "the head is over %d entries of %q", head.Size, head.Origin)
-		return h, false
+		return nil, false
 	}
-	root, have := c.roots[size]
+	c.headRoot(head, path)
+	if c.allowMore(size) {
+		if text, sigs, err = trust.Verify(note, c.keys); err != nil || text == "" {
+			c.r.find("head-signature", path, "%v", err)
+			return nil, false
+		}
+	}
+	if strangers(sigs) > 0 {
+		c.r.find("head-signature", path, "it has signature lines by keys that may not sign")
+	}
+	return c.signers(sigs), true
+}
+
+// headRoot holds a head against the tree.
+func (c *checker) headRoot(head trust.Head, path string) {
+	root, have := c.roots[head.Size]
 	_, provable := c.walker.Tree()
 	switch {
-	case size > c.r.Entries:
-		c.r.find("head-beyond", path, "the head covers %d entries, there are %d", size, c.r.Entries)
+	case head.Size > c.r.Entries:
+		c.r.find("head-beyond", path, "the head covers %d entries, there are %d", head.Size, c.r.Entries)
 	case !have || !provable:
 		c.r.find("head-unproven", path, "entries before it cannot be read")
 	case root != evidence.Hash(head.Root):
-		c.r.find("head-root", path, "the tree over the first %d entries has another root", size)
+		c.r.find("head-root", path, "the tree over the first %d entries has another root", head.Size)
 	}
-	h.Size = size
-	for _, s := range sigs {
-		if s.Known {
-			h.Signers = append(h.Signers, fmt.Sprintf("%s+%08x", s.Name, s.ID))
-		}
-	}
-	return h, true
 }
 
-// keysAt returns the keys that may sign a head of this size. A key that an entry allows may sign from the first head on that
-// covers the entry, together with a key allowed before.
-func (c *checker) keysAt(size int64) []trust.VKey {
+// keysOfCase are the keys that the case entry allows.
+func (c *checker) keysOfCase() []trust.VKey {
 	var keys []trust.VKey
 	for _, k := range c.rules.keys {
-		if k.from < size {
+		if k.from == 0 && !slices.Contains(keys, k.key) {
 			keys = append(keys, k.key)
 		}
 	}
 	return keys
+}
+
+// allowMore adds the keys whose entries a good head of this size covers, and reports whether there were any.
+func (c *checker) allowMore(size int64) bool {
+	before := len(c.keys)
+	for _, k := range c.rules.keys {
+		if k.from > 0 && k.from < size && !slices.Contains(c.keys, k.key) {
+			c.keys = append(c.keys, k.key)
+		}
+	}
+	return len(c.keys) > before
+}
+
+// strangers counts the signature lines by keys that may not sign.
+func strangers(sigs []trust.Signature) (n int) {
+	for _, s := range sigs {
+		if !s.Known {
+			n++
+		}
+	}
+	return n
+}
+
+// signers are the allowed keys that signed.
+func (c *checker) signers(sigs []trust.Signature) []string {
+	var out []string
+	for _, k := range c.keys {
+		if slices.ContainsFunc(sigs, func(s trust.Signature) bool { return s.Known && s.Name == k.Name() && s.ID == k.ID() }) {
+			out = append(out, k.String())
+		}
+	}
+	return out
 }
 
 // readSmall reads a regular file of at most limit bytes.

@@ -362,7 +362,13 @@ func outcomeRecipes() []recipe {
 			r.Replace(t, `"tls_version":"TLS 1.3"`, `"tls_version":""`)
 			r.Replace(t, `"roots":"system"`, `"roots":"none"`)
 		})},
-		{name: "unsigned-tail", code: "unsigned-tail", exit: 4, about: "entries after the newest head", make: forged(func(*testing.T, *sample.Forged) {})},
+		{name: "unsigned-tail", code: "unsigned-tail", exit: 4, about: "entries after the newest head", make: func(t *testing.T) map[string][]byte {
+			m := sample.New(t, nil)
+			m.Operator(evidence.ActionNote, "not signed yet")
+			files := m.Folder.Files()
+			m.Close()
+			return files
+		}},
 		{name: "sealing", code: "sealing", exit: 4, about: "a seal that was interrupted before package.note", make: altered(func(_ *testing.T, f map[string][]byte) { delete(f, "package.note") })},
 		{name: "seal-rule-counts", code: "seal-rule", exit: 3, about: "the seal counts other entries than there are", make: sealedForge(func(t *testing.T, f *sample.Forged) {
 			batchWith(t, f, `{"kind":"exchange","count":4}`).Replace(t, `{"kind":"exchange","count":4}`, `{"kind":"exchange","count":5}`)

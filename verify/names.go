@@ -19,8 +19,6 @@ func (c *checker) names(ctx context.Context) error {
 		if err := c.bag(ctx); err != nil {
 			return err
 		}
-	} else {
-		c.walkNames()
 	}
 	entries, err := fs.ReadDir(c.files, evidence.CheckpointsPath)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -96,8 +94,8 @@ func payloadName(name string) bool {
 
 // sealedName reports whether a file beside the payload may be there and listed in no manifest.
 func sealedName(name string) bool {
-	top, _, _ := cutPath(name)
-	return name == evidence.PackageNotePath || top == "custody" || top == "stamps"
+	top, _, inside := cutPath(name)
+	return name == evidence.PackageNotePath || inside && (top == "custody" || top == "stamps")
 }
 
 func cutPath(name string) (top, rest string, more bool) {
@@ -112,7 +110,7 @@ func cutPath(name string) (top, rest string, more bool) {
 // walkNames checks the names of a case that is not sealed: what sealing writes may be there in part.
 func (c *checker) walkNames() {
 	known := []string{"data", evidence.SegmentsPath, evidence.CheckpointsPath, "custody", "stamps"}
-	tags := []string{"bagit.txt", "bag-info.txt", "manifest-sha256.txt", "tagmanifest-sha256.txt"}
+	late := []string{"bagit.txt", "bag-info.txt", "manifest-sha256.txt", "tagmanifest-sha256.txt", evidence.LedgerPath, "data/README.txt", "data/verify.py"}
 	seen := 0
 	fs.WalkDir(c.files, ".", func(name string, d fs.DirEntry, err error) error {
 		seen++
@@ -136,7 +134,11 @@ func (c *checker) walkNames() {
 			}
 		case !d.Type().IsRegular():
 			c.r.find("path-type", name, "it is no regular file")
-		case !payloadName(name) && !sealedName(name) && !slices.Contains(tags, name):
+		case slices.Contains(late, name):
+			if c.rules.seal == nil {
+				c.r.find("path-unexpected", name, "it belongs to a sealed case, and there is no seal entry")
+			}
+		case !payloadName(name) && !sealedName(name):
 			c.r.find("path-unexpected", name, "no case has such a file")
 		}
 		return nil
@@ -162,7 +164,10 @@ func (c *checker) seal() {
 	case c.rules.sealSeq != c.r.Entries-1:
 		c.r.rule("seal-rule", c.rules.sealSeq, "the seal is not the last entry")
 	}
-	if !c.sealed && c.rules.seal == nil && c.newest() < c.r.Entries && c.r.Entries > 0 {
+	if c.sealed && c.rules.seal != nil && c.rules.seal.Segment != c.r.Segments {
+		c.r.find("after-seal", evidence.SegmentPath(c.r.Segments), "%d segments are there, and the seal is in segment %d", c.r.Segments, c.rules.seal.Segment)
+	}
+	if !c.sealed && c.rules.seal == nil && c.unsigned() {
 		c.r.find("unsigned-tail", "", "%d of %d entries come after the newest head", c.r.Entries-c.newest(), c.r.Entries)
 	}
 	if c.sealed && c.newest() != c.r.Entries {
@@ -182,15 +187,19 @@ func (c *checker) packageNote() {
 	if !c.sealed {
 		return
 	}
-	note, err := readSmall(c.files, evidence.PackageNotePath, trust.MaxNoteSize)
+	note, err := readSmall(c.files, evidence.PackageNotePath, maxNote)
 	if err != nil {
 		c.r.find("package-note", evidence.PackageNotePath, "%v", err)
 		return
 	}
-	text, _, err := trust.Verify(note, c.keysAt(c.r.Entries))
+	c.signed = append(c.signed, signedNote{evidence.PackageNotePath, note})
+	text, sigs, err := trust.Verify(note, c.keys)
 	if err != nil {
 		c.r.find("package-note", evidence.PackageNotePath, "%v", err)
 		return
+	}
+	if strangers(sigs) > 0 {
+		c.r.find("package-note", evidence.PackageNotePath, "it has signature lines by keys that may not sign")
 	}
 	p, err := trust.ParsePackageStatement(text)
 	if err != nil {
@@ -210,31 +219,28 @@ func (c *checker) packageNote() {
 	}
 }
 
+// unsigned reports whether anything but the checkpoint entry of the newest head comes after that head.
+func (c *checker) unsigned() bool {
+	after := c.r.Entries - c.newest()
+	return after > 1 || after == 1 && !c.rules.lastIsCheckpoint
+}
+
+// signedNote is a note that a pinned key must have signed.
+type signedNote struct {
+	path string
+	note []byte
+}
+
 // pinned checks the keys that the user gave against the newest head and, if there is one, package.note.
 func (c *checker) pinned() {
 	for _, key := range c.opts.Keys {
-		for _, name := range c.mustBeSigned() {
-			note, err := readSmall(c.files, name, trust.MaxNoteSize)
-			if err == nil {
-				_, _, err = trust.Verify(note, []trust.VKey{key})
-			}
-			if err != nil {
-				c.r.find("key-unmet", name, "%s: %v", key.Name(), err)
+		for _, s := range c.signed {
+			if _, _, err := trust.Verify(s.note, []trust.VKey{key}); err != nil {
+				c.r.find("key-unmet", s.path, "%s: %v", key.Name(), err)
 			}
 		}
-		if c.newest() == 0 {
-			c.r.find("key-unmet", "", "%s: there is no head to be signed", key.Name())
+		if c.newest() == 0 || c.sealed && len(c.signed) < 2 {
+			c.r.find("key-unmet", "", "%s: a head or package.note that it should have signed is not there", key.Name())
 		}
 	}
-}
-
-func (c *checker) mustBeSigned() []string {
-	var names []string
-	if n := c.newest(); n > 0 {
-		names = append(names, evidence.NotePath(n))
-	}
-	if c.sealed {
-		names = append(names, evidence.PackageNotePath)
-	}
-	return names
 }

@@ -2,7 +2,6 @@ package verify
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/exhibit-dfir/exhibit/evidence"
 )
@@ -17,22 +16,26 @@ type Report struct {
 	Root       string      `json:"root"`  // of the tree over all entries
 	Exchanges  int64       `json:"exchanges"`
 	Fields     []Pair      `json:"fields"`     // of the case entry
-	Heads      []Head      `json:"heads"`      // in order; at most 1,000, first and last ones
+	Heads      []Head      `json:"heads"`      // in order
 	Windows    []Window    `json:"windows"`    // what was asked for and how it ended
 	Statements []Statement `json:"statements"` // what holds and what does not
 	Caveats    []string    `json:"caveats"`    // what none of this shows
 	Findings   []Finding   `json:"findings"`
 	More       int64       `json:"more_findings"` // beyond those listed
+
+	classes map[Class]int64  // all findings, also those not listed
+	codes   map[string]int64 // likewise
 }
 
 // Pair is a name and a value.
 type Pair = evidence.Pair
 
-// Head is a signed head and who signed it.
+// Head is a run of heads with the same signers.
 type Head struct {
-	From    int64    `json:"from"` // first entry that no head before covers
-	Size    int64    `json:"size"`
-	Signers []string `json:"signers"` // names of allowed keys with a good signature
+	From    int64    `json:"from"`    // first entry that no head before covers
+	Size    int64    `json:"size"`    // entries under the last of them
+	Heads   int64    `json:"heads"`   // how many they are
+	Signers []string `json:"signers"` // allowed keys with a good signature, as verifier keys
 }
 
 // Window is one thing that was asked for.
@@ -103,24 +106,29 @@ func (r *Report) Exit() int {
 	return ExitVerified
 }
 
-func (r *Report) has(c Class) bool {
-	return slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Class == c })
-}
+func (r *Report) has(c Class) bool { return r.classes[c] > 0 }
 
-// maxFindings bounds the list of a hostile case.
-const maxFindings = 1000
+// Bounds of the list for a hostile case. All findings are counted, listed or not.
+const (
+	maxFindings = 2000
+	maxOfACode  = 100
+)
 
 func (r *Report) add(f Finding) {
 	f.Class = codeOf(f.Code).Class
-	switch {
-	case len(r.Findings) < maxFindings:
-		r.Findings = append(r.Findings, f)
-	case r.More == 0 && f.Class == Damage:
-		r.Findings = append(r.Findings, Finding{Code: "findings-capped", Class: Damage, Offset: -1, Seq: -1, Detail: fmt.Sprintf("only the first %d are listed", maxFindings)})
-		r.More++
-	default:
-		r.More++
+	if r.classes == nil {
+		r.classes, r.codes = map[Class]int64{}, map[string]int64{}
 	}
+	r.classes[f.Class]++
+	r.codes[f.Code]++
+	if len(r.Findings) < maxFindings && r.codes[f.Code] <= maxOfACode {
+		r.Findings = append(r.Findings, f)
+		return
+	}
+	if r.More == 0 {
+		r.Findings = append(r.Findings, Finding{Code: "findings-capped", Class: Notice, Offset: -1, Seq: -1, Detail: fmt.Sprintf("%d of a kind and %d in all are listed", maxOfACode, maxFindings)})
+	}
+	r.More++
 }
 
 // find adds a finding about a file.
@@ -133,6 +141,6 @@ func (r *Report) rule(code string, seq int64, format string, args ...any) {
 	r.add(Finding{Code: code, Offset: -1, Seq: seq, Detail: fmt.Sprintf(format, args...)})
 }
 
-func (r *Report) fault(f *evidence.Fault) {
-	r.add(Finding{Code: f.Code, Path: evidence.SegmentPath(f.Segment), Offset: f.Offset, Seq: f.Seq, Detail: f.Detail})
+func ofFault(f *evidence.Fault) Finding {
+	return Finding{Code: f.Code, Path: evidence.SegmentPath(f.Segment), Offset: f.Offset, Seq: f.Seq, Detail: f.Detail}
 }

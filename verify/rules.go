@@ -1,7 +1,9 @@
 package verify
 
 import (
+	"crypto/sha256"
 	"fmt"
+	"strings"
 
 	"github.com/exhibit-dfir/exhibit/evidence"
 	"github.com/exhibit-dfir/exhibit/evidence/trust"
@@ -19,6 +21,10 @@ type rules struct {
 	counts                  map[string]int64
 	windows                 []*window // by number, from 1 at index 0
 	retried                 map[int64]bool
+	chains                  map[chainKey]attempt
+	forgot                  bool // chains were forgotten
+	lastIsCheckpoint        bool
+	unknownKind             bool // said already
 	keys                    []allowedKey
 	checkpoints             []checkpointEntry
 	torn                    []tornGap
@@ -33,6 +39,7 @@ type rules struct {
 type window struct {
 	Window
 	exchanges int64
+	kept      int64 // pages that were brought and not replaced
 }
 
 // allowedKey is a key that may sign heads over entries from a seq on.
@@ -49,15 +56,15 @@ type tornGap struct {
 
 type checkpointEntry struct {
 	seq, size int64
-	note      string
+	note      evidence.Hash
 }
 
 // bitset is a set of seqs in one bit each.
 type bitset []uint64
 
 func (b *bitset) set(n int64) {
-	for int64(len(*b)) <= n/64 {
-		*b = append(*b, 0)
+	if more := n/64 + 1 - int64(len(*b)); more > 0 {
+		*b = append(*b, make([]uint64, more)...)
 	}
 	(*b)[n/64] |= 1 << (n % 64)
 }
@@ -74,7 +81,7 @@ func (r *rules) entry(e *evidence.Entry, i int) {
 		r.preceding, r.current, r.currentNum = r.current, r.batch.Hash, r.batch.Batch
 	}
 	if r.counts == nil {
-		r.counts, r.retried = map[string]int64{}, map[int64]bool{}
+		r.counts, r.retried, r.chains = map[string]int64{}, map[int64]bool{}, map[chainKey]attempt{}
 	}
 	if (e.Head.Seq == 0) != (e.Head.Kind == evidence.KindCase) {
 		r.fail(e, "the case entry is entry 0 and no other")
@@ -92,6 +99,11 @@ func (r *rules) entry(e *evidence.Entry, i int) {
 }
 
 func (r *rules) body(e *evidence.Entry) {
+	r.lastIsCheckpoint = e.Head.Kind == evidence.KindCheckpoint
+	if e.Body == nil && !r.unknownKind {
+		r.unknownKind = true
+		r.r.rule("unknown-kind", e.Head.Seq, "%s", e.Head.Kind)
+	}
 	switch b := e.Body.(type) {
 	case *evidence.Case:
 		r.caseEntry(e, b)
@@ -103,7 +115,7 @@ func (r *rules) body(e *evidence.Entry) {
 	case *evidence.Window:
 		r.window(e, b)
 	case *evidence.Checkpoint:
-		r.checkpoints = append(r.checkpoints, checkpointEntry{e.Head.Seq, b.Size, b.Note})
+		r.checkpoints = append(r.checkpoints, checkpointEntry{e.Head.Seq, b.Size, sha256.Sum256([]byte(b.Note))})
 		if b.Size > e.Head.Seq {
 			r.fail(e, "a checkpoint over %d entries", b.Size)
 		}
@@ -165,14 +177,52 @@ func (r *rules) exchange(e *evidence.Entry, x *evidence.Exchange) {
 			r.fail(e, "%s names entry %d, which is not of that kind or not before", ref.name, ref.seq)
 		}
 	}
-	if x.RetryOf != evidence.None {
-		r.retried[x.RetryOf] = true
-	}
 	r.exchanges.set(e.Head.Seq)
+	r.attempt(e, x)
 	if n := e.Head.Window; n >= 1 && n <= int64(len(r.windows)) {
 		r.windows[n-1].exchanges++
+		if evidence.Kept(e.Head, x) {
+			r.windows[n-1].kept++
+		}
 	}
 	r.exchangeRecords(e, x)
+}
+
+// chainKey names a chain of a window.
+type chainKey struct{ window, chain int64 }
+
+// attempt is the latest exchange of a chain.
+type attempt struct {
+	seq, page, number int64
+	kept              bool
+}
+
+// maxChains bounds the chains whose latest exchange is remembered.
+//
+// BUG: of a case with more chains than this, a retry of an exchange that was forgotten is taken at its word.
+const maxChains = 1 << 18
+
+// attempt follows the chains: a retry replaces the latest exchange of its own chain, on the same page (docs/container.md, 4.8).
+func (r *rules) attempt(e *evidence.Entry, x *evidence.Exchange) {
+	key := chainKey{e.Head.Window, x.Chain}
+	last, ok := r.chains[key]
+	if x.RetryOf != evidence.None {
+		switch {
+		case ok && (last.seq != x.RetryOf || last.page != x.Page || last.number >= x.Attempt), !ok && !r.forgot:
+			r.fail(e, "retry_of names entry %d, which is not the latest attempt at page %d of chain %d", x.RetryOf, x.Page, x.Chain)
+		case ok && last.kept:
+			r.r.rule("page-replaced", x.RetryOf, "entry %d brought page %d of chain %d again", e.Head.Seq, x.Page, x.Chain)
+			if key.window >= 1 && key.window <= int64(len(r.windows)) {
+				r.windows[key.window-1].kept--
+			}
+		}
+		r.retried[x.RetryOf] = true
+	}
+	if !ok && len(r.chains) >= maxChains {
+		clear(r.chains)
+		r.forgot = true
+	}
+	r.chains[key] = attempt{e.Head.Seq, x.Page, x.Attempt, evidence.Kept(e.Head, x)}
 }
 
 // exchangeRecords checks that the records' headers say the same as the entry.
@@ -195,7 +245,10 @@ func (r *rules) window(e *evidence.Entry, b *evidence.Window) {
 	}
 	if n == int64(len(r.windows))+1 {
 		r.windows = append(r.windows, &window{Window: Window{Window: n, Acquisition: b.Acquisition.String(), Source: e.Head.Source,
-			User: b.User, From: b.From, To: b.To, Outcome: b.State}})
+			User: clip(b.User), From: clip(b.From), To: clip(b.To), Outcome: b.State}})
+		if b.Last != evidence.None {
+			r.fail(e, "window %d opens with a last page", n)
+		}
 		return
 	}
 	if n < 1 || n > int64(len(r.windows)) {
@@ -214,8 +267,14 @@ func (r *rules) window(e *evidence.Entry, b *evidence.Window) {
 	if b.Last != evidence.None && !r.exchanges.has(b.Last) {
 		r.fail(e, "last names entry %d, which is no exchange before", b.Last)
 	}
-	w.Outcome, w.Reason, w.Text, w.Requests, w.Pages, w.Records = b.State, b.Reason, b.Text, b.Requests, b.Pages, b.Records
+	if b.Pages > w.kept {
+		r.fail(e, "window %d ends with %d pages, and %d were brought", n, b.Pages, w.kept)
+	}
+	w.Outcome, w.Reason, w.Text, w.Requests, w.Pages, w.Records = b.State, b.Reason, clip(b.Text), b.Requests, b.Pages, b.Records
 }
+
+// clip bounds what a report keeps of a window's text, in memory of its own.
+func clip(s string) string { return strings.Clone(s[:min(len(s), 1000)]) }
 
 func (r *rules) sealEntry(e *evidence.Entry, b *evidence.Seal) {
 	bad := func(format string, args ...any) {

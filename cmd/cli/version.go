@@ -7,6 +7,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"unicode/utf16"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -73,12 +74,29 @@ func NewVersion() *cobra.Command {
 	return cmd
 }
 
-// PrintJSON writes v as indented JSON that is the same every time.
+// PrintJSON writes v as indented JSON that is the same every time, in ASCII: what may come from evidence reaches no terminal raw.
 func PrintJSON(w io.Writer, v any) error {
 	out, err := json.Marshal(v, json.Deterministic(true), jsontext.WithIndent("  "), jsontext.AllowInvalidUTF8(true))
 	if err != nil {
 		return err
 	}
-	_, err = w.Write(append(out, '\n'))
+	_, err = w.Write(append(ascii(out), '\n'))
 	return err
+}
+
+// ascii escapes the characters of valid JSON beyond 0x7E, which stand in strings only.
+func ascii(b []byte) []byte {
+	out := make([]byte, 0, len(b))
+	for _, r := range string(b) {
+		switch {
+		case r < 0x7F:
+			out = append(out, byte(r))
+		case r > 0xFFFF:
+			hi, lo := utf16.EncodeRune(r)
+			out = fmt.Appendf(out, `\u%04x\u%04x`, hi, lo)
+		default:
+			out = fmt.Appendf(out, `\u%04x`, r)
+		}
+	}
+	return out
 }

@@ -5,8 +5,6 @@ import (
 	"io"
 	"strings"
 
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 	"github.com/spf13/cobra"
 
 	"github.com/exhibit-dfir/exhibit/cmd/cli"
@@ -78,19 +76,14 @@ func printJSON(w io.Writer, r *verify.Report) error {
 		f := &r.Findings[i]
 		out.Explains[f.Code] = []string{f.Meaning(), f.Next()}
 	}
-	b, err := json.Marshal(out, json.Deterministic(true), jsontext.WithIndent("  "), jsontext.AllowInvalidUTF8(true))
-	if err != nil {
-		return err
-	}
-	_, err = w.Write(append(b, '\n'))
-	return err
+	return cli.PrintJSON(w, out)
 }
 
 func printReport(w io.Writer, path string, r *verify.Report) {
 	line := func(format string, args ...any) { fmt.Fprintln(w, cli.Escape(fmt.Sprintf(format, args...))) }
 	for i := range r.Findings {
 		f := &r.Findings[i]
-		line("%s [%s] %s: %s", f.Class, f.Code, f.Place(), cli.EscapeLine(f.Detail))
+		line("%s [%s] %s: %s", f.Class, f.Code, cli.EscapeLine(f.Place()), cli.EscapeLine(f.Detail))
 		line("    meaning: %s", f.Meaning())
 		line("    next:    %s", f.Next())
 	}
@@ -101,8 +94,8 @@ func printReport(w io.Writer, path string, r *verify.Report) {
 	if r.Sealed {
 		state = "sealed"
 	}
-	line("case %s, %s: %s, %s, %s, %d bytes", r.Case, state, count(r.Entries, "entry", "entries"), count(r.Exchanges, "exchange", "exchanges"),
-		count(r.Segments, "segment", "segments"), r.Bytes)
+	line("case %s, %s: %s, %s, %s, %d bytes", r.Case, state, cli.Count(r.Entries, "entry", "entries"), cli.Count(r.Exchanges, "exchange", "exchanges"),
+		cli.Count(r.Segments, "segment", "segments"), r.Bytes)
 	for _, f := range r.Fields {
 		if f.Value != "" {
 			line("  %s: %s", cli.EscapeLine(f.Name), cli.EscapeLine(f.Value))
@@ -120,13 +113,6 @@ func printReport(w io.Writer, path string, r *verify.Report) {
 	line("%s: %s", path, verdict(r))
 }
 
-func count(n int64, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
-}
-
 func printWindows(line func(string, ...any), r *verify.Report) {
 	for i := range r.Windows {
 		w := &r.Windows[i]
@@ -140,19 +126,13 @@ func printWindows(line func(string, ...any), r *verify.Report) {
 		if w.Superseded {
 			note += "; completed by a later window"
 		}
-		line("window %d, %s: %s; %s, %s, %s", w.Window, cli.EscapeLine(w.Asked()), cli.EscapeLine(note), count(w.Requests, "request", "requests"),
-			count(w.Pages, "page", "pages"), count(w.Records, "record", "records"))
+		line("window %d, %s: %s; %s, %s, %s", w.Window, cli.EscapeLine(w.Asked()), cli.EscapeLine(note), cli.Count(w.Requests, "request", "requests"),
+			cli.Count(w.Pages, "page", "pages"), cli.Count(w.Records, "record", "records"))
 	}
 }
 
-// printSigners joins neighbouring heads of the same signers into one line.
 func printSigners(line func(string, ...any), r *verify.Report) {
-	for i := 0; i < len(r.Heads); {
-		j := i
-		for j+1 < len(r.Heads) && fmt.Sprint(r.Heads[j+1].Signers) == fmt.Sprint(r.Heads[i].Signers) {
-			j++
-		}
-		line("entries %d to %d: %s signed by %s", r.Heads[i].From, r.Heads[j].Size-1, count(int64(j-i+1), "head", "heads"), cli.EscapeLine(strings.Join(r.Heads[i].Signers, ", ")))
-		i = j + 1
+	for _, h := range r.Heads {
+		line("entries %d to %d: %s signed by %s", h.From, h.Size-1, cli.Count(h.Heads, "head", "heads"), cli.EscapeLine(strings.Join(h.Signers, ", ")))
 	}
 }

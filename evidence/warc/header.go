@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // The record types of a segment.
@@ -198,8 +199,25 @@ func (h *Header) check() error {
 			return fmt.Errorf("header field %s is not urn:uuid: and a UUID", f.name)
 		}
 	}
+	if t, err := time.Parse(dateLayout, h.Date); err != nil || t.Format(dateLayout) != h.Date {
+		return fmt.Errorf("malformed WARC-Date %q", clip(h.Date))
+	}
+	if want := contentTypes[h.Type]; want != "" && h.ContentType != want {
+		return fmt.Errorf("%s record of type %q", h.Type, clip(h.ContentType))
+	}
+	if h.Truncated != "" && !slices.Contains(truncations, h.Truncated) {
+		return fmt.Errorf("malformed WARC-Truncated %q", clip(h.Truncated))
+	}
 	return nil
 }
+
+// The one form of a date, the one content type of most records, and the reasons of a truncation (docs/container.md, 1.3 and 2.3).
+const dateLayout = "2006-01-02T15:04:05.000000Z"
+
+var contentTypes = map[string]string{Warcinfo: "application/warc-fields", Metadata: "application/vnd.exhibit.batch",
+	Request: "application/http;msgtype=request", Response: "application/http;msgtype=response"}
+
+var truncations = []string{"length", "time", "disconnect", "unspecified"}
 
 // printable reports whether s may stand as a value: printable ASCII, no space at either end.
 func printable(s string) bool {

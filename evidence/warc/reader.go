@@ -85,6 +85,7 @@ type Reader struct {
 
 	win    []byte // bytes of the file from winOff on
 	winOff int64
+	budget *int64 // if set, what the reader may still spend on headers and decoding
 }
 
 // NewReader returns a reader of the first size bytes of src that starts at offset.
@@ -145,6 +146,11 @@ func (r *Reader) nextFrame() (Frame, error) {
 		if len(b) < 3 {
 			return fail("frame-cut", "the file ends inside a frame")
 		}
+		if r.budget != nil {
+			if *r.budget -= 32; *r.budget < 0 {
+				return fail("frame-block", "more blocks than are looked at behind damage")
+			}
+		}
 		var stored int64
 		stored, last, code, detail = blockHead(b)
 		if code != "" {
@@ -175,6 +181,9 @@ func (r *Reader) Next(ctx context.Context) (*Record, error) {
 	f, err := r.nextFrame()
 	if err != nil {
 		return nil, err
+	}
+	if r.budget != nil {
+		*r.budget -= f.Content
 	}
 	rec := &Record{Offset: f.Offset, FrameLength: f.Length}
 	if f.Content <= InlineLimit {
@@ -366,8 +375,9 @@ func CopyBlock(ctx context.Context, dec *Decoder, src io.ReaderAt, offset, size 
 }
 
 // FindFrame returns the first offset at or after from where a whole frame with a whole record lies, or -1. It is how a
-// reader looks beyond damage; it tries every byte.
-func FindFrame(ctx context.Context, dec *Decoder, src io.ReaderAt, from, size int64) (int64, error) {
+// reader looks beyond damage; it tries every byte. What it does is taken off budget, bytes decoded and more for each block header; below
+// zero it gives up and returns -1.
+func FindFrame(ctx context.Context, dec *Decoder, src io.ReaderAt, from, size int64, budget *int64) (int64, error) {
 	const step = 1 << 20
 	magic := []byte{0x28, 0xB5, 0x2F, 0xFD}
 	buf := make([]byte, step+len(magic)-1)
@@ -386,8 +396,12 @@ func FindFrame(ctx context.Context, dec *Decoder, src io.ReaderAt, from, size in
 			}
 			at += i
 			r := NewReader(dec, src, from+int64(at), size)
+			r.budget = budget
 			if _, err := r.Next(ctx); err == nil {
 				return from + int64(at), nil
+			}
+			if *budget -= 1024; *budget < 0 {
+				return -1, nil
 			}
 		}
 	}

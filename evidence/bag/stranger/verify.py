@@ -472,7 +472,11 @@ def record_2_3(content, size):
 
 # ---- 4. The forms of entries ------------------------------------------------------------------------
 
-HEAD_4_1 = obj(seq=count, kind=is_word, start=is_time_1_3, end=is_time_1_3, source=is_text, window=count,
+def word_or_empty(v):
+    return v == "" or is_word(v)
+
+
+HEAD_4_1 = obj(seq=count, kind=is_word, start=is_time_1_3, end=is_time_1_3, source=word_or_empty, window=count,
                method=is_text, status=lambda v: v == 0 and type(v) is int or integer(100, 999)(v), detail=is_hash)
 RECORDS_4_3 = array(obj(type=one_of("request", "response", "resource"), id=is_record_id, header=is_hash,
                         header_length=count, block=is_hash, block_length=count), 64)
@@ -481,10 +485,6 @@ DETAIL_4_2 = obj(nonce=is_hash, run=lambda v: v == "" or is_id(v), records=RECOR
 
 def is_key(v):
     return is_text(v) and verifier_key_5_5(v) is not None
-
-
-def word_or_empty(v):
-    return v == "" or is_word(v)
 
 
 REDACTIONS_4_4 = array(obj(record=count, what=one_of("header", "query"), name=is_text, offset=count, length=count))
@@ -668,7 +668,8 @@ class Case:
         self.tree, self.roots, self.wanted = Tree_5_1(), {}, set()
         self.kinds, self.kind_counts = bytearray(), collections.Counter()
         self.keys, self.added_keys, self.checkpoints = [], [], []
-        self.windows = []                         # [acquisition, state, exchanges] of window 1, 2, …
+        self.windows = []                         # [acquisition, state, exchanges, pages brought] of window 1, 2, …
+        self.chains = {}                          # (window, chain) → (seq, page, attempt, kept) of its latest exchange
         self.seal = None                          # (seq, segment) of the seal entry
         self.held, self.pending, self.tails, self.gaps = [], [], [], []
         self.last_batch_segment = 0
@@ -710,7 +711,8 @@ class Case:
                 elif stat.S_ISDIR(mode):
                     if not loose and name not in folders:
                         self.report.add("path-unexpected", show(name), "a folder that a case does not have")
-                    todo.append(name)
+                    if name != "work":
+                        todo.append(name)
                 else:
                     if not loose and (not allowed.fullmatch(name) or name == "data/evidence/00000.warc.zst"):
                         self.report.add("path-unexpected", show(name), "a file that a case does not have")
@@ -980,7 +982,9 @@ class Case:
         if kind == "window" and body["state"] == "opened":
             if window != len(self.windows) + 1:
                 yield "window %d is opened where %d was due" % (window, len(self.windows) + 1)
-            self.windows.append([body["acquisition"], "opened", 0])
+            self.windows.append([body["acquisition"], "opened", 0, 0])
+            if body["last"] != -1:
+                yield "a window opens with a last page"
         elif window > len(self.windows):
             yield "window %d was not opened before" % window
         elif kind == "window":
@@ -993,10 +997,15 @@ class Case:
         elif kind == "exchange":
             if 0 < window <= len(self.windows):
                 self.windows[window - 1][2] += 1
+            yield from self.retry_4_8(seq, head, body)
             yield from self.exchange_4_5(records, body)
         elif kind == "connection":
             yield from self.record_types_4_5(records, ("request", "response", "resource"), 0)
-        elif kind == "case":
+        elif kind in ("operator", "gap", "checkpoint"):
+            yield from () if all(r["type"] == "resource" for r in records) else ["records that such an entry does not have"]
+        elif kind in ("case", "window", "key", "seal") and records:
+            yield "records that such an entry does not have"
+        if kind == "case":
             self.keys = [verifier_key_5_5(k) for k in body["keys"]]
             if body["case"] != self.case_id or body["origin"] != ORIGIN + body["case"]:
                 yield "case id or origin is another one"
@@ -1024,7 +1033,20 @@ class Case:
             yield "the window counts %d requests, its exchanges are %d" % (body["requests"], state[2])
         if body["acquisition"] != state[0]:
             yield "the window is closed as another acquisition than it was opened"
+        if body["pages"] > state[3]:
+            yield "the window counts %d pages, %d were brought" % (body["pages"], state[3])
         state[1] = body["state"]
+
+    def retry_4_8(self, seq, head, body):
+        """A retry replaces the latest exchange of its own chain, on the same page."""
+        key = head["window"], body["chain"]
+        last = self.chains.get(key)
+        if body["retry_of"] >= 0 and (not last or last[0] != body["retry_of"] or last[1] != body["page"] or last[2] >= body["attempt"]):
+            yield "retry_of does not name the latest attempt at this page of the chain"
+        kept = head["status"] == 200 and body["ended"] == "complete"
+        if head["window"] and head["window"] <= len(self.windows):
+            self.windows[head["window"] - 1][3] += kept - (body["retry_of"] >= 0 and last is not None and last[3])
+        self.chains[key] = seq, body["page"], body["attempt"], kept
 
     def exchange_4_5(self, records, body):
         for key, kind in (("connection", "connection"), ("parent", "exchange"), ("retry_of", "exchange")):
@@ -1089,6 +1111,10 @@ class Case:
             good = any(self.ed25519.good(self.allowed[s[:2]], text, s[2]) for s in signatures if s[:2] in self.allowed)
             if not good:
                 self.report.add("head-signature", name, "no key that may sign has signed this head")
+            foreign = [s for s in signatures if s[:2] not in self.allowed and not any(
+                from_seq < size and s[:2] == key[:2] for from_seq, key in added)]
+            if foreign:
+                self.report.add("head-signature", name, "a signature line by a key that may not sign")
             while good and added and added[0][0] < size:       # the head covers these key entries
                 self.allowed.setdefault(added[0][1][:2], added[0][1][2])
                 added.pop(0)
@@ -1163,8 +1189,8 @@ class Case:
                     self.report.add("package-note", "package.note", meaning)
             self.package = text, signatures
             good = [self.ed25519.good(self.allowed[s[:2]], text, s[2]) for s in signatures if s[:2] in self.allowed]
-            if not good or not all(good):
-                self.report.add("package-note", "package.note", "no good signature by a key that may sign, or a wrong one")
+            if not good or not all(good) or len(good) != len(signatures):
+                self.report.add("package-note", "package.note", "no good signature by a key that may sign, or one by another key, or a wrong one")
         except Bad as bad:
             self.report.add(bad.code, "package.note", bad.text)
 
@@ -1193,7 +1219,7 @@ class Case:
     def windows_complete(self):
         """Section 4.8 and the exit code: what was asked for and not answered to the end."""
         done = set()
-        for number, (acquisition, state, _) in reversed(list(enumerate(self.windows, 1))):
+        for number, (acquisition, state, _, _) in reversed(list(enumerate(self.windows, 1))):
             if state in ("complete", "empty"):
                 done.add(acquisition)
             elif acquisition not in done:
