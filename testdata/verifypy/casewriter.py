@@ -261,7 +261,7 @@ def exchange(counter, **changes):
 def window(state, requests, last=-1, source="src", **changes):
     body = {"acquisition": "", "state": state, "reason": "", "text": "", "user": "u\u00fc@example.org",
             "from": "2024-01-01T00:00:00Z", "to": "2024-02-01T00:00:00Z", "parameters": pairs(size="10"),
-            "requests": requests, "pages": requests, "records": 0, "last": last}
+            "requests": requests, "pages": min(requests, 1), "records": 0, "last": last}
     body.update(changes)
     asked = [source, body["user"], body["from"], body["to"]] + [p["name"] + "=" + p["value"] for p in body["parameters"]]
     body["acquisition"] = changes.get("acquisition", sha("".join(a + "\n" for a in asked).encode()))
@@ -304,7 +304,7 @@ def beginning(w):
 def middle(w):
     """Entries 7 to 12 in segment 2: a failed request, the window's end, a second key, a kind that nobody knows."""
     w.new_segment()
-    w.entry("exchange", exchange(3, retry_of=6, attempt=2, head_offset=-1, head_length=0, ended="no-response", error="eof"),
+    w.entry("exchange", exchange(3, page=2, retry_of=6, attempt=2, head_offset=-1, head_length=0, ended="no-response", error="eof"),
             [Record("request", REQUEST, 70)], source="src", window=1, method="GET")
     w.entry("window", window("complete", 3, 5), source="src", window=1)
     w.entry("key", {"action": "allow", "key": w.keys[1].verifier, "text": ""}, run="")

@@ -540,7 +540,7 @@ PLANTED = [
     ("elif root != self.roots.get(size):", "elif False:", "head-root"),
     ("\n            if not good:\n", "\n            if False:\n", "head-key-not-yet"),
     ("if self.seal and self.seal[0] < seq:", "if False:", "after-seal-batch"),
-    ("if not good or not all(good):", "if False:", "package-signature"),
+    ("if not good or not all(good) or len(good) != len(signatures):", "if False:", "package-signature"),
     ("if found == b\"\".join(want):", "if True:", "manifest-order"),
     ("not stat.S_ISDIR(mode) and not stat.S_ISREG(mode)", "False", "path-link"),
     ("torn = beyond or (number", "torn = True or (number", "torn-not-last"),

@@ -1113,7 +1113,7 @@ class Case:
                 self.report.add("head-signature", name, "no key that may sign has signed this head")
             foreign = [s for s in signatures if s[:2] not in self.allowed and not any(
                 from_seq < size and s[:2] == key[:2] for from_seq, key in added)]
-            if foreign:
+            if good and foreign:
                 self.report.add("head-signature", name, "a signature line by a key that may not sign")
             while good and added and added[0][0] < size:       # the head covers these key entries
                 self.allowed.setdefault(added[0][1][:2], added[0][1][2])
