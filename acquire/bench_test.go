@@ -212,12 +212,7 @@ type kept struct {
 func read(t testing.TB, files fs.FS) (entries []*evidence.Entry, pages []kept) {
 	t.Helper()
 	replaced := map[int64]bool{}
-	for batch, err := range evidence.Batches(context.Background(), files) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		entries = append(entries, batch.Entries...)
-	}
+	entries = entriesOf(t, files)
 	for _, e := range entries {
 		if x, ok := e.Body.(*evidence.Exchange); ok && x.RetryOf >= 0 {
 			replaced[x.RetryOf] = true
@@ -255,6 +250,18 @@ func read(t testing.TB, files fs.FS) (entries []*evidence.Entry, pages []kept) {
 		pages = append(pages, kept{e, x, body})
 	}
 	return entries, pages
+}
+
+// entriesOf are all entries of a case.
+func entriesOf(t testing.TB, files fs.FS) (entries []*evidence.Entry) {
+	t.Helper()
+	for batch, err := range evidence.Batches(context.Background(), files) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		entries = append(entries, batch.Entries...)
+	}
+	return entries
 }
 
 // idsOf lists the ids of the rows on pages, in order.

@@ -342,7 +342,7 @@ func TestFidelityNotices(t *testing.T) {
 		},
 		"interim dropped": func(x *wire.Exchange, b []byte) []byte { return b[x.HeadOffset:] },
 		"both length and coding taken": func(x *wire.Exchange, b []byte) []byte {
-			if x.Has("content-length-with-transfer-encoding") {
+			if x.Has("length-and-coding") {
 				x.Framing, x.End = "chunked", "complete"
 			}
 			return b
