@@ -26,7 +26,7 @@ type judge struct {
 	again   bool   // planted: going on begins anew
 	of      target // what the case asks for
 	checks  int    // beside a process that writes
-	faults  int    // of package verify that are known
+	faults  int    // of package verify among them, which are known
 
 	sealed, sealing bool
 	torn            bool // a torn tail was found
@@ -116,8 +116,6 @@ func (v *judge) crashed(ctx context.Context) {
 	case r == nil:
 	case v.sealed && r.Exit() != 0:
 		v.say("package.note is there and the check ends with %d: %v", r.Exit(), codes(r))
-	case v.known(r):
-		v.torn = true
 	case !v.sealed && r.Exit() != verify.ExitIncomplete:
 		v.say("right after the death the check ends with %d: %v", r.Exit(), codes(r))
 	default:

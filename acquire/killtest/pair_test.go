@@ -122,7 +122,11 @@ func checked(ctx context.Context, e *encounter) error {
 	for {
 		r, _ := e.check(ctx)
 		e.done()
-		if r != nil && !e.known(r) && r.Exit() != verify.ExitIncomplete {
+		switch {
+		case r == nil:
+		case known(r):
+			e.faults++
+		case r.Exit() != verify.ExitIncomplete:
 			e.say("a check beside a process that writes ends with %d: %v", r.Exit(), codes(r))
 		}
 		e.checks++

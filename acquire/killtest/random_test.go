@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/exhibit-dfir/exhibit/evidence"
 )
 
 // ride is a child that a random death may catch.
@@ -93,7 +96,8 @@ func (s *service) catch(ctx context.Context, n uint64, r ride, p plant) (v *judg
 		} else if err != nil && p == "" {
 			return nil, deaths, err
 		}
-		if err == nil || random.IntN(2) == 0 {
+		_, unsealed := os.Stat(filepath.Join(caseIn(dir), evidence.PackageNotePath))
+		if err == nil || unsealed == nil || random.IntN(2) == 0 {
 			break
 		}
 		v.from = min(v.from, len(s.Requests()))
