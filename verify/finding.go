@@ -64,7 +64,7 @@ const (
 	keepAndWrite = "keep this copy as it is, write down this output, and ask for another copy"
 	useSegments  = "the segments are the authority: read the case through exhibit-verify, not through this file"
 	runSeal      = "run `exhibit seal` on the acquiring host, or go on with what is proven for an unsealed case"
-	runAcquire   = "run the same `exhibit acquire` again, or say in the report what is missing"
+	runAcquire   = "if the case is not sealed, run the same `exhibit acquire` again; else acquire what is missing into another case, or say in the report what is missing"
 )
 
 // Codes lists every code, in the order of docs/findings.md.

@@ -46,6 +46,7 @@ type Window struct {
 	User        string `json:"user"`
 	From        string `json:"from"`
 	To          string `json:"to"`
+	Parameters  []Pair `json:"parameters"`
 	Outcome     string `json:"outcome"` // opened, complete, partial, empty, failed
 	Reason      string `json:"reason"`
 	Text        string `json:"text"`

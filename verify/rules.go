@@ -245,7 +245,7 @@ func (r *rules) window(e *evidence.Entry, b *evidence.Window) {
 	}
 	if n == int64(len(r.windows))+1 {
 		r.windows = append(r.windows, &window{Window: Window{Window: n, Acquisition: b.Acquisition.String(), Source: e.Head.Source,
-			User: clip(b.User), From: clip(b.From), To: clip(b.To), Outcome: b.State}})
+			User: clip(b.User), From: clip(b.From), To: clip(b.To), Parameters: clipPairs(b.Parameters), Outcome: b.State}})
 		if b.Last != evidence.None {
 			r.fail(e, "window %d opens with a last page", n)
 		}
@@ -271,6 +271,15 @@ func (r *rules) window(e *evidence.Entry, b *evidence.Window) {
 		r.fail(e, "window %d ends with %d pages, and %d were brought", n, b.Pages, w.kept)
 	}
 	w.Outcome, w.Reason, w.Text, w.Requests, w.Pages, w.Records = b.State, b.Reason, clip(b.Text), b.Requests, b.Pages, b.Records
+}
+
+// clipPairs bounds what a report keeps of a window's parameters.
+func clipPairs(all []Pair) []Pair {
+	out := []Pair{}
+	for _, p := range all[:min(len(all), 20)] {
+		out = append(out, Pair{Name: clip(p.Name), Value: clip(p.Value)})
+	}
+	return out
 }
 
 // clip bounds what a report keeps of a window's text, in memory of its own.

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -62,19 +63,28 @@ func verdict(r *verify.Report) string {
 	return "verified"
 }
 
-// withVerdict is the report as --json prints it.
+// withVerdict is the report as --json prints it: the verdict, then the report's own fields, then what each code means.
 type withVerdict struct {
-	Verdict  string              `json:"verdict"`
-	Exit     int                 `json:"exit"`
-	Report   *verify.Report      `json:",inline"`
-	Explains map[string][]string `json:"explanations"` // code → meaning, next step
+	Verdict string `json:"verdict"`
+	Exit    int    `json:"exit"`
+	*verify.Report
+	Codes []explained `json:"codes"`
+}
+
+// explained is a code that was found, with its texts.
+type explained struct {
+	Code    string `json:"code"`
+	Meaning string `json:"meaning"`
+	Next    string `json:"next"`
 }
 
 func printJSON(w io.Writer, r *verify.Report) error {
-	out := withVerdict{Verdict: verdict(r), Exit: r.Exit(), Report: r, Explains: map[string][]string{}}
+	out := withVerdict{Verdict: verdict(r), Exit: r.Exit(), Report: r, Codes: []explained{}}
 	for i := range r.Findings {
 		f := &r.Findings[i]
-		out.Explains[f.Code] = []string{f.Meaning(), f.Next()}
+		if !slices.ContainsFunc(out.Codes, func(e explained) bool { return e.Code == f.Code }) {
+			out.Codes = append(out.Codes, explained{f.Code, f.Meaning(), f.Next()})
+		}
 	}
 	return cli.PrintJSON(w, out)
 }
