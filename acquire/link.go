@@ -42,6 +42,19 @@ func OriginOf(raw string) string {
 	return scheme + "://" + host + port
 }
 
+// QuotedURL is a URL as an error may quote it: without its query and without whatever stands before its last "@", which may be a password.
+func QuotedURL(raw string) string {
+	if i := strings.LastIndexByte(raw, '@'); i >= 0 {
+		scheme := ""
+		if j := strings.Index(raw, "://"); j >= 0 && j < i {
+			scheme = raw[:j+3]
+		}
+		raw = scheme + "REDACTED" + raw[i:]
+	}
+	raw, _, _ = strings.Cut(raw, "?")
+	return strconv.Quote(raw[:min(len(raw), 200)])
+}
+
 func plainHost(s string) bool {
 	if inner, ok := strings.CutPrefix(s, "["); ok {
 		inner, ok = strings.CutSuffix(inner, "]")

@@ -129,7 +129,7 @@ func (p Params) Origin(def string) (string, error) {
 		return "", &UsageError{FlagBaseURL, "is required"}
 	}
 	if OriginOf(v) != v {
-		return "", &UsageError{FlagBaseURL, fmt.Sprintf("%q is no origin such as https://host or https://host:port", v)}
+		return "", &UsageError{FlagBaseURL, QuotedURL(v) + " is no origin such as https://host or https://host:port"}
 	}
 	return v, nil
 }

@@ -24,6 +24,7 @@ type Description struct {
 	Permissions []string // that the account or app needs
 	Limits      []string // of the service and of what it can say
 	Content     bool     // it reads the content of messages or files, a separate act
+	Anonymous   bool     // it may be asked without a credential
 	Flags       []Flag   // in the order in which they are shown
 }
 

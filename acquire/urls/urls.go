@@ -47,7 +47,8 @@ func (Source) Describe() acquire.Description {
 			"at most 1,000,000 URLs of 8 KiB",
 			"that an answer is complete is known as far as its links tell",
 		},
-		Content: true,
+		Content:   true,
+		Anonymous: true,
 		Flags: []acquire.Flag{
 			{Name: flagURL, Value: "URL", Usage: "URL to ask", Many: true},
 			{Name: flagURLFile, Value: "FILE", Usage: "file with one URL a line; empty lines and lines starting with # are passed over"},
@@ -80,15 +81,21 @@ func (s Source) Plan(p acquire.Params) (*acquire.Plan, error) {
 	if len(a.urls) == 0 || len(a.urls) > maxURLs {
 		return nil, &acquire.UsageError{Text: fmt.Sprintf("%d URLs: 1 to %d are needed, by --%s or --%s", len(a.urls), maxURLs, flagURL, flagURLFile)}
 	}
-	first := acquire.OriginOf(a.urls[0])
-	origin, err := p.Origin(first)
-	if err != nil {
-		return nil, err
+	origin := acquire.OriginOf(a.urls[0])
+	if origin != "" || len(p.Values[acquire.FlagBaseURL]) > 0 {
+		var err error
+		if origin, err = p.Origin(origin); err != nil {
+			return nil, err
+		}
 	}
 	sum := sha256.New()
 	for i, u := range a.urls {
-		if err := acquire.CheckURL(origin, u); err != nil {
-			return nil, &acquire.UsageError{Text: fmt.Sprintf("URL %d: %v", i+1, err)}
+		if fault := wrong(origin, u); fault != "" {
+			flag := flagURL
+			if i >= len(p.Values[flagURL]) {
+				flag = flagURLFile
+			}
+			return nil, &acquire.UsageError{Flag: flag, Text: fmt.Sprintf("URL %d, %s, %s", i+1, acquire.QuotedURL(u), fault)}
 		}
 		_, _ = io.WriteString(sum, identity(u)+"\n") // a hash takes everything
 	}
@@ -97,6 +104,27 @@ func (s Source) Plan(p acquire.Params) (*acquire.Plan, error) {
 		{Name: "urls-sha256", Value: hex.EncodeToString(sum.Sum(nil))},
 		{Name: flagAccept, Value: a.accept},
 	}}, nil
+}
+
+// wrong says why a URL cannot be asked for; "" if it can.
+func wrong(origin, u string) string {
+	_, rest, absolute := strings.Cut(u, "://")
+	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
+		rest = rest[:i]
+	}
+	switch got := acquire.OriginOf(u); {
+	case absolute && strings.Contains(rest, "@"):
+		return "holds user information, which has no place in a URL: see --basic-user"
+	case got == "":
+		return "is no absolute URL of http or https with a plain host"
+	case got != origin:
+		return "does not lead to " + origin + ", to which all must"
+	}
+	var fault *acquire.PageError
+	if err := acquire.CheckURL(origin, u); errors.As(err, &fault) {
+		return "cannot be asked for: " + strings.Replace(fault.Text, "the link", "it", 1)
+	}
+	return ""
 }
 
 // read adds the lines of a file.
