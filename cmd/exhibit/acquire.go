@@ -63,6 +63,9 @@ Others on this machine can read a command line: no flag takes a secret, and a UR
 
 func runAcquire(cmd *cobra.Command, p *program, s acquire.Source, args []string, o *acquireOptions) error {
 	d := s.Describe()
+	if err := o.checkCase(); err != nil {
+		return err
+	}
 	if o.parallel < 1 || o.parallel > 64 {
 		return cli.Usagef("--parallel %d is no number from 1 to 64", o.parallel)
 	}
@@ -111,11 +114,17 @@ func (o *acquireOptions) check(cmd *cobra.Command, s acquire.Source, run *acquir
 	if err != nil {
 		return err
 	}
-	if run.Credential, err = o.credential(cmd.InOrStdin()); err != nil {
+	if run.Credential, err = o.credential(cmd); err != nil {
 		return err
 	}
-	if run.RootCAs, err = roots(o.caFile); err != nil {
-		return err
+	if d := s.Describe(); run.Credential == nil && !d.Anonymous {
+		return cli.Fail(cli.Usage, fmt.Errorf("source %s answers nobody without a credential", d.Name), "nothing was asked and nothing written",
+			"give --token-file, --token-stdin, or --basic-user with --password-file")
+	}
+	if cmd.Flags().Changed("ca-file") {
+		if run.RootCAs, err = roots(o.caFile); err != nil {
+			return err
+		}
 	}
 	run.Proxy, err = proxy(plan.Origin)
 	return err

@@ -61,6 +61,9 @@ type planView struct {
 func runPlan(cmd *cobra.Command, p *program, s acquire.Source, args []string, o *planOptions) error {
 	ctx, cancel := p.untilFirst(cmd.Context())
 	defer cancel()
+	if err := o.checkCase(); err != nil {
+		return err
+	}
 	env, err := p.env()
 	if err != nil {
 		return err
@@ -81,7 +84,7 @@ func runPlan(cmd *cobra.Command, p *program, s acquire.Source, args []string, o 
 	for n := range min(plan.Chains, shownRequests) {
 		v.Requests = append(v.Requests, "GET "+redacted([]string{plan.Pager.First(n).URL})[0])
 	}
-	if err := v.addClaims(ctx, cmd.InOrStdin(), &o.sourceOptions); err != nil {
+	if err := v.addClaims(ctx, cmd, &o.sourceOptions); err != nil {
 		return err
 	}
 	if err := v.addWindows(ctx, o.caseDir); err != nil {
@@ -94,8 +97,8 @@ func runPlan(cmd *cobra.Command, p *program, s acquire.Source, args []string, o 
 	return nil
 }
 
-func (v *planView) addClaims(ctx context.Context, stdin io.Reader, o *sourceOptions) error {
-	c, err := o.credential(stdin)
+func (v *planView) addClaims(ctx context.Context, cmd *cobra.Command, o *sourceOptions) error {
+	c, err := o.credential(cmd)
 	if err != nil || c == nil {
 		return err
 	}

@@ -67,8 +67,10 @@ func runSimulate(cmd *cobra.Command, p *program, o *simulateOptions) error {
 	user, password := tenant.Basic()
 	fmt.Fprintf(cmd.OutOrStdout(), "listening at %s\nmailboxes: %s %s %s %s\nBasic user: %s\n", server.URL(),
 		simtenant.Owner, simtenant.Apostrophe, simtenant.Quiet, simtenant.Locked, user)
-	for _, f := range []struct{ path, text string }{{o.caOut, string(server.CAPEM())}, {o.passwordOut, password + "\n"}, {o.tokenOut, tenant.Token() + "\n"}} {
-		if err := writePrivate(f.path, f.text); err != nil {
+	for _, f := range []struct{ flag, path, text string }{
+		{"ca-out", o.caOut, string(server.CAPEM())}, {"password-out", o.passwordOut, password + "\n"}, {"token-out", o.tokenOut, tenant.Token() + "\n"},
+	} {
+		if err := writePrivate(f.flag, f.path, f.text); err != nil {
 			return err
 		}
 	}
@@ -80,8 +82,8 @@ func runSimulate(cmd *cobra.Command, p *program, o *simulateOptions) error {
 	return nil
 }
 
-// writePrivate puts a file of mode 0600 in place, whole. An empty path is none.
-func writePrivate(path, text string) error {
+// writePrivate puts the file that a flag names in place, whole, with mode 0600. An empty path is none.
+func writePrivate(flag, path, text string) error {
 	if path == "" {
 		return nil
 	}
@@ -99,7 +101,7 @@ func writePrivate(path, text string) error {
 		}
 	}
 	if err != nil {
-		return cli.Fail(cli.Usage, err, "", "name a file in a folder that can be written to")
+		return cli.Fail(cli.Usage, fmt.Errorf("--%s: %w", flag, err), "", "name a file in a folder that can be written to")
 	}
 	return nil
 }

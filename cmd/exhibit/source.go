@@ -59,7 +59,6 @@ func sourceCommands(parent *cobra.Command, make func(acquire.Source, acquire.Des
 			panic(err) // every source command has it
 		}
 		cmd.MarkFlagsMutuallyExclusive("token-file", "token-stdin", "basic-user")
-		cmd.MarkFlagsRequiredTogether("basic-user", "password-file")
 		parent.AddCommand(cmd)
 	}
 	return parent
@@ -88,31 +87,43 @@ func (o *sourceOptions) params(flags *pflag.FlagSet, args []string) acquire.Para
 	return p
 }
 
+// checkCase fails where no folder is named.
+func (o *sourceOptions) checkCase() error {
+	if o.caseDir == "" {
+		return cli.Usagef("--case is empty: it names the folder of a case")
+	}
+	return nil
+}
+
 // credential reads the credential, if there is one.
-func (o *sourceOptions) credential(stdin io.Reader) (acquire.Credential, error) {
+func (o *sourceOptions) credential(cmd *cobra.Command) (acquire.Credential, error) {
 	var c acquire.Credential
 	var err error
+	given, flags := cmd.Flags().Changed, ""
 	switch {
-	case o.tokenFile != "":
+	case given("basic-user") != given("password-file"):
+		return nil, cli.Fail(cli.Usage, errors.New("--basic-user and --password-file are given together or not at all"), "nothing was asked and nothing written", "")
+	case given("token-file"):
+		flags = "--token-file"
 		c, err = auth.TokenFile(o.tokenFile)
 	case o.tokenStdin:
-		c, err = auth.TokenFrom(stdin)
-	case o.basicUser != "":
+		flags = "--token-stdin"
+		c, err = auth.TokenFrom(cmd.InOrStdin())
+	case given("basic-user"):
+		flags = "--basic-user, --password-file"
 		c, err = auth.BasicFile(o.basicUser, o.passwordFile)
 	default:
 		return nil, nil
 	}
 	if err != nil {
-		return nil, cli.Fail(cli.Usage, err, "nothing was asked and nothing written", "put the secret into a file that only you can read, and name that file")
+		return nil, cli.Fail(cli.Usage, fmt.Errorf("%s: %w", flags, err), "nothing was asked and nothing written",
+			"put the secret into a file that only you can read, and name that file")
 	}
 	return c, nil
 }
 
-// roots reads certificates in PEM; nil stands for those of the system.
+// roots reads certificates in PEM.
 func roots(file string) (*x509.CertPool, error) {
-	if file == "" {
-		return nil, nil
-	}
 	pem, err := os.ReadFile(file)
 	pool := x509.NewCertPool()
 	if err == nil && !pool.AppendCertsFromPEM(pem) {

@@ -3,7 +3,11 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
+	"maps"
+	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -105,11 +109,16 @@ func TestMistypedNames(t *testing.T) {
 	}
 }
 
-// free are flags that take any text or file name; what is wrong with those is tested by scripts.
-var free = []string{"case-number", "exhibit", "examiner", "organisation", "custodian", "authority", "client", "description", "seed", "ca-out", "token-out", "password-out"}
-
 // wrong are values that each flag cannot have.
 var wrong = map[string][]string{
+	"case-number":   {"", "a\nb"},
+	"exhibit":       {"", "a\nb"},
+	"examiner":      {"", "a\nb"},
+	"organisation":  {"", "a\nb"},
+	"custodian":     {"", "a\nb"},
+	"authority":     {"", "a\nb"},
+	"client":        {"", "a\nb"},
+	"description":   {"", "a\nb", "\xff"},
 	"user":          {"", "a b", "ünï@example.com", "a\tb"},
 	"anchor":        {"", "a b"},
 	"start":         {"", "2018-05-21", "2018-05-21T00:00:00", "2018-13-01T00:00:00Z", "yesterday", "21.05.2018", "2030-01-01T00:00:00Z"},
@@ -124,68 +133,143 @@ var wrong = map[string][]string{
 	"skip":          {"", "-1", "x", "1.5"},
 	"max":           {"", "0", "-5", "many"},
 	"base-url":      {"", "outlook.office.com", "http//h", "ftp://h", "https://h/path", "https://user@h", "https://h:99999", "https://h?x=y"},
-	"url":           {"", "h/x", "ftp://h/x", "https://h/a b", "https://h/#f", "https://user:pass@h/"},
+	"url":           {"", "h/x", "notaurl", "ftp://h/x", "https://h/a b", "https://h/#f", "https://user:pass@h/"},
 	"url-file":      {"", "no-such-file"},
 	"accept":        {" ", "a\nb"},
 	"case":          {""},
-	"token-file":    {"no-such-file"},
-	"basic-user":    {"x"}, // without --password-file
-	"password-file": {"x"}, // without --basic-user
-	"ca-file":       {"no-such-file", "usage_test.go"},
+	"token-file":    {"", "no-such-file"},
+	"basic-user":    {"x", ""}, // without --password-file
+	"password-file": {"x", ""}, // without --basic-user
+	"ca-file":       {"", "no-such-file", "usage_test.go"},
 	"parallel":      {"", "0", "-1", "65", "two", "1.5"},
 	"patience":      {"", "0", "-5m", "10", "soon"},
 	"name":          {"", "a b", "a+b", "ü"},
 	"listen":        {"", "nowhere", "127.0.0.1:99999", "127.0.0.1:https-not"},
 	"fault":         {"teapot@1", "429", "429@0", "429@x", "200@1", "cut@1", "429@1:retry-after=soon"},
+	"seed":          {"", "-1", "x"},
+	"ca-out":        {"no-such-folder/ca.pem"},
+	"token-out":     {"no-such-folder/token"},
+	"password-out":  {"no-such-folder/password"},
 }
 
-// TestWrongValues gives every flag of every command each value that it cannot have.
+// bench is what command lines of TestWrongValues need to be in order but for the flag under test.
+type bench struct {
+	dir   string // a case
+	fresh string // a folder that does not exist
+	token string // a file
+}
+
+func newBench(t *testing.T) *bench {
+	t.Helper()
+	tmp := t.TempDir()
+	b := &bench{filepath.Join(tmp, "case"), filepath.Join(tmp, "fresh"), filepath.Join(tmp, "token")}
+	if err := os.WriteFile(b.token, []byte("abc\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, talk := typed(t, "case", "new", b.dir, "--case-number=1", "--exhibit=EX", "--examiner=E"); code != 0 {
+		t.Fatalf("no case was made: %s", talk)
+	}
+	return b
+}
+
+// complete makes a command line with this value, all else in order: without the flag it would be carried out.
+func (b *bench) complete(words string, c *cobra.Command, flag, value string) []string {
+	args := strings.Fields(words)
+	for _, word := range strings.Fields(c.Use)[1:] {
+		switch {
+		case word == "DIR" && words == "case new":
+			args = append(args, b.fresh)
+		case word == "DIR":
+			args = append(args, b.dir)
+		case !strings.HasPrefix(word, "["):
+			args = append(args, "text")
+		}
+	}
+	rest := map[string]string{"case": b.dir, "token-file": b.token, "patience": "1ms", "yes": "true", "base-url": "https://127.0.0.1:1"}
+	if words == "case new" {
+		rest["case-number"], rest["exhibit"], rest["examiner"] = "1", "EX", "E"
+	}
+	if c.Parent().Name() == "acquire" || c.Parent().Name() == "plan" {
+		rest["user"], rest["end"], rest["url"] = "me", "2018-06-11T00:00:00Z", "https://127.0.0.1:1/x"
+	}
+	switch flag {
+	case "start":
+		rest["end"] = "2019-06-11T00:00:00Z"
+	case "url":
+		delete(rest, "base-url")
+	case "url-file":
+		delete(rest, "url")
+	case "basic-user", "password-file", "token-stdin":
+		delete(rest, "token-file")
+	}
+	for _, name := range slices.Sorted(maps.Keys(rest)) {
+		if name != flag && c.Flags().Lookup(name) != nil {
+			args = append(args, "--"+name+"="+rest[name])
+		}
+	}
+	return append(args, "--"+flag+"="+value)
+}
+
+// unrefused says what is wrong with how a command line is refused: "" if it is a usage error whose first line names the flag.
+func unrefused(t *testing.T, args []string, flag string) string {
+	t.Helper()
+	code, out, talk := typed(t, args...)
+	first, _, _ := strings.Cut(talk, "\n")
+	switch {
+	case code != cli.Usage:
+		return fmt.Sprintf("not refused: exit code %d\n%s%s", code, out, talk)
+	case !regexp.MustCompile("--" + flag + "([^a-z-]|$)").MatchString(first):
+		return "its first line does not name --" + flag + ":\n" + talk
+	case !strings.Contains(talk, "next: "):
+		return "it does not say what to do next:\n" + talk
+	}
+	return ""
+}
+
+// TestWrongValues gives every flag of every command each value that it cannot have, all else being in order, and requires that the flag is named and nothing written.
 func TestWrongValues(t *testing.T) {
+	b := newBench(t)
+	_, before, _ := typed(t, "status", b.dir, "--json")
 	for words, c := range tree(t) {
 		c.Flags().VisitAll(func(f *pflag.Flag) {
-			if slices.Contains(free, f.Name) {
-				return
-			}
 			values := wrong[f.Name]
 			if f.Value.Type() == "bool" {
 				values = []string{"maybe", "ja"}
 			}
 			if len(values) == 0 {
-				t.Errorf("flag --%s of %q has no wrong value: name one, or list the flag as free", f.Name, words)
+				t.Errorf("flag --%s of %q has no wrong value: name one", f.Name, words)
 			}
 			for _, v := range values {
-				refused(t, complete(words, c, f.Name, v), "next: ")
+				args := b.complete(words, c, f.Name, v)
+				if problem := unrefused(t, args, f.Name); problem != "" {
+					t.Errorf("exhibit %q: %s", args, problem)
+				}
 			}
 		})
 	}
+	if _, after, _ := typed(t, "status", b.dir, "--json"); after != before {
+		t.Errorf("a refused command line wrote to the case:\n%s", after)
+	}
+	if _, err := os.Lstat(b.fresh); err == nil {
+		t.Error("a refused command line made a case")
+	}
 }
 
-// complete makes a command line with this value, all else in order.
-func complete(words string, c *cobra.Command, flag, value string) []string {
-	args := arguments(words, c)
-	set := func(name, value string) {
-		if c.Flags().Lookup(name) != nil && name != flag {
-			args = append(args, "--"+name, value)
+// TestWrongValuesPlanted gives flags values that they can have: what TestWrongValues asks for must then be missing.
+func TestWrongValuesPlanted(t *testing.T) {
+	b, all := newBench(t), tree(t)
+	for _, c := range []struct{ words, flag, value string }{
+		{"plan outlook-activities", "page-size", "5"}, {"plan outlook-activities", "start", "2018-05-21T00:00:00Z"}, {"plan http", "accept", "text/html"},
+		{"plan http", "base-url", "https://127.0.0.1:1"}, {"acquire outlook-activities", "page-size", "5"}, {"acquire http", "parallel", "2"}, {"status", "json", "true"},
+		{"note", "take-over", "true"}, {"case new", "description", "text"},
+	} {
+		if problem := unrefused(t, b.complete(c.words, all[c.words], c.flag, c.value), c.flag); !strings.HasPrefix(problem, "not refused") {
+			t.Errorf("%s --%s=%s, which is in order: %q", c.words, c.flag, c.value, problem)
 		}
 	}
-	set("case", "nowhere")
-	if c.Parent().Name() == "acquire" || c.Parent().Name() == "plan" {
-		set("user", "me")
-		if flag != "start" {
-			set("end", "2018-06-11T00:00:00Z")
-		}
-		if flag != "url-file" {
-			set("url", "https://h/x")
-		}
-		set("yes", "true")
+	if problem := unrefused(t, []string{"plan", "outlook-activities", "--case=nowhere", "--user=me", "--page-size=5"}, "page-size"); !strings.Contains(problem, "does not name") {
+		t.Errorf("a refusal for another reason is taken for one of the flag: %q", problem)
 	}
-	for i, a := range args { // booleans take no second word
-		if a == "--yes" {
-			args = slices.Replace(args, i, i+2, "--yes")
-			break
-		}
-	}
-	return append(args, "--"+flag+"="+value)
 }
 
 // TestMissing leaves out what a command needs.
@@ -209,6 +293,9 @@ func TestMissing(t *testing.T) {
 		{"acquire http --case nowhere", []string{"0 URLs"}},
 		{"acquire http --case nowhere https://h/x https://other/y", []string{"https://other/y"}},
 		{"acquire http --case nowhere https://h/x", []string{"--yes"}},
+		{"acquire http --case nowhere notaurl", []string{"--url", `"notaurl"`, "no absolute URL"}},
+		{"plan http --case nowhere https://h/a https://other/y?code=x", []string{"--url", "URL 2", `"https://other/y"`, "does not lead to https://h"}},
+		{"acquire outlook-activities --case nowhere --user me --token-file x --token-stdin", []string{"[token-file token-stdin]"}},
 		{"case new", []string{"DIR is missing"}},
 		{"case new d", []string{`"case-number"`, `"examiner"`, `"exhibit"`}},
 		{"note d", []string{"TEXT is missing"}},
@@ -230,6 +317,38 @@ func TestMissing(t *testing.T) {
 	refused(t, []string{"note", "nowhere", "  "}, "TEXT is empty")
 	refused(t, []string{"note", "nowhere", strings.Repeat("x", 16<<10+1)}, "16385 bytes")
 	refused(t, []string{"note", "nowhere", "\xff"}, "no UTF-8")
+}
+
+// TestNoCredential: a source that needs a credential is not asked without one, and no window is opened. The other may go without.
+func TestNoCredential(t *testing.T) {
+	b := newBench(t)
+	_, before, _ := typed(t, "status", b.dir, "--json")
+	refused(t, []string{"acquire", "outlook-activities", "--case", b.dir, "--user", "me", "--base-url", "https://127.0.0.1:1"},
+		"without a credential", "--token-file", "--token-stdin", "--basic-user")
+	if _, after, _ := typed(t, "status", b.dir, "--json"); after != before {
+		t.Errorf("it was refused, and wrote to the case:\n%s", after)
+	}
+	if _, _, talk := typed(t, "acquire", "http", "--case", "nowhere", "--yes", "https://127.0.0.1:1/x"); strings.Contains(talk, "credential") || !strings.Contains(talk, "folder is no case") {
+		t.Errorf("source http asks for a credential:\n%s", talk)
+	}
+}
+
+// TestUserInformation: a password in a URL is refused and not said again.
+func TestUserInformation(t *testing.T) {
+	const secret = "swordfish"
+	for _, args := range [][]string{
+		{"--url", "https://u:" + secret + "@h/x"}, {"--url", "https://h/x", "--url", "https://u:" + secret + "@h/y"}, {"--url", "https://u:" + secret + "/w@h/x"},
+		{"--url", "https://u:" + secret + "?w@h/x"}, {"--url", "u:" + secret + "@h/x"}, {"--url", "https://h/x", "--base-url", "https://u:" + secret + "@h"},
+		{"--url", "//u:" + secret + "@h/x"}, {"--url", "https://h/x", "--base-url", "u:" + secret + "@h"},
+	} {
+		args = append([]string{"plan", "http", "--case", "nowhere"}, args...)
+		if problem := unrefused(t, args, "(base-)?url"); problem != "" {
+			t.Errorf("%q: %s", args, problem)
+		}
+		if _, out, talk := typed(t, args...); strings.Contains(out+talk, secret) {
+			t.Errorf("%q: the password is said again:\n%s", args, talk)
+		}
+	}
 }
 
 // TestHelp requires that every command explains itself, exits 0 and names each of its flags with a line of help.
