@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 
 	"github.com/spf13/cobra"
@@ -70,7 +71,7 @@ func parseKeys(texts []string) ([]trust.VKey, error) {
 	for _, t := range texts {
 		k, err := trust.ParseVKey(t)
 		if err != nil {
-			return nil, cli.Fail(cli.Usage, err, "", "a verifier key is one line NAME+ID+BASE64, as `exhibit key show` prints it")
+			return nil, cli.Fail(cli.Usage, fmt.Errorf("--key: %w", err), "", "a verifier key is one line NAME+ID+BASE64, as `exhibit key show` prints it")
 		}
 		keys = append(keys, k)
 	}

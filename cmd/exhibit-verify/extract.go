@@ -86,7 +86,7 @@ func writeRecords(ctx context.Context, stdout io.Writer, c *checked, o *extractO
 	if o.out != "-" {
 		f, err := os.OpenFile(o.out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 		if err != nil {
-			return sum, cli.Fail(cli.Usage, err, "nothing was written", "name a file that does not exist yet")
+			return sum, cli.Fail(cli.Usage, fmt.Errorf("--out: %w", err), "nothing was written", "name a file that does not exist yet")
 		}
 		defer func() {
 			if cerr := f.Close(); err == nil {

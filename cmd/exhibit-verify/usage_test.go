@@ -2,7 +2,10 @@ package main
 
 import (
 	"bytes"
-	"slices"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -10,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/exhibit-dfir/exhibit/cmd/cli"
+	"github.com/exhibit-dfir/exhibit/evidence/sample"
 )
 
 // refused runs a command line, which must be a usage error that says what each of the texts says.
@@ -37,12 +41,12 @@ var wrong = map[string][]string{
 
 // TestMistyped mistypes the name of every command and flag, and gives every flag values that it cannot have.
 func TestMistyped(t *testing.T) {
-	flags := 0
+	flags, dir := 0, smallCase(t)
 	for _, c := range newRoot().Commands() {
 		refused(t, []string{c.Name()[:2] + c.Name()[3:]}, "unknown command", "did you mean")
 		c.Flags().VisitAll(func(f *pflag.Flag) {
 			flags++
-			mistyped(t, c, f)
+			mistyped(t, c, f, dir)
 		})
 	}
 	if flags < 10 {
@@ -50,13 +54,69 @@ func TestMistyped(t *testing.T) {
 	}
 }
 
-func mistyped(t *testing.T, c *cobra.Command, f *pflag.Flag) {
+// smallCase writes a sealed case into a folder.
+func smallCase(t *testing.T) string {
+	t.Helper()
+	dir, m := t.TempDir(), sample.Small(t)
+	m.Seal()
+	for name, content := range m.Folder.Files() {
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// inOrder is a command line with this flag, in order but for what the flag's value may be.
+func inOrder(c *cobra.Command, flag, dir string) []string {
 	args := []string{c.Name()}
 	for _, word := range strings.Fields(c.Use)[1:] {
-		args = append(args, map[string]string{"PATH": "nowhere", "SEQ": "5"}[word])
+		args = append(args, map[string]string{"PATH": dir, "SEQ": "0"}[word])
 	}
+	return append(args, flag)
+}
+
+// unrefused says what is wrong with how a command line is refused: "" if it is a usage error whose first line names the flag.
+func unrefused(args []string, flag string) string {
+	var out, talk bytes.Buffer
+	code := run(args, cli.Streams{In: strings.NewReader(""), Out: &out, Err: &talk})
+	first, _, _ := strings.Cut(talk.String(), "\n")
+	switch {
+	case code != cli.Usage:
+		return fmt.Sprintf("not refused: exit code %d\n%s", code, &talk)
+	case !regexp.MustCompile("--" + flag + "([^a-z-]|$)").MatchString(first):
+		return "its first line does not name --" + flag + ":\n" + talk.String()
+	case !strings.Contains(talk.String(), "next: "):
+		return "it does not say what to do next:\n" + talk.String()
+	}
+	return ""
+}
+
+// TestWrongValuesPlanted gives flags values that they can have: what is asked of a refusal must then be missing.
+func TestWrongValuesPlanted(t *testing.T) {
+	dir := smallCase(t)
+	for _, c := range newRoot().Commands() {
+		for flag, value := range map[string]string{"format": "csv", "json": "true", "deep": "true", "source": "http"} {
+			if c.Flags().Lookup(flag) == nil || c.Name() == "help" {
+				continue
+			}
+			if problem := unrefused(inOrder(c, "--"+flag+"="+value, dir), flag); !strings.HasPrefix(problem, "not refused") {
+				t.Errorf("%s --%s=%s, which is in order: %q", c.Name(), flag, value, problem)
+			}
+		}
+	}
+	if problem := unrefused([]string{"extract", "nowhere", "--format=csv"}, "format"); !strings.Contains(problem, "does not name") {
+		t.Errorf("a refusal for another reason is taken for one of the flag: %q", problem)
+	}
+}
+
+func mistyped(t *testing.T, c *cobra.Command, f *pflag.Flag, dir string) {
 	slip := f.Name[:1] + f.Name[2:]
-	refused(t, append(slices.Clone(args), "--"+slip+"=x"), "unknown flag --"+slip, "did you mean --")
+	refused(t, inOrder(c, "--"+slip+"=x", dir), "unknown flag --"+slip, "did you mean --")
 	values := wrong[f.Name]
 	if f.Value.Type() == "bool" {
 		values = []string{"maybe"}
@@ -65,7 +125,10 @@ func mistyped(t *testing.T, c *cobra.Command, f *pflag.Flag) {
 		t.Errorf("flag --%s of %q has no wrong value: name one", f.Name, c.Name())
 	}
 	for _, v := range values {
-		refused(t, append(slices.Clone(args), "--"+f.Name+"="+v))
+		args := inOrder(c, "--"+f.Name+"="+v, dir)
+		if problem := unrefused(args, f.Name); problem != "" {
+			t.Errorf("exhibit-verify %q: %s", args, problem)
+		}
 	}
 }
 
