@@ -262,7 +262,7 @@ func (r *run) advance(c *chain, p *Page, s *Step, seq int64) (done bool, why *Pa
 		return true, &PageError{bad.Reason, fmt.Sprintf("page %d: %s", p.Number, clean(r.scrub(bad.Text)))}
 	}
 	if c.knows(r.seed, link) {
-		return true, &PageError{ReasonLinkLoop, clean(r.scrub(fmt.Sprintf("page %d leads back to a page that was taken before, %s: what lies behind was not asked for", p.Number, link)))}
+		return true, &PageError{ReasonLinkLoop, clean(r.scrub(fmt.Sprintf("page %d leads back to a page that was taken before, %s: what lies behind was not asked for", p.Number, wire.RedactURL(link))))}
 	}
 	c.request = Request{URL: link, Header: s.Next.Header}
 	c.page, c.before, c.parent = p.Number+1, p.Before+s.Records, seq
@@ -270,13 +270,14 @@ func (r *run) advance(c *chain, p *Page, s *Step, seq int64) (done bool, why *Pa
 	return false, nil
 }
 
+// remember notes URLs that were asked for. Some come from entries, where secrets are redacted: a signed link is known by what is left without its signature.
 func (c *chain) remember(seed maphash.Seed, urls ...string) {
 	for _, u := range urls {
-		c.asked[maphash.String(seed, u)] = struct{}{}
+		c.asked[maphash.String(seed, wire.UnsignedURL(u))] = struct{}{}
 	}
 }
 
 func (c *chain) knows(seed maphash.Seed, url string) bool {
-	_, ok := c.asked[maphash.String(seed, url)]
+	_, ok := c.asked[maphash.String(seed, wire.UnsignedURL(url))]
 	return ok
 }

@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+
+	"github.com/exhibit-dfir/exhibit/acquire/wire"
 )
 
 // Bounds of a URL that is asked for: it stands in entries and record headers whole, and each parameter may have to be declared redacted.
@@ -98,7 +100,7 @@ func resolve(origin, page, link string) (string, *PageError) {
 	}
 	full := complete(origin, page, link)
 	if got := OriginOf(full); got != origin {
-		return "", &PageError{ReasonForeignLink, fmt.Sprintf("the link %.200q does not lead to %s: it was not followed, and no token went there", link, origin)}
+		return "", &PageError{ReasonForeignLink, fmt.Sprintf("the link %.200q does not lead to %s: it was not followed, and no token went there", wire.RedactURL(link), origin)}
 	}
 	if len(full) > maxURL {
 		return bad(fmt.Sprintf("the link makes a URL of %d bytes, more than %d", len(full), maxURL))

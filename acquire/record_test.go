@@ -281,6 +281,49 @@ func TestSecretInURL(t *testing.T) {
 	}
 }
 
+// TestSignedLoop: pages whose links are signed anew each time lead in a circle. That is noticed, also by the run that goes on, and no signature stands in a text. A
+// token that tells the pages apart is no circle.
+func TestSignedLoop(t *testing.T) {
+	asked, fail := 0, true
+	s, roots := server(t, func(w http.ResponseWriter, r *http.Request) {
+		asked++
+		n := map[string]int{"/1": 2, "/2": 3, "/3": 1}[r.URL.Path]
+		w.Header().Set("Content-Type", "application/json")
+		switch {
+		case r.URL.Path == "/paged" && r.URL.Query().Get("token") == "end":
+			fmt.Fprint(w, `{"value":[1]}`)
+		case r.URL.Path == "/paged":
+			fmt.Fprintf(w, `{"value":[1],"@odata.nextLink":"/paged?token=%s"}`, map[string]string{"": "b", "b": "c", "c": "end"}[r.URL.Query().Get("token")])
+		case n == 1 && fail:
+			w.WriteHeader(http.StatusNotFound)
+		default:
+			fmt.Fprintf(w, `{"value":[1],"@odata.nextLink":"/%d?sig=s1gnature-%08d&se=%d"}`, n, asked, asked)
+		}
+	})
+	b := newBench(t, "", simtenant.Options{})
+	first := s.URL + "/1?sig=s1gnature-first&se=0"
+	if _, err := b.ask(roots, nil, first); err != nil {
+		t.Fatal(err)
+	}
+	fail = false
+	res, err := b.ask(roots, nil, first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed(t, b.files(), res, evidence.Partial, acquire.ReasonLinkLoop)
+	if res.Pages != 3 || res.Asked != 1 || strings.Contains(res.Text, "s1gnature") || !strings.Contains(res.Text, "/1?sig=REDACTED") {
+		t.Errorf("%+v", res)
+	}
+	res, err = b.ask(roots, nil, s.URL+"/paged")
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed(t, b.files(), res, evidence.Complete, "")
+	if res.Pages != 4 {
+		t.Errorf("%+v", res)
+	}
+}
+
 // TestRunEntries: what the operator log says of a run.
 func TestRunEntries(t *testing.T) {
 	b := newBench(t, "", simtenant.Options{Seed: 3})

@@ -16,6 +16,7 @@ import (
 
 	"github.com/exhibit-dfir/exhibit/acquire"
 	"github.com/exhibit-dfir/exhibit/acquire/listing"
+	"github.com/exhibit-dfir/exhibit/acquire/wire"
 	"github.com/exhibit-dfir/exhibit/evidence"
 	"github.com/exhibit-dfir/exhibit/evidence/httpblock"
 )
@@ -156,22 +157,7 @@ func (a *plan) read(p acquire.Params, name string) error {
 }
 
 // identity is a URL without the values that authorize: a list whose links were signed anew is the same list, and no hash of a secret is kept.
-func identity(u string) string {
-	base, query, ok := strings.Cut(u, "?")
-	if !ok {
-		return u
-	}
-	parts := strings.Split(query, "&")
-	for i, part := range parts {
-		name, _, _ := strings.Cut(part, "=")
-		switch strings.ToLower(name) {
-		case "access_token", "refresh_token", "id_token", "token", "auth_token", "sig", "signature", "code", "assertion", "client_secret", "client_assertion",
-			"password", "api_key", "apikey", "subscription-key", "x-amz-signature", "x-amz-security-token", "x-amz-date", "x-amz-expires", "se", "st":
-			parts[i] = name + "="
-		}
-	}
-	return base + "?" + strings.Join(parts, "&")
-}
+func identity(u string) string { return wire.RedactURL(wire.UnsignedURL(u)) }
 
 // First asks for a URL of the list.
 func (a *plan) First(chain int64) acquire.Request { return a.request(a.urls[chain]) }

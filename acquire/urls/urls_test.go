@@ -50,6 +50,9 @@ func TestIdentity(t *testing.T) {
 	for a, b := range map[string]string{
 		"https://x.example/a?n=1&sig=AAAA&se=2":     "https://x.example/a?n=1&sig=BBBB&se=3",
 		"https://x.example/a?X-Amz-Signature=1&n=2": "https://x.example/a?X-Amz-Signature=2&n=2",
+		"https://x.example/a?%73ig=AAAA":            "https://x.example/a?%73ig=B",
+		"https://x.example/a?n=1;sig=AAAA":          "https://x.example/a?n=1;sig=B",
+		"https://x.example/a?n=1?Token=AAAA":        "https://x.example/a?n=1?Token=B",
 	} {
 		if identity(a) != identity(b) || strings.Contains(identity(a), "AAAA") {
 			t.Errorf("%q and %q", identity(a), identity(b))
@@ -57,6 +60,7 @@ func TestIdentity(t *testing.T) {
 	}
 	for a, b := range map[string]string{
 		"https://x.example/a?n=1": "https://x.example/a?n=2", "https://x.example/sig=1": "https://x.example/sig=2", "https://x.example/a?$skiptoken=1": "https://x.example/a?$skiptoken=2",
+		"https://x.example/a?st=1": "https://x.example/a?st=2",
 	} {
 		if identity(a) == identity(b) {
 			t.Errorf("%q and %q are one", a, b)

@@ -41,9 +41,7 @@ func (r *Recorder) compose(ctx context.Context, req *Request) (*outgoing, error)
 	if r.proxy != nil && r.origin.scheme == "http" {
 		target = "http://" + r.origin.authority() + target
 	}
-	out := &outgoing{method: req.Method, id: req.RequestID}
-	url, _ := redact([]byte(req.URL), r.secrets.querySpans(req.URL), len(req.URL))
-	out.url = string(url)
+	out := &outgoing{method: req.Method, id: req.RequestID, url: r.secrets.url(req.URL)}
 
 	var b bytes.Buffer
 	b.WriteString(req.Method + " ")

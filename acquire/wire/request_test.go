@@ -302,3 +302,26 @@ func TestSecretInResponse(t *testing.T) {
 		}
 	}
 }
+
+// TestURLs: what is left of a URL without its secrets, and without its signature alone.
+func TestURLs(t *testing.T) {
+	for _, c := range []struct{ in, redacted, unsigned string }{
+		{"https://h/a?n=1", "https://h/a?n=1", "https://h/a?n=1"},
+		{"https://h/sig=1?n=1", "https://h/sig=1?n=1", "https://h/sig=1?n=1"},
+		{"https://h/a?sig=A&n=1", "https://h/a?sig=REDACTED&n=1", "https://h/a?sig=REDACTED&n=1"},
+		{"https://h/a?%73ig=A%2B", "https://h/a?%73ig=REDACTED", "https://h/a?%73ig=REDACTED"},
+		{"https://h/a?n=1;SIG=A", "https://h/a?n=1;SIG=REDACTED", "https://h/a?n=1;SIG=REDACTED"},
+		{"https://h/a?st=1&se=2", "https://h/a?st=1&se=2", "https://h/a?st=1&se=2"},
+		{"https://h/a?st=1&se=2&sig=A", "https://h/a?st=1&se=2&sig=REDACTED", "https://h/a?st=REDACTED&se=REDACTED&sig=REDACTED"},
+		{"https://h/a?X-Amz-Date=1&X-Amz-Signature=A", "https://h/a?X-Amz-Date=1&X-Amz-Signature=REDACTED", "https://h/a?X-Amz-Date=REDACTED&X-Amz-Signature=REDACTED"},
+		{"https://h/a?token=A&code=B", "https://h/a?token=REDACTED&code=REDACTED", "https://h/a?token=A&code=B"},
+		{"https://h/a?token=A&sig=B", "https://h/a?token=REDACTED&sig=REDACTED", "https://h/a?token=A&sig=REDACTED"},
+	} {
+		if got := wire.RedactURL(c.in); got != c.redacted {
+			t.Errorf("RedactURL(%q) = %q, want %q", c.in, got, c.redacted)
+		}
+		if got := wire.UnsignedURL(c.in); got != c.unsigned {
+			t.Errorf("UnsignedURL(%q) = %q, want %q", c.in, got, c.unsigned)
+		}
+	}
+}

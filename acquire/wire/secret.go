@@ -3,6 +3,7 @@ package wire
 import (
 	"bytes"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -10,6 +11,14 @@ import (
 type names struct {
 	header, query map[string]bool
 }
+
+// signatures are the query parameters that sign a URL: secret, and never what tells one page from another.
+func signatures() []string {
+	return []string{"sig", "signature", "x-amz-signature", "x-amz-security-token"}
+}
+
+// validities are those that go with a signature and say from when to when it is good; they are not secret.
+func validities() []string { return []string{"se", "st", "x-amz-date", "x-amz-expires"} }
 
 func newNames(header, query []string) names {
 	n := names{header: map[string]bool{}, query: map[string]bool{}}
@@ -19,14 +28,38 @@ func newNames(header, query []string) names {
 	}, header...) {
 		n.header[strings.ToLower(s)] = true
 	}
-	for _, s := range append([]string{
-		"access_token", "refresh_token", "id_token", "token", "auth_token", "sig", "signature", "code", "assertion",
-		"client_secret", "client_assertion", "password", "api_key", "apikey", "subscription-key", "x-amz-signature",
-		"x-amz-security-token",
-	}, query...) {
+	for _, s := range slices.Concat(signatures(), []string{
+		"access_token", "refresh_token", "id_token", "token", "auth_token", "code", "assertion",
+		"client_secret", "client_assertion", "password", "api_key", "apikey", "subscription-key",
+	}, query) {
 		n.query[strings.ToLower(s)] = true
 	}
 	return n
+}
+
+// RedactURL is a URL as [Exchange].URL has it where [Options] name no further secrets: REDACTED in place of each secret query value.
+func RedactURL(u string) string { return newNames(nil, nil).url(u) }
+
+// UnsignedURL is a URL with REDACTED in place of what signs it and, if anything does, of the times of the signature: a URL that is signed anew has the
+// same one. Tokens stay, for a service may page by a parameter of such a name; the result is as secret as u.
+func UnsignedURL(u string) string {
+	n := names{query: map[string]bool{}}
+	for _, s := range signatures() {
+		n.query[s] = true
+	}
+	if len(n.querySpans(u)) == 0 {
+		return u
+	}
+	for _, s := range validities() {
+		n.query[s] = true
+	}
+	return n.url(u)
+}
+
+// url replaces the secret query values of a URL.
+func (n names) url(u string) string {
+	out, _ := redact([]byte(u), n.querySpans(u), len(u))
+	return string(out)
 }
 
 // schemes are the words of Authorization that are not secret themselves; another word is redacted with the rest.
