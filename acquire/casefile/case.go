@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"unicode/utf8"
 
 	"github.com/exhibit-dfir/exhibit/evidence"
@@ -115,7 +116,7 @@ func Open(ctx context.Context, env Env, dir string, o OpenOptions) (*Case, error
 func isCase(dir string) error {
 	info, err := os.Lstat(filepath.Join(dir, filepath.FromSlash(evidence.SegmentsPath)))
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
 		return fmt.Errorf("%w: %q", ErrNoFolder, dir)
 	case err != nil:
 		return err

@@ -398,6 +398,21 @@ func TestNotes(t *testing.T) {
 	}
 }
 
+// TestFileIsNoCase: where a file stands in place of the folder, that is said, not what the system calls it.
+func TestFileIsNoCase(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := casefile.Open(t.Context(), environment(dir), file, casefile.OpenOptions{}); !errors.Is(err, casefile.ErrNoFolder) {
+		t.Errorf("open: %v", err)
+	}
+	if _, err := casefile.ReadStatus(t.Context(), file); !errors.Is(err, casefile.ErrNoFolder) {
+		t.Errorf("status: %v", err)
+	}
+}
+
 func TestNoCase(t *testing.T) {
 	dir := t.TempDir()
 	if _, err := casefile.Open(t.Context(), environment(dir), dir, casefile.OpenOptions{}); !errors.Is(err, casefile.ErrNoFolder) {
