@@ -72,6 +72,15 @@ func splitAuthority(s, scheme string) (host, port string, ok bool) {
 	return asciiLower(host), port, host != ""
 }
 
+// shown is a URL as an error may quote it: without its query, and without what stands before its last '@', which may be a password.
+func shown(raw string) string {
+	if i := strings.LastIndexByte(raw, '@'); i >= 0 {
+		raw = Redacted + raw[i:]
+	}
+	raw, _, _ = strings.Cut(raw, "?")
+	return raw[:min(len(raw), 200)]
+}
+
 // asciiLower leaves all but A-Z alone, so that no letter of another script becomes one of ASCII.
 func asciiLower(s string) string {
 	return strings.Map(func(c rune) rune {

@@ -20,8 +20,8 @@ type proxy struct {
 
 func newProxy(u *url.URL) (*proxy, error) {
 	g, rest, err := splitOrigin(u.Scheme + "://" + u.Host)
-	if err != nil || rest != "" || u.Path != "" && u.Path != "/" || u.RawQuery != "" {
-		return nil, fmt.Errorf("proxy %q: not an http or https origin", u.Redacted())
+	if err != nil || rest != "" || u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "" {
+		return nil, fmt.Errorf("proxy %q: not an http or https origin", shown(u.String()))
 	}
 	p := &proxy{origin: g}
 	if u.User != nil {

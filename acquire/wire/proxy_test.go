@@ -177,3 +177,28 @@ func TestTLSRecorded(t *testing.T) {
 		t.Errorf("%v, %+v", err, sink2.connections[0].TLS)
 	}
 }
+
+// TestNoUserInfoInErrors: an origin or proxy that cannot be used is named without the user information in it, wherever that came to stand.
+func TestNoUserInfoInErrors(t *testing.T) {
+	sink := &memory{}
+	for _, raw := range []string{
+		"ftp://ann:s3cret@proxy.example:3128", "http://ann:s3cret@proxy.example:3128/path", "http://ann:s3cret@proxy.example:3128?q=1", "ann:s3cret@proxy.example:3128",
+		"http:ann:s3cret@proxy.example:3128", "http://ann:s3@cret@proxy.example/a", "http://ann:80/s3cret@proxy.example", "http://ann:80?s3cret@proxy.example", "http://ann:80#s3cret@proxy.example",
+		"http:///ann:s3cret@proxy.example", "http://ann:s3cret@proxy.example:99999",
+	} {
+		o := wire.Options{Origin: "https://" + host, SpoolDir: t.TempDir(), Sink: sink, Proxy: proxyURL(t, raw)}
+		_, viaProxy := wire.New(o)
+		_, asOrigin := wire.New(wire.Options{Origin: raw, SpoolDir: o.SpoolDir, Sink: sink})
+		if viaProxy == nil || asOrigin == nil {
+			t.Fatalf("%q is taken: %v, %v", raw, viaProxy, asOrigin)
+		}
+		for _, err := range []error{viaProxy, asOrigin} {
+			if strings.Contains(err.Error(), "s3") || strings.Contains(err.Error(), "cret") || strings.Contains(err.Error(), "ann") {
+				t.Errorf("%q: error %v", raw, err)
+			}
+		}
+		if !strings.Contains(viaProxy.Error(), "proxy.example") {
+			t.Errorf("%q: error %v does not name the host", raw, viaProxy)
+		}
+	}
+}

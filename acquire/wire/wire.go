@@ -119,7 +119,7 @@ func New(o Options) (*Recorder, error) {
 	}
 	g, rest, err := splitOrigin(o.Origin)
 	if err != nil || rest != "" {
-		return nil, fmt.Errorf("origin %q: %w", o.Origin, ErrOrigin)
+		return nil, fmt.Errorf("origin %q: %w", shown(o.Origin), ErrOrigin)
 	}
 	r := &Recorder{o: o, origin: g, secrets: newNames(o.SecretHeaders, o.SecretQuery)}
 	if o.Proxy != nil {
