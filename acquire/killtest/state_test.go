@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"github.com/exhibit-dfir/exhibit/acquire"
 	"github.com/exhibit-dfir/exhibit/acquire/casefile"
@@ -27,11 +26,7 @@ func (v *judge) withCase(ctx context.Context, do func(*opened) error) error {
 	if err != nil {
 		return err
 	}
-	err = do(&opened{c})
-	// A process that is being started holds a copy of the lock until it executes its program; another worker may be starting one.
-	syscall.ForkLock.RLock()
-	defer syscall.ForkLock.RUnlock()
-	return errors.Join(err, c.Close(ctx))
+	return errors.Join(do(&opened{c}), c.Close(ctx))
 }
 
 // acquire goes on in this process.
