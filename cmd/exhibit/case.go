@@ -1,8 +1,11 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -11,6 +14,7 @@ import (
 	"github.com/exhibit-dfir/exhibit/acquire/casefile"
 	"github.com/exhibit-dfir/exhibit/cmd/cli"
 	"github.com/exhibit-dfir/exhibit/evidence"
+	"github.com/exhibit-dfir/exhibit/evidence/trust"
 )
 
 func newCase(p *program) *cobra.Command {
@@ -21,8 +25,9 @@ func newCase(p *program) *cobra.Command {
 
 // caseOptions are what a person states about a new case.
 type caseOptions struct {
-	fields map[string]*string // by the names of casefile.Fields
-	json   bool
+	fields    map[string]*string // by the names of casefile.Fields
+	continues string
+	json      bool
 }
 
 // AddFlags adds a flag for each field of a case.
@@ -35,6 +40,7 @@ func (o *caseOptions) AddFlags(f *pflag.FlagSet) {
 		}
 		o.fields[field.Name] = f.String(field.Name, "", usage)
 	}
+	f.StringVar(&o.continues, "continues", "", "`DIR` of the case that this one goes on from: its newest head is stated")
 	f.BoolVar(&o.json, "json", false, "print case id and verifier key as JSON")
 }
 
@@ -93,7 +99,13 @@ func runCaseNew(cmd *cobra.Command, p *program, dir string, o *caseOptions) erro
 			fields = append(fields, evidence.Pair{Name: f.Name, Value: *o.fields[f.Name]})
 		}
 	}
-	c, err := casefile.New(ctx, env, dir, casefile.NewOptions{Fields: fields})
+	options := casefile.NewOptions{Fields: fields}
+	if cmd.Flags().Changed("continues") {
+		if options.Continues, err = newestHead(ctx, o.continues); err != nil {
+			return err
+		}
+	}
+	c, err := casefile.New(ctx, env, dir, options)
 	if err != nil {
 		return caseError(err, dir)
 	}
@@ -103,6 +115,68 @@ func runCaseNew(cmd *cobra.Command, p *program, dir string, o *caseOptions) erro
 	}
 	m := made{Case: c.ID(), Folder: dir, Key: c.Opening.Case.Keys[0]}
 	return m.print(cmd.OutOrStdout(), o.json)
+}
+
+// newestHead is the text of the newest head note of a case, signed by one of the keys that the case lists. The case is changed in nothing and may be sealed.
+func newestHead(ctx context.Context, dir string) (string, error) {
+	fail := func(code int, err error, next string) error {
+		return cli.Fail(code, fmt.Errorf("--continues %q: %w", dir, err), "no case was made", next)
+	}
+	check := "run `" + shell([]string{"exhibit-verify", "check", dir}) + "`"
+	status, err := casefile.ReadStatus(ctx, dir)
+	switch {
+	case errors.Is(err, casefile.ErrNoFolder):
+		return "", fail(cli.Usage, casefile.ErrNoFolder, "name the folder of the case that this one goes on from")
+	case err != nil:
+		return "", fail(cli.Damaged, err, check)
+	case len(status.Heads) == 0:
+		return "", fail(cli.Usage, errors.New("the case has no signed head yet"), "any command that writes to it signs one at its end, such as `exhibit note`")
+	}
+	folder, err := evidence.OpenFolder(dir)
+	if err != nil {
+		return "", fail(cli.Unexpected, err, "")
+	}
+	defer folder.Close()
+	size := status.Heads[len(status.Heads)-1]
+	note, err := readNote(folder.FS(), size)
+	if err != nil {
+		return "", fail(cli.Unexpected, err, "")
+	}
+	if err := checkNote(note, status.Case, size); err != nil {
+		return "", fail(cli.Damaged, fmt.Errorf("the head over %d entries: %w", size, err), check)
+	}
+	return string(note), nil
+}
+
+// readNote reads no more of a note than shows that it is too long.
+func readNote(files fs.FS, size int64) ([]byte, error) {
+	f, err := files.Open(evidence.NotePath(size))
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, trust.MaxNoteSize+1))
+}
+
+// checkNote requires a head of this case and size, signed by a key that the case lists.
+func checkNote(note []byte, c *evidence.Case, size int64) error {
+	var keys []trust.VKey
+	for _, text := range c.Keys {
+		key, err := trust.ParseVKey(text)
+		if err != nil {
+			return err
+		}
+		keys = append(keys, key)
+	}
+	text, _, err := trust.Verify(note, keys)
+	if err != nil {
+		return err
+	}
+	head, err := trust.ParseHead(text)
+	if err == nil && (head.Origin != c.Origin || head.Size != size) {
+		err = fmt.Errorf("it is one over %d entries of %q", head.Size, head.Origin)
+	}
+	return err
 }
 
 // emptyFolder is a usage error if something is in the way of a new case.

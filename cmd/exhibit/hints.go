@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"syscall"
 
 	"github.com/exhibit-dfir/exhibit/acquire"
@@ -37,6 +39,9 @@ func caseError(err error, dir string) error {
 		return cli.Fail(cli.Usage, fmt.Errorf("--%s %s", field.Name, field.Text), "no case was made", "")
 	case errors.Is(err, casefile.ErrNoFolder):
 		return cli.Fail(cli.Usage, err, "", "give the folder of a case, or make one with `exhibit case new`")
+	case errors.Is(err, evidence.ErrSealed) && !hasPackageNote(dir):
+		return cli.Fail(cli.Usage, errors.New("a seal of this case was begun and is not finished"), "nothing can be added to it any more",
+			"to finish the seal, run `"+shell([]string{"exhibit", "seal", dir})+"`; for what is to be added, make another case with `exhibit case new --continues`")
 	case errors.Is(err, evidence.ErrSealed):
 		return cli.Fail(cli.Usage, err, "nothing can be added to a sealed case", "make another case with `exhibit case new`; to check this one, "+check)
 	case errors.Is(err, evidence.ErrNoCase):
@@ -52,6 +57,12 @@ func caseError(err error, dir string) error {
 		return cli.Fail(cli.Unexpected, err, "nothing was changed", "make the folder writable for this account")
 	}
 	return err
+}
+
+// hasPackageNote tells a sealed case from one whose seal was interrupted.
+func hasPackageNote(dir string) bool {
+	_, err := os.Lstat(filepath.Join(dir, filepath.FromSlash(evidence.PackageNotePath)))
+	return err == nil
 }
 
 // resultError explains a run that did not end well. A window that is complete or empty is no error.

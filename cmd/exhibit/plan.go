@@ -55,7 +55,7 @@ type planView struct {
 	Limits      []string        `json:"limits"`
 	Content     bool            `json:"content"`
 	Claims      []evidence.Pair `json:"claims"`  // what the token says of itself
-	Windows     []windowView    `json:"windows"` // of the case, for this source and user
+	Windows     []caseWindow    `json:"windows"` // of the case, for this source and user
 }
 
 func runPlan(cmd *cobra.Command, p *program, s acquire.Source, args []string, o *planOptions) error {
@@ -80,7 +80,7 @@ func runPlan(cmd *cobra.Command, p *program, s acquire.Source, args []string, o 
 	}
 	d := s.Describe()
 	v := &planView{Source: d.Name, Origin: plan.Origin, User: plan.User, From: plan.From, To: plan.To, Parameters: plan.Parameters, Chains: plan.Chains,
-		Permissions: d.Permissions, Limits: d.Limits, Content: d.Content, Claims: []evidence.Pair{}, Requests: []string{}, Windows: []windowView{}}
+		Permissions: d.Permissions, Limits: d.Limits, Content: d.Content, Claims: []evidence.Pair{}, Requests: []string{}, Windows: []caseWindow{}}
 	for n := range min(plan.Chains, shownRequests) {
 		v.Requests = append(v.Requests, "GET "+redacted([]string{plan.Pager.First(n).URL})[0])
 	}

@@ -40,7 +40,7 @@ type statusView struct {
 	Signed   int64                `json:"signed_entries"` // covered by the newest head
 	Segments int64                `json:"segments"`
 	Bytes    int64                `json:"bytes"` // of the segments
-	Windows  []windowView         `json:"windows"`
+	Windows  []caseWindow         `json:"windows"`
 	Trouble  string               `json:"trouble"` // why the segments could not be read to their end
 }
 
@@ -60,17 +60,24 @@ type windowView struct {
 	Superseded bool   `json:"superseded"` // a later window of the same acquisition is complete or empty
 }
 
-func windowViews(windows []*row.Window) []windowView {
+// caseWindow is a window of a case with what names its acquisition, as plan and status print it.
+type caseWindow struct {
+	windowView
+	Acquisition evidence.Hash   `json:"acquisition"` // the same for all windows of one acquisition
+	Parameters  []evidence.Pair `json:"parameters"`  // what shapes its requests, bounds aside
+}
+
+func windowViews(windows []*row.Window) []caseWindow {
 	unfinished := map[int64]bool{}
 	for _, w := range acquire.Unfinished(windows) {
 		unfinished[w.Window] = true
 	}
-	views := []windowView{}
+	views := []caseWindow{}
 	for _, w := range windows {
 		v := windowView{Window: w.Window, Source: w.Source, User: w.User, From: w.From, To: w.To, Outcome: w.State, Reason: w.Reason, Text: w.Text,
 			Requests: max(w.Requests, w.Exchanges), Pages: w.Pages, Records: w.Records}
 		v.Superseded = w.State != evidence.Complete && w.State != evidence.Empty && !unfinished[w.Window]
-		views = append(views, v)
+		views = append(views, caseWindow{v, w.Acquisition, append([]evidence.Pair{}, w.Parameters...)})
 	}
 	return views
 }

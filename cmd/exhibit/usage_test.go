@@ -22,7 +22,13 @@ import (
 // typed runs the program in this process, with no terminal, no input and a configuration folder of its own.
 func typed(t *testing.T, args ...string) (code int, out, talk string) {
 	t.Helper()
-	t.Setenv("XDG_CONFIG_HOME", filepath.Join(t.TempDir(), "config"))
+	return typedAt(t, filepath.Join(t.TempDir(), "config"), args...)
+}
+
+// typedAt does the same with a configuration folder that was used before.
+func typedAt(t *testing.T, config string, args ...string) (code int, out, talk string) {
+	t.Helper()
+	t.Setenv("XDG_CONFIG_HOME", config)
 	var stdout, stderr bytes.Buffer
 	p := &program{args: args, first: make(chan struct{})}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second) // simulate would run for ever
@@ -147,6 +153,7 @@ var wrong = map[string][]string{
 	"listen":        {"", "nowhere", "127.0.0.1:99999", "127.0.0.1:https-not"},
 	"fault":         {"teapot@1", "429", "429@0", "429@x", "200@1", "cut@1", "429@1:retry-after=soon"},
 	"seed":          {"", "-1", "x"},
+	"continues":     {"", "nowhere", "usage_test.go"},
 	"ca-out":        {"no-such-folder/ca.pem"},
 	"token-out":     {"no-such-folder/token"},
 	"password-out":  {"no-such-folder/password"},
