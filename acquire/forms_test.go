@@ -1,6 +1,7 @@
 package acquire_test
 
 import (
+	"context"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -16,7 +17,10 @@ import (
 	"github.com/exhibit-dfir/exhibit/acquire"
 	"github.com/exhibit-dfir/exhibit/acquire/simtenant"
 	"github.com/exhibit-dfir/exhibit/evidence"
+	"github.com/exhibit-dfir/exhibit/evidence/bag"
 	"github.com/exhibit-dfir/exhibit/evidence/httpblock/vectors"
+	"github.com/exhibit-dfir/exhibit/verify"
+	"github.com/exhibit-dfir/exhibit/verify/extract"
 )
 
 // wordConstants reads from the sources of a package its string constants that entries carry as words, by name.
@@ -168,5 +172,39 @@ func TestForms(t *testing.T) {
 	}
 	if planted != len(all) {
 		t.Errorf("a lost byte is noticed in %d of %d forms", planted, len(all))
+	}
+}
+
+// TestByteOrderMark: a page that begins with a byte order mark is taken, its bytes are kept, and the extractor reads as many records and names the mark.
+func TestByteOrderMark(t *testing.T) {
+	const page = "\xef\xbb\xbf{\"value\":[{\"Id\":\"a\"},{\"Id\":\"b\"}]}"
+	s, roots := server(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprint(w, page)
+	})
+	b := newBench(t, "", simtenant.Options{})
+	res, err := b.ask(roots, nil, s.URL+"/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed(t, b.files(), res, evidence.Complete, "")
+	_, pages := read(t, b.files())
+	if len(pages) != 1 || string(pages[0].body) != page || res.Records != 2 {
+		t.Errorf("%+v, %d pages", res, len(pages))
+	}
+	folder, err := bag.OpenFolder(b.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, container, err := verify.Check(context.Background(), folder, verify.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	records := 0
+	if _, err := extract.Extract(context.Background(), container, extract.Options{TempDir: t.TempDir()}, func(*extract.Record) error { records++; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if records != 2 {
+		t.Errorf("%d records are extracted", records)
 	}
 }

@@ -7,6 +7,7 @@
 package listing
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -33,19 +34,24 @@ type Page struct {
 	Next    string // the next link
 	HasNext bool
 	Mark    string // of the rows' ids in order; empty if a row has none
+	Time    string // of the last row that has one
 }
 
 // Form says what a page may look like.
 type Form struct {
 	ID   string // the member that names a row; empty if rows have no name
+	Time string // the member that dates a row; empty if none does
 	Bare bool   // a page may also be an array, or an object without "value"
 }
 
-// Read reads a page to its end. It fails with an [*acquire.PageError].
+// Read reads a page to its end. One byte order mark before the document is passed over, as extraction does it. It fails with an [*acquire.PageError].
 func Read(r io.Reader, f Form) (*Page, error) {
+	r, skipped, err := withoutMark(r)
 	s := &scan{form: f, marks: sha256.New(), page: &Page{}, named: true,
 		dec: jsontext.NewDecoder(r, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))}
-	err := s.top()
+	if err == nil {
+		err = s.top()
+	}
 	if err == nil {
 		if _, err = s.dec.ReadToken(); err == nil {
 			err = errors.New("something follows the end of the JSON value")
@@ -58,12 +64,26 @@ func Read(r io.Reader, f Form) (*Page, error) {
 		if errors.As(err, &own) {
 			return nil, own
 		}
-		return nil, &acquire.PageError{Reason: acquire.ReasonBrokenPage, Text: fmt.Sprintf("byte %d: %v", s.dec.InputOffset(), err)}
+		return nil, &acquire.PageError{Reason: acquire.ReasonBrokenPage, Text: fmt.Sprintf("byte %d: %v", skipped+s.dec.InputOffset(), err)}
 	}
 	if f.ID != "" && s.named && s.page.Rows > 0 {
 		s.page.Mark = hex.EncodeToString(s.marks.Sum(nil))
 	}
 	return s.page, nil
+}
+
+// withoutMark passes over one byte order mark at the start, and says how many bytes that were. It fails as the reader does, but for io.EOF.
+func withoutMark(r io.Reader) (io.Reader, int64, error) {
+	const mark = "\xef\xbb\xbf"
+	head := make([]byte, len(mark))
+	n, err := io.ReadFull(r, head)
+	switch {
+	case err == nil && string(head) == mark:
+		return r, int64(n), nil
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return bytes.NewReader(head[:n]), 0, nil
+	}
+	return io.MultiReader(bytes.NewReader(head[:n]), r), 0, err
 }
 
 type scan struct {
@@ -189,7 +209,8 @@ func (s *scan) row() error {
 		}
 		name := tok.String()
 		failed = failed || name == "error"
-		if name != s.form.ID || id != "" || s.dec.PeekKind() != '"' {
+		isID, isTime := name == s.form.ID && id == "", name == s.form.Time && name != ""
+		if !isID && !isTime || s.dec.PeekKind() != '"' {
 			if err := s.dec.SkipValue(); err != nil {
 				return err
 			}
@@ -198,7 +219,11 @@ func (s *scan) row() error {
 		if tok, err = s.dec.ReadToken(); err != nil {
 			return err
 		}
-		id = tok.String()
+		if isID {
+			id = tok.String()
+		} else {
+			s.page.Time = tok.String()
+		}
 	}
 	if _, err := s.dec.ReadToken(); err != nil {
 		return err

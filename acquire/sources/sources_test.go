@@ -192,8 +192,11 @@ func steps(t *testing.T, s acquire.Source, f fixture) {
 	if errA != nil || errB != nil || !reflect.DeepEqual(a, b) || a.Records != 2 || a.Next == nil || a.Defect != nil || a.Partial != nil {
 		t.Errorf("steps %+v, %v and %+v, %v", a, errA, b, errB)
 	}
+	if c, err := next("\xef\xbb\xbf" + f.page); err != nil || !reflect.DeepEqual(a, c) {
+		t.Errorf("with a byte order mark %+v, %v", c, err)
+	}
 	for _, broken := range []string{
-		"", "{", f.page[:len(f.page)/2], f.page + "x", f.page + f.page, "\xef\xbb\xbf" + f.page,
+		"", "{", f.page[:len(f.page)/2], f.page + "x", f.page + f.page, "\xef\xbb\xbf\xef\xbb\xbf" + f.page,
 		strings.Replace(f.page, `{"value"`, `{"@odata.nextLink":"/other","value"`, 1),
 		strings.Replace(f.page, `"@odata.nextLink"`, `"@odata.nextlink"`, 1),
 		strings.Replace(f.page, `"@odata.nextLink":"`, `"@odata.nextLink":["`, 1),
