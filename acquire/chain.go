@@ -217,7 +217,7 @@ func (r *run) take(c *chain, p *Page, seq int64) (bool, *PageError, error) {
 	}
 	r.pages.Add(1)
 	done, why := r.advance(c, p, s, seq)
-	r.tell(Event{Kind: EventPage, Chain: c.n})
+	r.tell(Event{Kind: EventPage, Chain: c.n, Covered: s.Covered})
 	return done, why, nil
 }
 

@@ -95,12 +95,13 @@ type Result struct {
 
 // Event is one step of a run, for whoever watches it.
 type Event struct {
-	Kind    string // EventWindow, EventPage, EventRetry, EventWait, EventChain
-	Result  Result // as it stands
-	Chains  int64  // of the plan
-	Ended   int64  // chains that came to their end
-	Chain   int64  // that the event is about
-	Bytes   int64  // received in this run
+	Kind    string  // EventWindow, EventPage, EventRetry, EventWait, EventChain
+	Result  Result  // as it stands
+	Chains  int64   // of the plan
+	Ended   int64   // chains that came to their end
+	Chain   int64   // that the event is about
+	Covered float64 // share of the window behind the chain's page, 0 to 1; 0 if that cannot be told
+	Bytes   int64   // received in this run
 	Elapsed time.Duration
 	Wait    time.Duration // that is about to pass
 	Reason  string        // of a retry or wait, or of how a chain ended

@@ -138,6 +138,27 @@ func TestEachFault(t *testing.T) {
 	}
 }
 
+// TestCoveredIsTold: each page, oldest first, tells that more of the window lies behind; newest first nothing is told.
+func TestCoveredIsTold(t *testing.T) {
+	for order, want := range map[string]bool{"TimeStamp asc": true, "TimeStamp desc": false} {
+		b, last, pages := newBench(t, "", simtenant.Options{Seed: 3}), 0.0, 0
+		_, err := b.acquire(func(o *acquire.Options) {
+			o.Progress = func(e acquire.Event) {
+				if e.Kind != acquire.EventPage {
+					return
+				}
+				if pages++; want && (e.Covered <= last || e.Covered >= 1) || !want && e.Covered != 0 {
+					t.Errorf("%s: page %d tells %v, the one before told %v", order, pages, e.Covered, last)
+				}
+				last = e.Covered
+			}
+		}, "page-size", "500", "order", order)
+		if err != nil || pages < 3 {
+			t.Errorf("%s: %d pages, %v", order, pages, err)
+		}
+	}
+}
+
 // TestTokenRenewed replaces the token file when the token has expired; the run goes on.
 func TestTokenRenewed(t *testing.T) {
 	b := newBench(t, "expire@3", simtenant.Options{Seed: 3})

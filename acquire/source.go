@@ -85,6 +85,8 @@ type Step struct {
 	Next    *Request // nil at the end of the chain. The URL may be relative to the page's, as links are
 	// Mark names the rows of this page, for example a hash of their ids: two pages in a row with one mark are the same rows twice. May be empty.
 	Mark string
+	// Covered is the share of the window that lies behind this page, 0 to 1; 0 if that cannot be told. It is for whoever watches a run, and decides nothing.
+	Covered float64
 	// Defect says that something on the page is no record although it should be. The page is asked for again a few times; if that does not help, the chain
 	// goes on and the window is partial.
 	Defect *PageError

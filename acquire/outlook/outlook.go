@@ -211,11 +211,11 @@ func escape(s string) string {
 
 // Next counts the rows and finds the way on: the link if there is one, else the next $skip after a full page.
 func (a *plan) Next(p *acquire.Page) (acquire.Step, error) {
-	page, err := listing.Read(p.Body, listing.Form{ID: "Id"})
+	page, err := listing.Read(p.Body, listing.Form{ID: "Id", Time: "TimeStamp"})
 	if err != nil {
 		return acquire.Step{}, err
 	}
-	s := acquire.Step{Records: page.Rows, Mark: page.Mark}
+	s := acquire.Step{Records: page.Rows, Mark: page.Mark, Covered: a.covered(page.Time)}
 	if page.Odd > 0 {
 		s.Defect = &acquire.PageError{Reason: acquire.ReasonErrorRow,
 			Text: fmt.Sprintf("%d of %d rows of page %d are no activities", page.Odd, page.Rows, p.Number)}
@@ -237,6 +237,15 @@ func (a *plan) Next(p *acquire.Page) (acquire.Step, error) {
 	r := a.request(next)
 	s.Next = &r
 	return s, nil
+}
+
+// covered is the share of the window before the time of a row, oldest first; 0 where that says nothing of what is left.
+func (a *plan) covered(last string) float64 {
+	t, err := time.Parse(time.RFC3339Nano, last)
+	if err != nil || a.order != defaultOrder || t.Before(a.start) || !t.Before(a.end) {
+		return 0
+	}
+	return float64(t.Sub(a.start)) / float64(a.end.Sub(a.start))
 }
 
 // Refused interprets any other status.

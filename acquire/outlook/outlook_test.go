@@ -90,6 +90,33 @@ func TestWayOn(t *testing.T) {
 	}
 }
 
+// TestCovered: of 4 days, the last row's time says how many lie behind, oldest first; where it says nothing, nothing is told.
+func TestCovered(t *testing.T) {
+	for _, c := range []struct {
+		order, rows string
+		want        float64
+	}{
+		{"TimeStamp asc", `{"Id":"a","TimeStamp":"2018-05-02T00:00:00Z"},{"Id":"b","TimeStamp":"2018-05-04T00:00:00.0000000Z"}`, 0.75},
+		{"TimeStamp asc", `{"TimeStamp":"2018-05-02T00:00:00Z","Id":"a"},{"Id":"b"}`, 0.25},
+		{"TimeStamp desc", `{"Id":"a","TimeStamp":"2018-05-02T00:00:00Z"}`, 0},
+		{"TimeStamp asc", `{"Id":"a","TimeStamp":"2018-05-05T00:00:00Z"}`, 0},
+		{"TimeStamp asc", `{"Id":"a","TimeStamp":"2018-04-30T00:00:00Z"}`, 0},
+		{"TimeStamp asc", `{"Id":"a","TimeStamp":"soon"}`, 0},
+		{"TimeStamp asc", `{"Id":"a","TimeStamp":{"TimeStamp":"2018-05-02T00:00:00Z"}}`, 0},
+		{"TimeStamp asc", `{"Id":"a","":"2018-05-02T00:00:00Z"}`, 0},
+		{"TimeStamp asc", ``, 0},
+	} {
+		plan, err := outlook.Source{}.Plan(acquire.Params{Values: map[string][]string{"user": {"me"}, "start": {"2018-05-01T00:00:00Z"}, "end": {"2018-05-05T00:00:00Z"}, "order": {c.order}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := plan.Pager.Next(&acquire.Page{Number: 1, Status: 200, Body: strings.NewReader(`{"value":[` + c.rows + `]}`)})
+		if err != nil || s.Covered != c.want {
+			t.Errorf("%s, %s: %v, %v, expected %v", c.order, c.rows, s.Covered, err, c.want)
+		}
+	}
+}
+
 // TestFlags: values that cannot be used name their flag.
 func TestFlags(t *testing.T) {
 	long := make([]string, 65)

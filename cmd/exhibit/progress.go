@@ -29,8 +29,9 @@ type progress struct {
 	w        io.Writer
 	now      func() time.Time
 	terminal bool
-	shown    time.Time // when progress was shown last
-	dirty    bool      // the terminal's line is not ended
+	shown    time.Time      // when progress was shown last
+	dirty    bool           // the terminal's line is not ended
+	began    *acquire.Event // the first page that told how much of the window it covers
 	done     chan struct{}
 }
 
@@ -101,6 +102,9 @@ func because(e *acquire.Event) string { return strings.TrimSuffix(e.Reason+": "+
 func (p *progress) step(e *acquire.Event) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if e.Covered > 0 && p.began == nil {
+		p.began = e
+	}
 	now := p.now()
 	every := lineEvery
 	if p.terminal {
@@ -109,14 +113,25 @@ func (p *progress) step(e *acquire.Event) {
 	if d := now.Sub(p.shown); d >= 0 && d < every {
 		return
 	}
+	left := p.left(e)
 	first := p.shown.IsZero()
 	p.shown = now
 	if p.terminal {
-		fmt.Fprintf(p.w, "\r\x1b[K%s", cli.EscapeLine(state(e)))
+		fmt.Fprintf(p.w, "\r\x1b[K%s", cli.EscapeLine(state(e)+left))
 		p.dirty = true
 	} else if !first { // the window's line has just been written
 		fmt.Fprintln(p.w, cli.EscapeLine(state(e)))
 	}
+}
+
+// left says how long a run of one chain will take, going by how much of the window its pages have covered since the first; "" where that cannot be told.
+func (p *progress) left(e *acquire.Event) string {
+	if e.Chains != 1 || e.Ended > 0 || p.began == nil || e.Covered <= p.began.Covered || e.Covered > 1 {
+		return ""
+	}
+	rate := float64(e.Elapsed-p.began.Elapsed) / (e.Covered - p.began.Covered)
+	d := time.Duration(min(rate*(1-e.Covered), float64(1000*time.Hour)))
+	return fmt.Sprintf(", %d %% of the window, about %s left", int(100*e.Covered), d.Round(time.Second))
 }
 
 // state is where a run stands, how fast it goes and, where that can be told, when it will be done.

@@ -69,6 +69,22 @@ func TestProgress(t *testing.T) {
 	}
 }
 
+// TestProgressCovered: a run of one chain tells how long it will take by the time that its pages cover. After 10 s, 0.25 of the window since the first page lie
+// behind, and 0.25 before: 10 s more. A run that goes on where another stopped counts from its own first page.
+func TestProgressCovered(t *testing.T) {
+	page := func(seconds int, covered float64) acquire.Event {
+		return acquire.Event{Kind: acquire.EventPage, Chains: 1, Covered: covered, Elapsed: time.Duration(seconds) * time.Second, Result: acquire.Result{Pages: 1}}
+	}
+	const head = "\r\x1b[K1 page, 0 records, 0 requests, 0 B, 0 B/s"
+	want := head + head + ", 75 % of the window, about 10s left" + head + head + "\n"
+	if got := shown(true, []acquire.Event{page(5, 0.5), page(15, 0.75), page(16, 0.4), page(17, 0)}); got != want {
+		t.Errorf("%q\nexpected\n%q", got, want)
+	}
+	if got := shown(true, []acquire.Event{page(5, 0), page(15, 0)}); got != head+head+"\n" {
+		t.Errorf("%q", got)
+	}
+}
+
 // TestReasonHints: what to do depends on why, as far as something can be done.
 func TestReasonHints(t *testing.T) {
 	other := reasonHint("no such reason")
