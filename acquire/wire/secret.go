@@ -38,11 +38,19 @@ func newNames(header, query []string) names {
 }
 
 // RedactURL is a URL as [Exchange].URL has it where [Options] name no further secrets: REDACTED in place of each secret query value.
-func RedactURL(u string) string { return newNames(nil, nil).url(u) }
+func RedactURL(u string) string {
+	if !strings.Contains(u, "?") {
+		return u // as in long lists of URLs
+	}
+	return newNames(nil, nil).url(u)
+}
 
 // UnsignedURL is a URL with REDACTED in place of what signs it and, if anything does, of the times of the signature: a URL that is signed anew has the
 // same one. Tokens stay, for a service may page by a parameter of such a name; the result is as secret as u.
 func UnsignedURL(u string) string {
+	if !strings.Contains(u, "?") {
+		return u
+	}
 	n := names{query: map[string]bool{}}
 	for _, s := range signatures() {
 		n.query[s] = true
