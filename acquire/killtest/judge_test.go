@@ -26,7 +26,6 @@ type judge struct {
 	again   bool   // planted: going on begins anew
 	of      target // what the case asks for
 	checks  int    // beside a process that writes
-	faults  int    // of package verify among them, which are known
 
 	sealed, sealing bool
 	torn            bool // a torn tail was found
