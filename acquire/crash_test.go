@@ -203,6 +203,9 @@ func (w watchedPager) Next(p *acquire.Page) (acquire.Step, error) {
 
 // TestCrashAtEveryOperation loses power at every operation of a run, with nothing, half and all of what was not synced surviving.
 func TestCrashAtEveryOperation(t *testing.T) {
+	if testing.Short() {
+		t.Skip("NOT TESTED: TestCrashAtEveryOperation (-short)")
+	}
 	b := newBench(t, "", simtenant.Options{Seed: 3})
 	h := harness{plain, plain}
 	for _, s := range []crashfs.Survival{crashfs.Nothing, crashfs.Half, crashfs.Everything} {

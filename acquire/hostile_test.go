@@ -122,6 +122,9 @@ func TestForeignPlaces(t *testing.T) {
 
 // TestEndlessPages: paging that does not end is ended, and the next run may go on.
 func TestEndlessPages(t *testing.T) {
+	if testing.Short() {
+		t.Skip("NOT TESTED: TestEndlessPages (-short)")
+	}
 	n := 0
 	rows := "[1]"
 	s, roots := server(t, func(w http.ResponseWriter, _ *http.Request) {

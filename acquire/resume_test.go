@@ -277,6 +277,9 @@ func (b *bench) breakOff(cancel context.CancelFunc, done <-chan struct{}) {
 // TestThousandPages acquires a mailbox in some 1,300 pages through scattered faults of every kind that does not lose rows, interrupted now and then, run again as long as the window is
 // not complete, and ends with what an undisturbed run has.
 func TestThousandPages(t *testing.T) {
+	if testing.Short() {
+		t.Skip("NOT TESTED: TestThousandPages (-short)")
+	}
 	for seed := range uint64(2) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			faults := faultsAt(seed, 1100)
@@ -337,6 +340,9 @@ func (b *bench) disturbed() (*acquire.Result, error) {
 
 // TestUnrecoverable: where a fault does not go away the window says so, with its reason, and what is missing is exactly what lay behind the last page taken.
 func TestUnrecoverable(t *testing.T) {
+	if testing.Short() {
+		t.Skip("NOT TESTED: TestUnrecoverable (-short)")
+	}
 	const size = 100
 	for _, c := range []struct {
 		faults, state, reason string
