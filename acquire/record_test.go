@@ -76,6 +76,9 @@ func exchanges(entries []*evidence.Entry) (list []*evidence.Entry) {
 
 // TestCutAtEveryByte cuts the answer to each URL at another byte, once. Each cut is recorded as what came, and never taken for a page.
 func TestCutAtEveryByte(t *testing.T) {
+	if testing.Short() {
+		t.Skip("NOT TESTED: TestCutAtEveryByte (-short)")
+	}
 	const whole = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n" +
 		"11\r\n{\"value\":[{\"Id\":\"\r\n6\r\na\"}]}\n\r\n0\r\n\r\n"
 	var mu sync.Mutex

@@ -129,6 +129,9 @@ func TestExpire(t *testing.T) {
 
 // The first n bytes arrive, for every n of a small response, in both framings.
 func TestCutAtEveryByte(t *testing.T) {
+	if testing.Short() {
+		t.Skip("NOT TESTED: TestCutAtEveryByte (-short)")
+	}
 	const page = "/pages/set/1"
 	for _, sized := range []bool{false, true} {
 		o := simtenant.Options{ContentLength: sized, Pages: map[string][][]byte{"set": {[]byte(`{"value":[1,2,3]}`)}}}
