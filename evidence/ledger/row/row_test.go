@@ -132,7 +132,7 @@ func TestCursor(t *testing.T) {
 
 func TestWindow(t *testing.T) {
 	m := rowtest.New(t)
-	m.Add(evidence.Head{}, &evidence.Gap{})
+	m.Add(evidence.Head{}, &evidence.Gap{Reason: evidence.GapUnclean})
 	x := rowtest.Exchange(1, 1, 1, evidence.None)
 	fold := func(w *row.Window, b evidence.Body) *row.Window {
 		h := evidence.Head{Source: "m365", Window: 7}

@@ -42,7 +42,8 @@ func Hash(format string, args ...any) evidence.Hash {
 	return sha256.Sum256(fmt.Appendf(nil, format, args...))
 }
 
-// Add appends an entry of the kind of its body with the given head; Seq, Kind, Start, End and Detail are filled in. types are those of its records.
+// Add appends an entry of the kind of its body with the given head; Seq, Kind, Start, End and Detail are filled in. types are those of its records; an
+// exchange has request and response if none are given.
 func (m *Maker) Add(h evidence.Head, body evidence.Body, types ...string) *evidence.Entry {
 	m.t.Helper()
 	raw, err := evidence.MarshalLine(body)
@@ -50,6 +51,9 @@ func (m *Maker) Add(h evidence.Head, body evidence.Body, types ...string) *evide
 		m.t.Fatal(err)
 	}
 	h.Kind = body.Kind()
+	if _, ok := body.(*evidence.Exchange); ok && len(types) == 0 {
+		types = []string{"request", "response"}
+	}
 	return m.AddRaw(h, raw, types...)
 }
 
@@ -114,7 +118,7 @@ func Exchange(chain, page, attempt, retryOf int64) *evidence.Exchange {
 	return &evidence.Exchange{
 		Counter: chain*1000 + page, RequestID: fmt.Sprintf("00000000-0000-4000-8000-%012d", chain*1000+page), Connection: 2,
 		URL:   fmt.Sprintf("https://graph.microsoft.com/v1.0/auditLogs/signIns?$top=100&$skiptoken=%d-%d", chain, page),
-		Chain: chain, Page: page, Parent: evidence.None, Before: (page - 1) * 100, Attempt: attempt, RetryOf: retryOf,
+		Chain: chain, Page: page, Parent: evidence.None, Before: max(page-1, 0) * 100, Attempt: attempt, RetryOf: retryOf,
 		Protocol: "http/1.1", Framing: "chunked", Ended: evidence.EndedComplete, Interim: []int64{}, Flags: []string{}, HeadOffset: 0,
 		HeadLength: 300, Redactions: []evidence.Redaction{}, Claims: []evidence.Pair{},
 	}
