@@ -94,5 +94,5 @@ func readHolder(file *os.File) Holder {
 }
 
 func (l *lock) release() error {
-	return errors.Join(l.file.Truncate(0), l.file.Close())
+	return errors.Join(l.file.Truncate(0), unlock(l.file), l.file.Close())
 }

@@ -21,3 +21,8 @@ func tryLock(f *os.File) error {
 		return os.NewSyscallError("flock", err)
 	}
 }
+
+// unlock gives the lock up for all copies of the descriptor: a program that another thread is just starting holds one for a moment.
+func unlock(f *os.File) error {
+	return os.NewSyscallError("flock", unix.Flock(int(f.Fd()), unix.LOCK_UN))
+}

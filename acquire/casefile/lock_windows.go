@@ -16,3 +16,9 @@ func tryLock(f *os.File) error {
 	}
 	return os.NewSyscallError("LockFileEx", err)
 }
+
+// unlock gives the lock up.
+func unlock(f *os.File) error {
+	at := windows.Overlapped{OffsetHigh: 1 << 30}
+	return os.NewSyscallError("UnlockFileEx", windows.UnlockFileEx(windows.Handle(f.Fd()), 0, 1, 0, &at))
+}
