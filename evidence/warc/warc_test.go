@@ -125,13 +125,13 @@ func TestStreamedIsInline(t *testing.T) {
 
 // TestHeadersRefused alters a good header in one place each.
 func TestHeadersRefused(t *testing.T) {
-	good, err := resource().Append(nil)
-	if err == nil {
+	if _, err := resource().Append(nil); err == nil {
 		t.Fatal("a header without digest was written")
 	}
 	h := resource()
 	h.BlockDigest = strings.Repeat("a", 64)
-	if good, err = h.Append(nil); err != nil {
+	good, err := h.Append(nil)
+	if err != nil {
 		t.Fatal(err)
 	}
 	if got, n, err := ParseHeader(append(good, "block"...)); err != nil || got != h || n != len(good) {
