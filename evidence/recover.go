@@ -126,17 +126,21 @@ func (o *opener) writeRecovery(ctx context.Context, target int64, gap *Gap, torn
 
 // declare appends what opening found: an unclean stop, and the checkpoint entry of a head that has none.
 func (o *opener) declare(ctx context.Context) error {
-	if o.w.ledger.sealed {
+	if o.out.Sealing {
 		return nil
 	}
-	if err := o.w.between(ctx, o.w.coverNote); err != nil {
+	var at Position
+	if err := o.w.between(ctx, func(ctx context.Context) error {
+		at = o.w.ledger.pos
+		return o.w.coverNote(ctx)
+	}); err != nil {
 		return err
 	}
 	run, err := o.lostRun(ctx)
 	if err != nil || run == nil {
 		return err
 	}
-	gap := &Gap{Reason: GapUnclean, LostRun: run.id, InFlight: run.parallel, Segment: o.w.ledger.pos.Segment, Offset: o.w.ledger.pos.Offset,
+	gap := &Gap{Reason: GapUnclean, LostRun: run.id, InFlight: run.parallel, Segment: at.Segment, Offset: at.Offset,
 		Text: fmt.Sprintf("run %s did not stop in order: up to %d requests may have been sent whose answers were not recorded", run.id, run.parallel)}
 	if _, err := o.w.Append(ctx, &Draft{Start: o.w.opts.Now(), Body: gap}); err != nil {
 		return err

@@ -3,9 +3,19 @@ package verify
 import (
 	"context"
 	"io/fs"
+	"slices"
 
 	"github.com/exhibit-dfir/exhibit/evidence/warc"
 )
+
+// Forget takes findings back, as if their check had been forgotten.
+func (r *Report) Forget(codes ...string) {
+	r.Findings = slices.DeleteFunc(r.Findings, func(f Finding) bool { return slices.Contains(codes, f.Code) })
+	for _, code := range codes {
+		r.classes[codeOf(code).Class] -= r.codes[code]
+		delete(r.codes, code)
+	}
+}
 
 // NewRepeatedCheck returns Check for a caller that checks many cases one after another: it keeps the decoder.
 func NewRepeatedCheck() (check func(context.Context, fs.FS) (*Report, *Container, error), err error) {
