@@ -47,7 +47,7 @@ func walkBatches(ctx context.Context, files fs.FS, visit func(*Batch) error) err
 
 // walkSegment walks one whole segment, behind which nothing may be left.
 func walkSegment(ctx context.Context, walker *Walker, files fs.FS, n int64, visit func(*Batch) error) error {
-	file, size, err := openSegment(files, n)
+	file, size, err := OpenSegment(files, n)
 	if err != nil {
 		return err
 	}

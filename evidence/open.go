@@ -218,9 +218,7 @@ type SegmentFile interface {
 
 // OpenSegment opens segment n for reading and tells its size in bytes. It refuses anything but a regular file that can be
 // read at any offset.
-func OpenSegment(files fs.FS, n int64) (SegmentFile, int64, error) { return openSegment(files, n) }
-
-func openSegment(files fs.FS, n int64) (SegmentFile, int64, error) {
+func OpenSegment(files fs.FS, n int64) (SegmentFile, int64, error) {
 	if info, err := fs.Lstat(files, SegmentPath(n)); err != nil {
 		return nil, 0, err
 	} else if !info.Mode().IsRegular() {
@@ -259,7 +257,7 @@ func (o *opener) start(ctx context.Context) (int64, error) {
 
 // segment walks one segment and finds its tail.
 func (o *opener) segment(ctx context.Context, n int64) error {
-	file, size, err := openSegment(o.w.opts.Folder.FS(), n)
+	file, size, err := OpenSegment(o.w.opts.Folder.FS(), n)
 	if err != nil {
 		return err
 	}

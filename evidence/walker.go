@@ -194,10 +194,7 @@ func (s *segmentWalk) info(rec *warc.Record) error {
 		return s.fault("warcinfo", rec.Offset, None, "the segment does not start with a warcinfo record")
 	case rec.Filename != path.Base(SegmentPath(s.n)):
 		return s.fault("warcinfo", rec.Offset, None, fmt.Sprintf("warcinfo is that of %q", rec.Filename))
-	case rec.ContentType != infoContentType || rec.Whole() == nil:
-		return s.fault("warcinfo", rec.Offset, None, fmt.Sprintf("warcinfo of type %q", rec.ContentType))
-	}
-	if !isInfo(rec.Block()) {
+	case !isInfo(rec.Block()): // nor is one that is too large to be held in memory
 		return s.fault("warcinfo", rec.Offset, None, "the warcinfo's block is not its four fields")
 	}
 	s.warcinfo = sum(rec.Whole())

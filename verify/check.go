@@ -48,7 +48,6 @@ type checker struct {
 type segmentEnd struct {
 	segment int64
 	size    int64
-	first   int64         // seq of its first entry
 	hash    evidence.Hash // of its last batch
 }
 
@@ -168,7 +167,6 @@ func (c *checker) segment(ctx context.Context, n int64) error {
 	}
 	defer file.Close()
 	c.r.Bytes += size
-	first := c.walker.Position().Entries
 	c.faults = c.faults[:0]
 	if err := c.walker.Segment(ctx, n, file, size, c.visit); err != nil {
 		if ctx.Err() != nil {
@@ -176,7 +174,7 @@ func (c *checker) segment(ctx context.Context, n int64) error {
 		}
 		c.r.find("segment-read", path, "%v", err)
 	}
-	c.ends = append(c.ends, segmentEnd{segment: n, size: size, first: first, hash: c.walker.Position().Hash})
+	c.ends = append(c.ends, segmentEnd{segment: n, size: size, hash: c.walker.Position().Hash})
 	c.tailOf(n, file, size)
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"path"
 	"slices"
+	"strings"
 
 	"github.com/exhibit-dfir/exhibit/evidence"
 	"github.com/exhibit-dfir/exhibit/evidence/bag"
@@ -94,17 +95,8 @@ func payloadName(name string) bool {
 
 // sealedName reports whether a file beside the payload may be there and listed in no manifest.
 func sealedName(name string) bool {
-	top, _, inside := cutPath(name)
+	top, _, inside := strings.Cut(name, "/")
 	return name == evidence.PackageNotePath || inside && (top == "custody" || top == "stamps")
-}
-
-func cutPath(name string) (top, rest string, more bool) {
-	for i := range len(name) {
-		if name[i] == '/' {
-			return name[:i], name[i+1:], true
-		}
-	}
-	return name, "", false
 }
 
 // walkNames checks the names of a case that is not sealed: what sealing writes may be there in part.
@@ -127,7 +119,7 @@ func (c *checker) walkNames() {
 			if name == evidence.WorkPath {
 				return fs.SkipDir
 			}
-			top, _, _ := cutPath(name)
+			top, _, _ := strings.Cut(name, "/")
 			if !slices.Contains(known, name) && top != "custody" && top != "stamps" {
 				c.r.find("path-unexpected", name, "no case has such a folder")
 				return fs.SkipDir

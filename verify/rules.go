@@ -15,7 +15,6 @@ type rules struct {
 	r     *Report
 	batch *evidence.Batch // that the entry is in
 
-	next                    int64
 	exchanges               bitset // which seqs are exchanges
 	connections             bitset
 	counts                  map[string]int64
@@ -95,7 +94,6 @@ func (r *rules) entry(e *evidence.Entry, i int) {
 	if len(r.counts) < 100 || r.counts[e.Head.Kind] > 0 {
 		r.counts[e.Head.Kind]++
 	}
-	r.next = e.Head.Seq + 1
 }
 
 func (r *rules) body(e *evidence.Entry) {
