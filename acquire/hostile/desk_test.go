@@ -28,8 +28,10 @@ import (
 // token is what the servers must not pass on.
 const token = "eyJ0eXAiOiJKV1QifQ.eyJhcHBpZCI6ImNhbmFyeSJ9.Y2FuYXJ5LW9mLXRoZS1ob3N0aWxlLXNlcnZlcnMtN2YzYQ"
 
-func pemOf(der []byte) []byte {
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+func pemOf(der []byte) []byte { return pemTyped("CERTIFICATE", der) }
+
+func pemTyped(kind string, der []byte) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
 }
 
 // clock is a time that passes by waiting alone, and a millisecond at each look.
@@ -215,6 +217,17 @@ func (d *desk) exchanges() (all []*recorded) {
 	return all
 }
 
+// blockOf is that of the n-th record of an entry.
+func (d *desk) blockOf(e *evidence.Entry, n int) string {
+	d.t.Helper()
+	dec, err := warc.NewDecoder()
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer dec.Close()
+	return d.block(dec, e.Located[n])
+}
+
 // block is that of a record.
 func (d *desk) block(dec *warc.Decoder, at evidence.Located) string {
 	d.t.Helper()
@@ -231,11 +244,6 @@ func (d *desk) block(dec *warc.Decoder, at evidence.Located) string {
 		d.t.Fatal(err)
 	}
 	return w.String()
-}
-
-// of are the exchanges of a window.
-func of(all []*recorded, window int64) []*recorded {
-	return slices.DeleteFunc(slices.Clone(all), func(r *recorded) bool { return r.window != window })
 }
 
 // verified closes the case and lets the verifier find no damage in it.

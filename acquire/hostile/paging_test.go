@@ -149,24 +149,24 @@ func TestByteBudgetOfManyChains(t *testing.T) {
 func TestTimeBudget(t *testing.T) {
 	for _, c := range []struct {
 		name  string
-		talk  func(net.Conn, int) bool // answer to the n-th request
+		talk  func(net.Conn, *request) bool
 		state string
 		ended string // of the last exchange
 		pages int64
 	}{
-		{"slow pages", func(conn net.Conn, n int) bool {
+		{"slow pages", func(conn net.Conn, r *request) bool {
 			time.Sleep(7 * time.Second)
-			return say(conn, page(fmt.Sprintf(`{"value":[%d],"@odata.nextLink":"?%d"}`, n, n)))
+			return say(conn, page(fmt.Sprintf(`{"value":[%d],"@odata.nextLink":"?%d"}`, r.n, r.n)))
 		}, evidence.Partial, "cancelled", 14}, // 14 times 7 s, and 2 s of the fifteenth
-		{"silence", func(conn net.Conn, _ int) bool { time.Sleep(time.Hour); return false }, evidence.Failed, "cancelled", 0},
-		{"an endless body", func(conn net.Conn, _ int) bool {
+		{"silence", func(conn net.Conn, _ *request) bool { time.Sleep(time.Hour); return false }, evidence.Failed, "cancelled", 0},
+		{"an endless body", func(conn net.Conn, _ *request) bool {
 			say(conn, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n")
 			for say(conn, strings.Repeat(" ", 1000)) {
 				time.Sleep(time.Second)
 			}
 			return false
 		}, evidence.Failed, "cancelled", 0},
-		{"an endless storm", func(conn net.Conn, _ int) bool {
+		{"an endless storm", func(conn net.Conn, _ *request) bool {
 			return say(conn, answer("429 Too Many", "Retry-After: 60\r\n", ""))
 		}, evidence.Failed, "complete", 0},
 	} {
@@ -202,7 +202,7 @@ func TestTimeBudget(t *testing.T) {
 	}
 	t.Run("enough", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			p := newPipes(func(conn net.Conn, n int) bool {
+			p := newPipes(func(conn net.Conn, r *request) bool {
 				time.Sleep(10 * time.Second)
 				return say(conn, page(`{"value":[1]}`))
 			})

@@ -3,14 +3,15 @@ package hostile
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"net"
 	"sync"
 )
 
-// pipes are connections in memory, for bubbles in which time is simulated: a server whose n-th request, over all connections, is answered by talk.
+// pipes are connections in memory, for bubbles in which time is simulated: a server whose requests are answered by talk.
 type pipes struct {
 	open func(net.Conn) (net.Conn, error) // the server's side of a new connection; nil for as it is
-	talk func(c net.Conn, n int) (keep bool)
+	talk func(c net.Conn, r *request) (keep bool)
 
 	wg    sync.WaitGroup
 	mu    sync.Mutex
@@ -18,12 +19,13 @@ type pipes struct {
 	conns []net.Conn
 }
 
-func newPipes(talk func(net.Conn, int) bool) *pipes { return &pipes{talk: talk} }
+func newPipes(talk func(net.Conn, *request) bool) *pipes { return &pipes{talk: talk} }
 
 func (p *pipes) dial(context.Context, string, string) (net.Conn, error) {
 	here, there := net.Pipe()
 	p.mu.Lock()
 	p.conns = append(p.conns, there)
+	conn := len(p.conns)
 	p.mu.Unlock()
 	p.wg.Go(func() {
 		defer there.Close()
@@ -36,14 +38,18 @@ func (p *pipes) dial(context.Context, string, string) (net.Conn, error) {
 		}
 		in := bufio.NewReader(c)
 		for {
-			if _, err := readRequest(in); err != nil {
+			r, err := readRequest(in)
+			if err != nil {
 				return
 			}
 			p.mu.Lock()
 			p.n++
-			n := p.n
+			r.conn, r.n = conn, p.n
 			p.mu.Unlock()
-			if !p.talk(c, n) {
+			if !p.talk(c, r) {
+				if s, ok := c.(*tls.Conn); ok {
+					s.CloseWrite()
+				}
 				return
 			}
 		}
@@ -60,3 +66,5 @@ func (p *pipes) close() {
 	p.mu.Unlock()
 	p.wg.Wait()
 }
+
+func newReader(c net.Conn) *bufio.Reader { return bufio.NewReader(c) }

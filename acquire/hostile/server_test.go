@@ -22,7 +22,7 @@ import (
 
 // request is one request as a server saw it.
 type request struct {
-	conn          int // of the server, from 1
+	conn, n       int // number of the connection of this server and, over pipes, of the request, from 1
 	target, host  string
 	authorization string
 	raw           string
@@ -97,7 +97,7 @@ func (s *server) accept() {
 				delete(s.conns, c)
 				s.mu.Unlock()
 			}()
-			secure := tls.Server(c, s.conf)
+			secure := tls.Server(&together{Conn: c}, s.conf)
 			if secure.Handshake() == nil {
 				s.talk(secure, n)
 			}
@@ -179,7 +179,8 @@ type certs struct {
 	pool *x509.CertPool
 	pem  []byte
 	ca   *x509.Certificate
-	key  *ecdsa.PrivateKey
+	key  *ecdsa.PrivateKey // of the CA
+	own  *ecdsa.PrivateKey // of the servers
 	good tls.Certificate
 }
 
@@ -204,7 +205,11 @@ func makeCerts() (*certs, error) {
 		return nil, err
 	}
 	c := &certs{pool: x509.NewCertPool(), key: key}
-	ca := template("hostile CA")
+	if c.own, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
+		return nil, err
+	}
+	ca := template()
+	ca.Subject.CommonName = "hostile CA"
 	ca.IsCA, ca.KeyUsage = true, x509.KeyUsageCertSign
 	der, err := x509.CreateCertificate(rand.Reader, ca, ca, key.Public(), key)
 	if err != nil {
@@ -238,6 +243,6 @@ func template(names ...string) *x509.Certificate {
 
 // leaf signs a certificate with the CA.
 func (c *certs) leaf(t *x509.Certificate) (tls.Certificate, error) {
-	der, err := x509.CreateCertificate(rand.Reader, t, c.ca, c.key.Public(), c.key)
-	return tls.Certificate{Certificate: [][]byte{der, c.ca.Raw}, PrivateKey: c.key}, err
+	der, err := x509.CreateCertificate(rand.Reader, t, c.ca, c.own.Public(), c.key)
+	return tls.Certificate{Certificate: [][]byte{der, c.ca.Raw}, PrivateKey: c.own}, err
 }
