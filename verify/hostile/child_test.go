@@ -3,10 +3,7 @@
 package hostile
 
 import (
-	"bytes"
-	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -15,11 +12,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // What a child may use, whatever the bundle.
@@ -36,12 +30,14 @@ type desk struct {
 	cwd     string
 	temp    string
 	time    time.Duration
+	keeper  *keeper
 }
 
 func newDesk(t testing.TB) *desk {
 	t.Helper()
 	top := t.TempDir()
-	d := &desk{program: []string{os.Getenv(programEnv)}, dir: filepath.Join(top, "case"), cwd: filepath.Join(top, "cwd"), temp: filepath.Join(top, "tmp"), time: maxTime}
+	d := &desk{program: []string{os.Getenv(programEnv)}, dir: filepath.Join(top, "case"), cwd: filepath.Join(top, "cwd"), temp: filepath.Join(top, "tmp"), time: maxTime,
+		keeper: newKeeper(t)}
 	for _, dir := range []string{d.dir, d.cwd, d.temp} {
 		if err := os.Mkdir(dir, 0o700); err != nil {
 			t.Fatal(err)
@@ -79,57 +75,23 @@ var verifyPy = sync.OnceValues(func() ([]string, error) {
 
 // outcome is how a child ended.
 type outcome struct {
-	args           []string
-	code           int // -1: it was ended
-	ended          string
-	stdout, stderr limited
-	wall           time.Duration
-	peak           int64 // bytes of memory
-	left           []string
-}
-
-// limited keeps the first bytes that a child prints.
-type limited struct{ bytes.Buffer }
-
-func (l *limited) Write(p []byte) (int, error) {
-	l.Buffer.Write(p[:min(len(p), max(0, maxOutput-l.Len()))])
-	return len(p), nil
+	Args           []string
+	Code           int    // -1: it was ended
+	Ended          string // by what
+	Stdout, Stderr []byte // the first maxOutput bytes
+	Wall           time.Duration
+	Peak           int64    // bytes of memory
+	Left           []string // files in folders that were empty
 }
 
 // run lets the program work with the bundle.
 func (d *desk) run(args ...string) *outcome {
-	ctx, cancel := context.WithTimeout(context.Background(), d.time)
-	defer cancel()
-	all := append(slices.Clone(d.program[1:]), args...)
-	cmd := exec.CommandContext(ctx, d.program[0], all...)
-	o := &outcome{args: args, code: -1}
-	cmd.Dir, cmd.Stdout, cmd.Stderr = d.cwd, &o.stdout, &o.stderr
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + d.cwd, "TMPDIR=" + d.temp, "PYTHONDONTWRITEBYTECODE=1"}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) } // a child's own children too
-	cmd.WaitDelay = 5 * time.Second
-	start := time.Now()
-	if err := cmd.Start(); err != nil {
-		o.ended = err.Error()
-		return o
+	o, err := d.keeper.run(&job{Program: d.program[0], Args: append(slices.Clone(d.program[1:]), args...), Dir: d.cwd, Temp: d.temp, Time: d.time})
+	if err != nil {
+		o = &outcome{Code: -1, Ended: "harness: " + err.Error()}
 	}
-	// Private memory that can be written to: what a program allocates, whatever it reserves.
-	data := &unix.Rlimit{Cur: maxMemory, Max: maxMemory}
-	if err := unix.Prlimit(cmd.Process.Pid, unix.RLIMIT_DATA, data, nil); err != nil && !errors.Is(err, unix.ESRCH) {
-		o.ended = err.Error()
-	}
-	err := cmd.Wait()
-	o.wall, o.code = time.Since(start), cmd.ProcessState.ExitCode()
-	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
-		o.peak = usage.Maxrss << 10
-	}
-	switch {
-	case ctx.Err() != nil:
-		o.ended = fmt.Sprintf("it was still running after %v", d.time)
-	case o.code < 0:
-		o.ended = err.Error()
-	}
-	o.left = append(d.leftIn(d.cwd), d.leftIn(d.temp)...)
+	o.Args = args
+	o.Left = append(d.leftIn(d.cwd), d.leftIn(d.temp)...)
 	return o
 }
 
@@ -152,27 +114,27 @@ var panicText = regexp.MustCompile(`(?m)^panic: |^fatal error: |^goroutine \d+ \
 // common holds a child against the rule of all rows: it ended by itself, in time, within memory, without a panic, with one of the codes, and left nothing.
 func (o *outcome) common(codes ...int) error {
 	switch {
-	case o.ended != "":
-		return o.fail("%s", o.ended)
-	case panicText.Match(o.stderr.Bytes()) || panicText.Match(o.stdout.Bytes()):
+	case o.Ended != "":
+		return o.fail("%s", o.Ended)
+	case panicText.Match(o.Stderr) || panicText.Match(o.Stdout):
 		return o.fail("it printed a panic")
-	case o.peak > maxMemory:
-		return o.fail("it took %d MiB", o.peak>>20)
-	case len(o.left) > 0:
-		return o.fail("it left %q", o.left)
-	case !slices.Contains(codes, o.code):
-		return o.fail("exit code %d is none of %v", o.code, codes)
+	case o.Peak > maxMemory:
+		return o.fail("it took %d MiB", o.Peak>>20)
+	case len(o.Left) > 0:
+		return o.fail("it left %q", o.Left)
+	case !slices.Contains(codes, o.Code):
+		return o.fail("exit code %d is none of %v", o.Code, codes)
 	}
 	return nil
 }
 
 func (o *outcome) fail(format string, args ...any) error {
-	return fmt.Errorf("%s: %s (exit %d, %v, %d MiB)\n%s%s", strings.Join(o.args, " "), fmt.Sprintf(format, args...), o.code, o.wall.Round(time.Millisecond),
-		o.peak>>20, tail(o.stdout.String()), tail(o.stderr.String()))
+	return fmt.Errorf("%s: %s (exit %d, %v, %d MiB)\n%s%s", strings.Join(o.Args, " "), fmt.Sprintf(format, args...), o.Code, o.Wall.Round(time.Millisecond),
+		o.Peak>>20, tail(string(o.Stdout)), tail(string(o.Stderr)))
 }
 
 func tail(s string) string {
-	const most = 1500
+	const most = 700
 	if len(s) > most {
 		s = "…" + s[len(s)-most:]
 	}
@@ -196,10 +158,10 @@ type report struct {
 // parse reads the report and holds it against the exit code.
 func (o *outcome) parse() (*report, error) {
 	var r report
-	if err := json.Unmarshal(o.stdout.Bytes(), &r); err != nil {
+	if err := json.Unmarshal(o.Stdout, &r); err != nil {
 		return nil, o.fail("report: %v", err)
 	}
-	if r.Exit != o.code {
+	if r.Exit != o.Code {
 		return nil, o.fail("the report says exit %d", r.Exit)
 	}
 	return &r, nil

@@ -49,9 +49,9 @@ func TestCost(t *testing.T) {
 			t.Errorf("%s, %d KiB: %v", a.name, len(a.bytes)>>10, err)
 			continue
 		}
-		t.Logf("%s, %d KiB: %v, %.1f s for each MiB, %d MiB of memory", a.name, len(a.bytes)>>10, o.wall.Round(10*time.Millisecond),
-			o.wall.Seconds()/(float64(len(a.bytes))/(1<<20)), o.peak>>20)
-		if o.peak > maxFrameMemory {
+		t.Logf("%s, %d KiB: %v, %.1f s for each MiB, %d MiB of memory", a.name, len(a.bytes)>>10, o.Wall.Round(10*time.Millisecond),
+			o.Wall.Seconds()/(float64(len(a.bytes))/(1<<20)), o.Peak>>20)
+		if o.Peak > maxFrameMemory {
 			t.Errorf("%s: more than %d MiB", a.name, maxFrameMemory>>20)
 		}
 	}

@@ -99,7 +99,7 @@ func (d *desk) refuses() error {
 		if err := o.common(3); err != nil {
 			return err
 		}
-		if args[0] != "check" && o.stdout.Len() > 0 {
+		if args[0] != "check" && len(o.Stdout) > 0 {
 			return o.fail("it printed something of an altered case")
 		}
 	}

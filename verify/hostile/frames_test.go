@@ -179,13 +179,13 @@ func frameTry(t testing.TB, cases []frameCase) func(d *desk, i int) error {
 		switch {
 		case err != nil:
 			return fmt.Errorf("%s in %s at %d: %w", c.name, name, at, err)
-		case o.peak > maxFrameMemory:
+		case o.Peak > maxFrameMemory:
 			return o.fail("%s: more than %d MiB", c.name, maxFrameMemory>>20)
 		case !r.damage(name) && !r.has("torn-tail"):
 			return o.fail("%s: no finding is about %s", c.name, name)
 		}
-		if o.wall > 2*time.Second || len(hostile) > 1<<20 {
-			t.Logf("%s: %d KiB, %v, %d MiB", c.name, len(hostile)>>10, o.wall.Round(10*time.Millisecond), o.peak>>20)
+		if o.Wall > 2*time.Second || len(hostile) > 1<<20 {
+			t.Logf("%s: %d KiB, %v, %d MiB", c.name, len(hostile)>>10, o.Wall.Round(10*time.Millisecond), o.Peak>>20)
 		}
 		return nil
 	}

@@ -22,6 +22,9 @@ var seed = flag.Uint64("hostile.seed", 20261122, "seed of what is random")
 const programEnv = "EXHIBIT_VERIFY"
 
 func TestMain(m *testing.M) {
+	if os.Getenv(keeperEnv) != "" {
+		os.Exit(keep(os.Stdin, os.Stdout))
+	}
 	flag.Parse()
 	code, err := withProgram(m.Run)
 	if err != nil {
