@@ -20,21 +20,27 @@ type Page struct {
 	ids     []int // where the id of each record begins
 }
 
-const idLength = 36
-
 // WithIDs returns a copy of the body in which each record has an id of its own, made of n, which must differ from page to page.
 func (p *Page) WithIDs(dst []byte, n int64) []byte {
 	dst = append(dst[:0], p.Body...)
 	for i, at := range p.ids {
-		copy(dst[at:at+idLength], fmt.Sprintf("%08x-%04x-4000-8000-%012x", uint32(n>>16), uint16(n), i))
+		one := mix(uint64(n)<<16 | uint64(i))
+		h := fmt.Sprintf("%016x%016x", one, mix(one))
+		copy(dst[at:], h[:8]+"-"+h[8:12]+"-"+h[12:16]+"-"+h[16:20]+"-"+h[20:])
 	}
 	return dst
 }
 
-// WithLink returns the body with a link to the next page.
-func (p *Page) WithLink(next string) []byte {
-	return fmt.Appendf(nil, `{"@odata.nextLink":%q,%s`, next, p.Body[1:])
+// mix makes another number of each number, one that looks random: the finish of splitmix64.
+func mix(x uint64) uint64 {
+	x += 0x9E3779B97F4A7C15
+	x = (x ^ x>>30) * 0xBF58476D1CE4E5B9
+	x = (x ^ x>>27) * 0x94D049BB133111EB
+	return x ^ x>>31
 }
+
+// LinkTo returns what stands in the place of the body's first byte where it has a link to the next page.
+func LinkTo(next string) []byte { return fmt.Appendf(nil, `{"@odata.nextLink":%q,`, next) }
 
 // account is somebody who does things.
 type account struct {

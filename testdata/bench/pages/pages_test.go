@@ -37,12 +37,12 @@ func TestPages(t *testing.T) {
 		if err := json.Unmarshal(p.Body, &list); err != nil || len(list.Value) != p.Records {
 			t.Fatalf("page %d: %d records, want %d: %v", n, len(list.Value), p.Records, err)
 		}
-		for _, body := range [][]byte{p.WithIDs(nil, int64(n)), p.WithIDs(nil, int64(n)+1<<40), p.WithLink("https://x.example/2")} {
+		for _, body := range [][]byte{p.WithIDs(nil, int64(n)), p.WithIDs(nil, int64(n)+1<<40), append(LinkTo("https://x.example/2"), p.Body[1:]...)} {
 			if err := json.Unmarshal(body, &list); err != nil {
 				t.Fatal(err)
 			}
 			for _, r := range list.Value {
-				if ids[r.Id] || len(r.Id) != idLength || r.CreationTime == "" || r.Operation == "" {
+				if ids[r.Id] || len(r.Id) != 36 || r.CreationTime == "" || r.Operation == "" {
 					t.Fatalf("page %d: record %+v, or its id is not the only one", n, r)
 				}
 				ids[r.Id] = true

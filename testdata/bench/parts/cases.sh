@@ -1,8 +1,6 @@
 # Sealed cases of pages of 5, 50 and 500 KB, with their bodies in a file, made once and used by several parts. Sets, for a size in KB:
 # $case, $bodies, $exchanges, $records, $segments (bytes), $raw (bytes of the bodies).
 
-sizes=(5 50 500)
-
 exchanges_of() { # SIZE
   local n
   case $1 in 5) n=20000 ;; 50) n=4000 ;; 500) n=400 ;; esac

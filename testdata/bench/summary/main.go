@@ -53,7 +53,7 @@ func main() {
 	printGrowth(os.Stdout, pairs)
 	missed += printMemory(os.Stdout, pairs, *memory)
 	if missed > 0 {
-		fmt.Printf("\n%d figures missed\n", missed)
+		fmt.Printf("\nfigures missed: %d\n", missed)
 		os.Exit(1)
 	}
 }
