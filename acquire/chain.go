@@ -68,15 +68,16 @@ func (r *run) chain(ctx context.Context, n int64) error {
 
 // step makes one attempt at the page that is to be asked for. It is done when the chain has ended: why is nil if that is its end.
 func (r *run) step(ctx context.Context, c *chain) (done bool, why *PageError, err error) {
-	if r.pages.Load() >= r.o.MaxPages {
-		return true, &PageError{ReasonPageBudget, fmt.Sprintf("%d pages were taken, as many as one run may; the next run goes on", r.o.MaxPages)}, nil
+	room, why := r.room()
+	if why != nil {
+		return true, why, nil
 	}
 	a := &asked{chain: c.n, page: c.page, before: c.before, parent: c.parent, retryOf: c.retryOf, attempt: c.attempt, flags: c.flags}
 	id, err := requestID(r)
 	if err != nil {
 		return false, nil, err
 	}
-	x, err := r.recorder.Do(context.WithValue(ctx, askedKey{}, a), &wire.Request{Method: "GET", URL: c.request.URL, Header: c.request.Header, RequestID: id})
+	x, err := r.recorder.Do(context.WithValue(ctx, askedKey{}, a), &wire.Request{Method: "GET", URL: c.request.URL, Header: c.request.Header, RequestID: id, MaxBody: room})
 	if x != nil {
 		defer x.Response.Close()
 	}
@@ -114,11 +115,11 @@ func (r *run) unsent(ctx context.Context, c *chain, err error) (bool, *PageError
 	case ctx.Err() != nil:
 		return false, nil, nil
 	case errors.As(err, &refused):
-		why := &PageError{ReasonTLS, clean(err.Error())}
+		why := &PageError{ReasonTLS, clean(r.scrub(err.Error()))}
 		r.haltAll(why)
 		return true, why, nil
 	case errors.Is(err, wire.ErrDial), errors.Is(err, wire.ErrTLS), errors.Is(err, wire.ErrProxy):
-		return r.again(c, &PageError{ReasonNetwork, clean(err.Error())}, 0)
+		return r.again(c, &PageError{ReasonNetwork, clean(r.scrub(err.Error()))}, 0)
 	case errors.Is(err, wire.ErrRequest), errors.Is(err, wire.ErrOrigin):
 		return true, &PageError{ReasonBadLink, clean(r.scrub(err.Error()))}, nil
 	}
@@ -137,6 +138,9 @@ func (r *run) incomplete(c *chain, x *wire.Exchange, end *wire.EndError) (bool, 
 			return false, nil, nil
 		}
 	case httpblock.EndBodyBudget, httpblock.EndHeaderBudget, httpblock.EndInterimBudget:
+		if end.End == httpblock.EndBodyBudget && x.BodyLength < maxBody {
+			return true, r.spent(), nil
+		}
 		return true, &PageError{ReasonBudget, fmt.Sprintf("the answer for page %d was broken off after %d bytes: %s", c.page, x.Size, end.End)}, nil
 	}
 	return r.again(c, &PageError{ReasonBrokenAnswer, clean(fmt.Sprintf("the answer for page %d ended %s after %d bytes", c.page, end.End, x.Size))}, 0)

@@ -37,7 +37,7 @@ func (r *run) start(ctx context.Context) error {
 	if r.o.Proxy != nil {
 		fields = append(fields, evidence.Pair{Name: "proxy", Value: r.o.Proxy.Scheme + "://" + r.o.Proxy.Host})
 	}
-	fields = slices.Concat(fields, r.retryFields(), r.o.Env.Tool, r.o.Env.Machine)
+	fields = slices.Concat(fields, r.bounds(), r.o.Env.Tool, r.o.Env.Machine)
 	if err := r.operator(ctx, evidence.ActionRunStart, "acquisition from "+r.source(), fields); err != nil {
 		return err
 	}
@@ -50,9 +50,9 @@ func (r *run) start(ctx context.Context) error {
 
 // connect makes sink and recorder. Nothing is dialled yet.
 func (r *run) connect() error {
-	r.sink = &sink{c: r.o.Case, env: r.o.Env, run: r.id, source: r.source(), origin: r.plan.Origin, window: r.window.number, connections: map[int64]int64{}}
+	r.sink = &sink{c: r.o.Case, env: r.o.Env, run: r.id, source: r.source(), origin: r.plan.Origin, window: r.window.number, connections: map[int64]int64{}, scrub: r.scrub}
 	w := wire.Options{Origin: r.plan.Origin, RootCAs: r.o.RootCAs, Proxy: r.o.Proxy, UserAgent: userAgent(r.o.Env.Tool), MaxIdle: r.o.Parallel,
-		SpoolDir: r.o.SpoolDir, Dial: r.o.Dial, Now: r.o.Env.Now, Sink: r.sink}
+		MaxBody: maxBody, SpoolDir: r.o.SpoolDir, Dial: r.o.Dial, Now: r.o.Env.Now, Sink: r.sink}
 	if r.o.Gzip {
 		w.AcceptEncoding = "gzip"
 	}
@@ -64,10 +64,18 @@ func (r *run) connect() error {
 	return err
 }
 
-func (r *run) retryFields() []evidence.Pair {
+// bounds are what patience and budgets of a run are.
+func (r *run) bounds() []evidence.Pair {
 	p := r.o.Retry
-	return []evidence.Pair{{Name: "retry-attempts", Value: strconv.Itoa(p.Attempts)}, {Name: "retry-pages", Value: strconv.Itoa(p.Pages)},
+	fields := []evidence.Pair{{Name: "retry-attempts", Value: strconv.Itoa(p.Attempts)}, {Name: "retry-pages", Value: strconv.Itoa(p.Pages)},
 		{Name: "retry-longest", Value: p.Longest.String()}, {Name: "retry-total", Value: p.Total.String()}, {Name: "max-pages", Value: strconv.FormatInt(r.o.MaxPages, 10)}}
+	if r.o.MaxBytes > 0 {
+		fields = append(fields, evidence.Pair{Name: "max-bytes", Value: strconv.FormatInt(r.o.MaxBytes, 10)})
+	}
+	if r.o.MaxTime > 0 {
+		fields = append(fields, evidence.Pair{Name: "max-time", Value: r.o.MaxTime.String()})
+	}
+	return fields
 }
 
 // userAgent is name/version of the tool, in the characters of a token (RFC 9110, section 10.1.5).
@@ -124,15 +132,4 @@ func (r *run) tell(e Event) {
 	e.Bytes, e.Result.Asked = r.sink.bytes, r.sink.counter
 	r.sink.mu.Unlock()
 	r.o.Progress(e)
-}
-
-// scrub keeps the credential out of a text that the service wrote.
-func (r *run) scrub(s string) string {
-	r.mu.Lock()
-	_, secret, ok := strings.Cut(r.authorization, " ")
-	r.mu.Unlock()
-	if ok && len(secret) >= 8 {
-		s = strings.ReplaceAll(s, secret, wire.Redacted)
-	}
-	return s
 }

@@ -20,7 +20,7 @@ import (
 
 const (
 	chainType = "application/pem-certificate-chain"
-	bytesType    = "application/octet-stream"
+	bytesType = "application/octet-stream"
 
 	excessURI       = "urn:exhibit:excess"
 	certificatesURI = "urn:exhibit:certificates"
@@ -57,11 +57,13 @@ type sink struct {
 	source string
 	origin string
 	window int64
+	scrub  func(string) string // keeps the credential out of errors
 
 	mu          sync.Mutex
 	connections map[int64]int64 // the recorder's ordinal → seq
 	counter     int64
-	bytes       int64
+	bytes       int64   // of answers
+	recorded    int64   // of blocks, and perEntry for each entry: what MaxBytes bounds
 	first, last *offset // of the clock
 }
 
@@ -75,7 +77,7 @@ var _ wire.Sink = (*sink)(nil)
 
 // Connection appends a connection entry (docs/container.md, 4.4 and 4.5).
 func (s *sink) Connection(ctx context.Context, c *wire.Connection) error {
-	body := &evidence.Connection{Number: c.Ordinal, Origin: s.origin, Remote: c.RemoteAddr, Local: c.LocalAddr, Roots: "none", Error: clip(c.Err)}
+	body := &evidence.Connection{Number: c.Ordinal, Origin: s.origin, Remote: c.RemoteAddr, Local: c.LocalAddr, Roots: "none", Error: clip(s.scrub(c.Err))}
 	d := &evidence.Draft{Start: c.Started, End: c.Established, Source: s.source, Run: s.run, Body: body}
 	if c.Proxy != nil {
 		body.Proxy = c.Proxy.URL
@@ -93,7 +95,7 @@ func (s *sink) Connection(ctx context.Context, c *wire.Connection) error {
 			d.Records = append(d.Records, resource(certificatesURI, chainType, chain))
 		}
 	}
-	e, err := s.c.Append(ctx, d)
+	e, err := s.append(ctx, d)
 	if err != nil {
 		return err
 	}
@@ -101,6 +103,18 @@ func (s *sink) Connection(ctx context.Context, c *wire.Connection) error {
 	defer s.mu.Unlock()
 	s.connections[c.Ordinal] = e.Head.Seq
 	return nil
+}
+
+// append appends an entry and counts what it adds to the case.
+func (s *sink) append(ctx context.Context, d *evidence.Draft) (*evidence.Entry, error) {
+	n := int64(perEntry)
+	for i := range d.Records {
+		n += int64(len(d.Records[i].Block)) + d.Records[i].Size
+	}
+	s.mu.Lock()
+	s.recorded += n
+	s.mu.Unlock()
+	return s.c.Append(ctx, d)
 }
 
 // redactions are those of the first record of an entry, its request.
@@ -139,7 +153,7 @@ func (s *sink) Exchange(ctx context.Context, x *wire.Exchange) error {
 	body := &evidence.Exchange{
 		Counter: counter, RequestID: x.RequestID, Connection: connection, URL: x.URL, Chain: a.chain, Page: a.page, Parent: a.parent,
 		Before: a.before, Attempt: a.attempt, RetryOf: a.retryOf, Protocol: x.Proto, Framing: x.Framing, Ended: x.End,
-		Interim: []int64{}, Flags: flags(x, a), HeadOffset: evidence.None, Redactions: []evidence.Redaction{}, Claims: append([]evidence.Pair{}, a.claims...), Error: clip(x.Err),
+		Interim: []int64{}, Flags: flags(x, a), HeadOffset: evidence.None, Redactions: []evidence.Redaction{}, Claims: append([]evidence.Pair{}, a.claims...), Error: clip(s.scrub(x.Err)),
 	}
 	for _, status := range x.Interim {
 		body.Interim = append(body.Interim, int64(status))
@@ -148,7 +162,7 @@ func (s *sink) Exchange(ctx context.Context, x *wire.Exchange) error {
 		body.HeadOffset, body.HeadLength = x.HeadOffset, x.HeadLength
 	}
 	body.Redactions = redactions(x.Redactions)
-	e, err := s.c.Append(ctx, &evidence.Draft{Start: x.Started, End: x.Ended, Source: s.source, Window: s.window, Method: x.Method,
+	e, err := s.append(ctx, &evidence.Draft{Start: x.Started, End: x.Ended, Source: s.source, Window: s.window, Method: x.Method,
 		Status: int64(x.Status), Run: s.run, Body: body, Records: records(x)})
 	if err != nil {
 		return err
@@ -203,7 +217,7 @@ func (s *sink) stray(ctx context.Context, b wire.Stray) error {
 	s.mu.Lock()
 	connection := s.connections[b.Connection]
 	s.mu.Unlock()
-	_, err := s.c.Append(ctx, &evidence.Draft{Start: b.Time, Source: s.source, Run: s.run,
+	_, err := s.append(ctx, &evidence.Draft{Start: b.Time, Source: s.source, Run: s.run,
 		Body: &evidence.Operator{Action: actionStray, Text: "bytes came on an idle connection; they answer no request", Operator: s.env.Operator, Host: s.env.Host,
 			Fields: []evidence.Pair{{Name: "connection", Value: strconv.FormatInt(connection, 10)}, {Name: "bytes", Value: strconv.Itoa(len(b.Bytes))}}},
 		Records: []evidence.RecordDraft{resource(strayURI, bytesType, b.Bytes)}})
@@ -248,7 +262,7 @@ func (r *run) authorize(ctx context.Context) (string, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if value != r.authorization {
-		r.authorization, r.claims = value, auth.Claims(value)
+		r.authorization, r.claims, r.scrubber = value, auth.Claims(value), newScrubber(value)
 	}
 	a.edition, a.claims = edition, r.claims
 	return value, nil

@@ -64,7 +64,11 @@ type Options struct {
 
 	Parallel int // chains that are worked on at once; 0 for 1, at most 64
 	Retry    Retry
-	MaxPages int64 // pages that one run takes; 0 for 1,000,000
+
+	// Budgets of one run. When one is spent the window is partial and the next run goes on.
+	MaxPages int64         // pages taken; 0 for 1,000,000
+	MaxBytes int64         // recorded, before compression and with 8 KiB for each entry; 0 for no bound. An answer that would pass it is broken off; of several chains each may pass it once
+	MaxTime  time.Duration // from the first request on; waits and answers under way are broken off then; 0 for no bound
 
 	// Stop, when it is closed, ends the run in order: requests in flight are finished and recorded, waits are cut short. To cancel the
 	// context of Run breaks requests off; they are recorded as cancelled.
@@ -158,7 +162,8 @@ type run struct {
 	progress sync.Mutex
 
 	mu            sync.Mutex
-	authorization string // last value, for keeping it out of texts
+	authorization string // last value
+	scrubber      *scrubber
 	claims        []evidence.Pair
 	halt          *PageError // why all chains end
 	fatal         error      // the container, or the credential, cannot go on
@@ -202,6 +207,8 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 // work runs the chains.
 func (r *run) work(ctx context.Context) error {
 	defer r.watchStop(ctx)()
+	timed, cancel := r.limitTime(ctx)
+	defer cancel()
 	var next atomic.Int64
 	var workers sync.WaitGroup
 	for range min(int64(r.o.Parallel), r.plan.Chains) {
@@ -212,7 +219,7 @@ func (r *run) work(ctx context.Context) error {
 					return
 				}
 				// An error that comes with a cancelled context is that. If the container cannot go on either, run-stop meets it again.
-				if err := r.chain(ctx, n); err != nil && ctx.Err() == nil {
+				if err := r.chain(timed, n); err != nil && timed.Err() == nil {
 					r.fail(err)
 				}
 			}

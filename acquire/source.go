@@ -149,5 +149,7 @@ const (
 	ReasonBadLink      = "bad-link"         // a link cannot be asked as it is
 	ReasonMaxReached   = "max-reached"      // as many records as were asked for
 	ReasonPageBudget   = "page-budget"      // as many pages as one run may take
+	ReasonByteBudget   = "byte-budget"      // as many bytes as one run may record
+	ReasonTimeBudget   = "time-budget"      // as long as one run may take
 	ReasonEmptyPages   = "empty-pages"      // page after page without a record
 )

@@ -219,6 +219,9 @@ func (w *window) judge(halt *PageError) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	why := w.why
+	if halt != nil && halt.Reason == ReasonTimeBudget && w.ended == w.plan.Chains { // it was over just then
+		halt = nil
+	}
 	if halt != nil {
 		why = halt
 	}

@@ -203,7 +203,7 @@ func (c *checker) packageNote() {
 	case err != nil:
 		c.r.find("bag-missing", "tagmanifest-sha256.txt", "%v", err)
 	case p.TagManifest != sha256.Sum256(tags):
-		c.r.find("package-note", evidence.PackageNotePath, "it was signed over another tagmanifest")
+		c.r.find("package-note", evidence.PackageNotePath, "it was signed over another tagmanifest-sha256.txt")
 	}
 	tree, ok := c.walker.Tree()
 	if p.Head.Origin != evidence.Origin(c.r.Case) || p.Head.Size != c.r.Entries || ok && tree.Root() != evidence.Hash(p.Head.Root) {

@@ -4,7 +4,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"net/http/httptest"
 	"net/netip"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -208,5 +210,36 @@ func TestTheIntrusion(t *testing.T) {
 	}
 	if last != "SetConversationAlwaysClutterState" {
 		t.Errorf("the last session ends with %q", last)
+	}
+}
+
+// TestAgain: another tenant of the same data goes its own way.
+func TestAgain(t *testing.T) {
+	first, err := simtenant.New(simtenant.Options{Seed: 5})
+	if err != nil {
+		t.Fatal(err)
+	}
+	faults, err := simtenant.ParseFaults("arrive@1:3,vanish@2:7")
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := first.Again(simtenant.Options{Faults: faults})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := first.Activities(simtenant.Owner)
+	if got := second.Activities(simtenant.Owner); !reflect.DeepEqual(got, want) {
+		t.Fatal("the mailbox is another one")
+	}
+	for range 2 {
+		r := httptest.NewRequest("GET", "/api/v2.0/me/Activities", nil)
+		r.Header.Set("Authorization", "Bearer "+second.Token())
+		second.ServeHTTP(httptest.NewRecorder(), r)
+	}
+	if got := second.Activities(simtenant.Owner); len(got) != len(want)-4 {
+		t.Errorf("%d activities, of %d", len(got), len(want))
+	}
+	if got := first.Activities(simtenant.Owner); !reflect.DeepEqual(got, want) || len(first.Requests()) != 0 {
+		t.Error("what one tenant does changes the other")
 	}
 }

@@ -64,16 +64,33 @@ type Request struct {
 
 // New makes a tenant with its mailboxes and one token.
 func New(o Options) (*Tenant, error) {
+	return newTenant(o, map[string]*mailbox{
+		Owner:      ownerStory(o.Seed),
+		Apostrophe: apostropheStory(o.Seed + 1),
+		Quiet:      {upn: Quiet},
+	})
+}
+
+// Again makes another tenant of the same seed, with the mailboxes as they are now, without making them up again as [New] does. o.Seed is not looked at.
+func (t *Tenant) Again(o Options) (*Tenant, error) {
+	o.Seed = t.seed
+	mailboxes := map[string]*mailbox{}
+	t.mu.Lock()
+	for name, m := range t.mailboxes {
+		own := *m // its slices and maps never change in place
+		mailboxes[name] = &own
+	}
+	t.mu.Unlock()
+	return newTenant(o, mailboxes)
+}
+
+func newTenant(o Options, mailboxes map[string]*mailbox) (*Tenant, error) {
 	t := &Tenant{
 		now: o.Now, wait: o.Wait, faults: slices.Clone(o.Faults), pages: o.Pages,
 		contentLength: o.ContentLength, seed: o.Seed,
 		tokens: map[string]bool{}, loops: map[string]string{},
-		arriving: dice{state: o.Seed ^ 0x61727269},
-		mailboxes: map[string]*mailbox{
-			Owner:      ownerStory(o.Seed),
-			Apostrophe: apostropheStory(o.Seed + 1),
-			Quiet:      {upn: Quiet},
-		},
+		arriving:  dice{state: o.Seed ^ 0x61727269},
+		mailboxes: mailboxes,
 	}
 	if t.now == nil {
 		t.now = time.Now

@@ -144,7 +144,7 @@ type receiver struct {
 func newReceiver(r *Recorder, c *conn, x *Exchange, out *outgoing) *receiver {
 	rc := &receiver{r: r, c: c, x: x}
 	rc.wire.needles, rc.decoded.needles = out.needles, out.needles
-	lim := httpblock.Limits{Header: r.o.MaxHeader, Interim: r.o.MaxInterim, Body: r.o.MaxBody}
+	lim := httpblock.Limits{Header: r.o.MaxHeader, Interim: r.o.MaxInterim, Body: out.maxBody}
 	rc.framer = httpblock.NewFramer(out.method, lim, rc)
 	return rc
 }

@@ -17,8 +17,9 @@ type outgoing struct {
 	wire       []byte
 	spans      []span // in wire
 	needles    [][]byte
-	close      bool // it says "Connection: close"
-	written    int  // bytes that the connection took
+	maxBody    int64 // of the answer
+	close      bool  // it says "Connection: close"
+	written    int   // bytes that the connection took
 }
 
 // compose checks a request and makes its bytes; nothing is sent before it returns.
@@ -41,7 +42,10 @@ func (r *Recorder) compose(ctx context.Context, req *Request) (*outgoing, error)
 	if r.proxy != nil && r.origin.scheme == "http" {
 		target = "http://" + r.origin.authority() + target
 	}
-	out := &outgoing{method: req.Method, id: req.RequestID, url: r.secrets.url(req.URL)}
+	out := &outgoing{method: req.Method, id: req.RequestID, url: r.secrets.url(req.URL), maxBody: r.o.MaxBody}
+	if req.MaxBody > 0 {
+		out.maxBody = min(out.maxBody, req.MaxBody)
+	}
 
 	var b bytes.Buffer
 	b.WriteString(req.Method + " ")
@@ -68,12 +72,32 @@ func (r *Recorder) compose(ctx context.Context, req *Request) (*outgoing, error)
 // check refuses a request in which a secret would be stored: one that appears outside its own place.
 func (o *outgoing) check() error {
 	stored, _ := redact(o.wire, o.spans, len(o.wire))
+	plain := unescaped(stored)
 	for _, n := range o.needles {
-		if bytes.Contains(stored, n) || strings.Contains(o.url, string(n)) || strings.Contains(o.id, string(n)) {
+		if bytes.Contains(stored, n) || bytes.Contains(plain, n) || strings.Contains(o.url, string(n)) || strings.Contains(o.id, string(n)) {
 			return fmt.Errorf("%w: a secret value appears outside its header or parameter", ErrRequest)
 		}
 	}
 	return nil
+}
+
+// unescaped undoes the percent escapes in b, leaving alone what is none.
+func unescaped(b []byte) []byte {
+	if bytes.IndexByte(b, '%') < 0 {
+		return b
+	}
+	out := make([]byte, 0, len(b))
+	for i := 0; i < len(b); i++ {
+		if b[i] == '%' && i+2 < len(b) {
+			if n, err := strconv.ParseUint(string(b[i+1:i+3]), 16, 8); err == nil {
+				out = append(out, byte(n))
+				i += 2
+				continue
+			}
+		}
+		out = append(out, b[i])
+	}
+	return out
 }
 
 // checkRequest refuses what could not be sent as given or would change the framing.

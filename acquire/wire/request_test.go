@@ -241,6 +241,9 @@ func TestRefused(t *testing.T) {
 		refusal{wire.Request{Method: "GET", URL: base, RequestID: "a\r\nb"}, wire.ErrRequest},
 		refusal{wire.Request{Method: "POST", URL: base, Header: h("Authorization", "Bearer "+canary), Body: []byte("again " + canary)}, wire.ErrRequest},
 		refusal{wire.Request{Method: "GET", URL: base + "?x=" + canary, Header: h("Authorization", "Bearer "+canary)}, wire.ErrRequest},
+		refusal{wire.Request{Method: "GET", URL: base + "%zz?x=" + escapedAll(canary) + "&%4", Header: h("Authorization", "Bearer "+canary)}, wire.ErrRequest},
+		refusal{wire.Request{Method: "GET", URL: base + canary, Header: h("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte("u:"+canary)))}, wire.ErrRequest},
+		refusal{wire.Request{Method: "GET", URL: base + escapedAll(canary), Header: h("Authorization", "basic "+base64.StdEncoding.EncodeToString([]byte("u:"+canary)))}, wire.ErrRequest},
 	)
 	for _, c := range cases {
 		x, err := r.Do(context.Background(), &c.req)
@@ -258,6 +261,15 @@ func TestRefused(t *testing.T) {
 	if !errors.Is(err, wire.ErrOrigin) {
 		t.Errorf("origin with userinfo: %v", err)
 	}
+}
+
+// escapedAll writes each byte as a percent escape.
+func escapedAll(s string) string {
+	var b strings.Builder
+	for i := range len(s) {
+		fmt.Fprintf(&b, "%%%02X", s[i])
+	}
+	return b.String()
 }
 
 // TestAuthorizeFails: the error comes back and nothing is sent.
@@ -292,6 +304,28 @@ func TestSecretInResponse(t *testing.T) {
 		r, _ := setup(t, p, func(o *wire.Options) {
 			o.Authorize = func(context.Context) (string, error) { return "Bearer " + secret, nil }
 			o.SpoolThreshold = 50
+		})
+		x, err := get(r, "http://"+host, "/")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if x.Has(wire.FlagSecretInResponse) != c.want {
+			t.Errorf("%s: flags %q", name, x.Flags)
+		}
+	}
+}
+
+// TestPasswordInResponse: a server that was sent a password by Basic writes it as it is.
+func TestPasswordInResponse(t *testing.T) {
+	for name, c := range map[string]struct {
+		echo string
+		want bool
+	}{"the password": {canary, true}, "the user": {"somebody@example.test", false}, "another": {"7f3b-another-password", false}} {
+		p := &peer{script: reply([]byte("HTTP/1.1 401 No\r\nX: wrong is " + c.echo + "\r\nContent-Length: 0\r\n\r\n"))}
+		r, _ := setup(t, p, func(o *wire.Options) {
+			o.Authorize = func(context.Context) (string, error) {
+				return "Basic " + base64.StdEncoding.EncodeToString([]byte("somebody@example.test:"+canary)), nil
+			}
 		})
 		x, err := get(r, "http://"+host, "/")
 		if err != nil {

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"encoding/base64"
 	"net/url"
 	"slices"
 	"strings"
@@ -150,7 +151,7 @@ func redact(b []byte, spans []span, end int) ([]byte, []Redaction) {
 const minSecret = 8
 
 // needles returns what to look for to find the secrets: the last 32 bytes of each, where a token differs from every
-// other, as sent and with percent escapes undone.
+// other, as sent and with percent escapes undone; of Basic the password as well.
 func needles(b []byte, spans []span) [][]byte {
 	var ns [][]byte
 	add := func(v []byte) {
@@ -161,7 +162,14 @@ func needles(b []byte, spans []span) [][]byte {
 	for _, s := range spans {
 		v := b[s.off : s.off+s.n]
 		add(v)
-		if u, err := url.QueryUnescape(string(v)); err == nil && u != string(v) && s.what == "query" {
+		if s.what == "header" {
+			if plain, err := base64.StdEncoding.DecodeString(string(v)); err == nil { // of Basic
+				_, password, _ := bytes.Cut(plain, []byte(":"))
+				add(password)
+			}
+			continue
+		}
+		if u, err := url.QueryUnescape(string(v)); err == nil && u != string(v) {
 			add([]byte(u))
 		}
 	}

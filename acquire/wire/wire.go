@@ -140,6 +140,7 @@ type Request struct {
 	Header    []httpblock.Field
 	Body      []byte
 	RequestID string // value of client-request-id; none if empty
+	MaxBody   int64  // bounds this answer's body further than Options does; 0 for no further
 }
 
 // Do sends one request, records the exchange, waits until the Sink has it, and returns it. The caller closes

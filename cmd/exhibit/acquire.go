@@ -22,6 +22,8 @@ type acquireOptions struct {
 	caFile     string
 	parallel   int
 	patience   time.Duration
+	maxBytes   byteCount
+	maxTime    time.Duration
 	again      bool
 	takeOver   bool
 	acceptGzip bool
@@ -35,6 +37,8 @@ func (o *acquireOptions) AddFlags(f *pflag.FlagSet, d acquire.Description) {
 	f.StringVar(&o.caFile, "ca-file", "", "`PEM` file of the authorities to trust instead of the system's")
 	f.IntVar(&o.parallel, "parallel", 1, "`N` chains of pages to follow at once, 1 to 64")
 	f.DurationVar(&o.patience, "patience", 2*time.Hour, "`TIME` to wait in all when the service is throttling or fails")
+	f.Var(&o.maxBytes, "max-bytes", "record at most `SIZE` in this run, such as 500M or 20G; the same command goes on")
+	f.DurationVar(&o.maxTime, "max-time", 0, "end this run after `TIME`, such as 8h; the same command goes on")
 	f.BoolVar(&o.again, "again", false, "ask anew, in a window of its own, although this acquisition has been made or begun")
 	f.BoolVar(&o.acceptGzip, "accept-gzip", false, "accept compressed answers; they are kept as they come")
 	f.BoolVar(&o.yes, "yes", false, "read content without asking for a confirmation")
@@ -72,8 +76,11 @@ func runAcquire(cmd *cobra.Command, p *program, s acquire.Source, args []string,
 	if o.patience <= 0 {
 		return cli.Usagef("--patience %s is no time to wait, such as 90s or 2h", o.patience)
 	}
+	if o.maxTime < 0 || o.maxTime == 0 && cmd.Flags().Changed("max-time") {
+		return cli.Usagef("--max-time %s is no time that a run may take, such as 90m or 8h", o.maxTime)
+	}
 	run := acquire.Options{Source: s, Params: o.params(cmd.Flags(), args), Again: o.again, Gzip: o.acceptGzip, Parallel: o.parallel,
-		Retry: acquire.Retry{Total: o.patience}, Stop: p.first}
+		Retry: acquire.Retry{Total: o.patience}, MaxBytes: int64(o.maxBytes), MaxTime: o.maxTime, Stop: p.first}
 	env, err := p.env()
 	if err != nil {
 		return err

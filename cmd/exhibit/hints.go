@@ -124,6 +124,12 @@ func reasonHint(reason string) string {
 		return "find out who answers there; if the service has a certificate authority of its own, name it with --ca-file"
 	case acquire.ReasonNotFound, acquire.ReasonBadRequest:
 		return "look at the answer (`exhibit log`, `exhibit-verify show`) and at the flags"
+	case acquire.ReasonByteBudget:
+		return "make sure that there is room for more, or raise --max-bytes"
+	case acquire.ReasonTimeBudget:
+		return "give it more time by --max-time, or another run"
+	case acquire.ReasonPageBudget:
+		return "look whether the pages make sense (`exhibit-verify show`)"
 	case acquire.ReasonMaxReached:
 		return "raise or drop --max to take the rest"
 	}

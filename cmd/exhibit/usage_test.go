@@ -149,6 +149,8 @@ var wrong = map[string][]string{
 	"ca-file":       {"", "no-such-file", "usage_test.go"},
 	"parallel":      {"", "0", "-1", "65", "two", "1.5"},
 	"patience":      {"", "0", "-5m", "10", "soon"},
+	"max-bytes":     {"", "0", "-1", "1.5G", "5GB", "5k", "G", "1e9", "5 G", "iB", "5iB", "9223372036854775808", "8388608T"},
+	"max-time":      {"", "0", "-5m", "10", "soon"},
 	"name":          {"", "a b", "a+b", "ü"},
 	"listen":        {"", "nowhere", "127.0.0.1:99999", "127.0.0.1:https-not"},
 	"fault":         {"teapot@1", "429", "429@0", "429@x", "200@1", "cut@1", "429@1:retry-after=soon"},

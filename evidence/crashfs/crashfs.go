@@ -94,6 +94,29 @@ func (f *Folder) Reboot(s Survival) *Folder {
 	return n
 }
 
+// Restart returns the folder as the next process finds it where the process died and not the machine: what was written is there, and what was not synced
+// is still not.
+func (f *Folder) Restart() *Folder {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	n := New()
+	n.dirs = maps.Clone(f.dirs)
+	kept := map[*content]*content{}
+	keep := func(c *content) *content {
+		if kept[c] == nil {
+			kept[c] = &content{b: append([]byte(nil), c.b...), synced: append([]byte(nil), c.synced...)}
+		}
+		return kept[c]
+	}
+	for name, c := range f.files {
+		n.files[name] = keep(c)
+	}
+	for name, c := range f.durable {
+		n.durable[name] = keep(c)
+	}
+	return n
+}
+
 // Files returns a copy of all files.
 func (f *Folder) Files() map[string][]byte {
 	f.mu.Lock()
