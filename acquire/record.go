@@ -2,10 +2,8 @@ package acquire
 
 import (
 	"context"
-	"encoding/hex"
 	"encoding/pem"
 	"fmt"
-	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,10 +19,8 @@ import (
 )
 
 const (
-	requestType  = "application/http;msgtype=request"
-	responseType = "application/http;msgtype=response"
-	chainType    = "application/pem-certificate-chain"
-	bytesType    = "application/octet-stream"
+	chainType = "application/pem-certificate-chain"
+	bytesType = "application/octet-stream"
 
 	excessURI       = "urn:exhibit:excess"
 	certificatesURI = "urn:exhibit:certificates"
@@ -96,7 +92,7 @@ func (s *sink) Connection(ctx context.Context, c *wire.Connection) error {
 			for _, der := range t.Chain {
 				chain = append(chain, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})...)
 			}
-			d.Records = append(d.Records, resource(certificatesURI, chainType, c.Started, chain))
+			d.Records = append(d.Records, resource(certificatesURI, chainType, chain))
 		}
 	}
 	e, err := s.append(ctx, d)
@@ -134,12 +130,10 @@ func redactions(all []wire.Redaction) []evidence.Redaction {
 func connectRecords(c *wire.Connection, target string) []evidence.RecordDraft {
 	var records []evidence.RecordDraft
 	if len(c.Proxy.Request) > 0 {
-		records = append(records, evidence.RecordDraft{Block: c.Proxy.Request,
-			Header: warc.Header{Type: warc.Request, Date: date(c.Started), TargetURI: target, ContentType: requestType}})
+		records = append(records, evidence.RecordDraft{Type: warc.Request, URI: target, Block: c.Proxy.Request})
 	}
 	if len(c.Proxy.Response) > 0 {
-		records = append(records, evidence.RecordDraft{Block: c.Proxy.Response,
-			Header: warc.Header{Type: warc.Response, Date: date(c.Started), TargetURI: target, ContentType: responseType}})
+		records = append(records, evidence.RecordDraft{Type: warc.Response, URI: target, Block: c.Proxy.Response})
 	}
 	return records
 }
@@ -151,10 +145,6 @@ func (s *sink) Exchange(ctx context.Context, x *wire.Exchange) error {
 		if err := s.stray(ctx, stray); err != nil {
 			return err
 		}
-	}
-	records, err := s.records(x)
-	if err != nil {
-		return err
 	}
 	s.mu.Lock()
 	s.counter++
@@ -173,7 +163,7 @@ func (s *sink) Exchange(ctx context.Context, x *wire.Exchange) error {
 	}
 	body.Redactions = redactions(x.Redactions)
 	e, err := s.append(ctx, &evidence.Draft{Start: x.Started, End: x.Ended, Source: s.source, Window: s.window, Method: x.Method,
-		Status: int64(x.Status), Run: s.run, Body: body, Records: records})
+		Status: int64(x.Status), Run: s.run, Body: body, Records: records(x)})
 	if err != nil {
 		return err
 	}
@@ -206,31 +196,20 @@ func (s *sink) note(x *wire.Exchange) {
 }
 
 // records are those of an exchange (docs/container.md, 4.5).
-func (s *sink) records(x *wire.Exchange) ([]evidence.RecordDraft, error) {
-	id, err := evidence.NewRecordID(s.env.Rand)
-	if err != nil {
-		return nil, err
-	}
-	ip := address(x.Connection)
-	records := []evidence.RecordDraft{{Block: x.Request, Header: warc.Header{
-		Type: warc.Request, ID: id, Date: date(x.Started), TargetURI: x.URL, IPAddress: ip, ContentType: requestType}}}
+func records(x *wire.Exchange) []evidence.RecordDraft {
+	all := []evidence.RecordDraft{{Type: warc.Request, URI: x.URL, Block: x.Request}}
 	if x.Response.Size() == 0 {
-		return records, nil
+		return all
 	}
-	h := warc.Header{Type: warc.Response, Date: date(x.FirstByte), TargetURI: x.URL, ConcurrentTo: id, IPAddress: ip,
-		Truncated: truncated(x.End), ContentType: responseType}
-	if x.HeadLength > 0 && x.PayloadLength >= 0 {
-		h.PayloadDigest = hex.EncodeToString(x.PayloadSHA256)
-	}
-	response := evidence.RecordDraft{Header: h, Block: x.Response.Bytes()}
+	response := evidence.RecordDraft{Type: warc.Response, URI: x.URL, Truncated: truncated(x.End), Block: x.Response.Bytes()}
 	if response.Block == nil {
 		response.Source, response.Size = x.Response, x.Response.Size()
 	}
-	records = append(records, response)
+	all = append(all, response)
 	if len(x.Excess) > 0 {
-		records = append(records, resource(excessURI, bytesType, x.Ended, x.Excess))
+		all = append(all, resource(excessURI, bytesType, x.Excess))
 	}
-	return records, nil
+	return all
 }
 
 // stray appends what came on an idle connection: an act of the other side that answers nothing.
@@ -241,26 +220,12 @@ func (s *sink) stray(ctx context.Context, b wire.Stray) error {
 	_, err := s.append(ctx, &evidence.Draft{Start: b.Time, Source: s.source, Run: s.run,
 		Body: &evidence.Operator{Action: actionStray, Text: "bytes came on an idle connection; they answer no request", Operator: s.env.Operator, Host: s.env.Host,
 			Fields: []evidence.Pair{{Name: "connection", Value: strconv.FormatInt(connection, 10)}, {Name: "bytes", Value: strconv.Itoa(len(b.Bytes))}}},
-		Records: []evidence.RecordDraft{resource(strayURI, bytesType, b.Time, b.Bytes)}})
+		Records: []evidence.RecordDraft{resource(strayURI, bytesType, b.Bytes)}})
 	return err
 }
 
-func resource(uri, contentType string, at time.Time, block []byte) evidence.RecordDraft {
-	return evidence.RecordDraft{Block: block, Header: warc.Header{Type: warc.Resource, Date: date(at), TargetURI: uri, ContentType: contentType}}
-}
-
-func date(t time.Time) string { return evidence.At(t).String() }
-
-// address is the server's, unless a proxy stands between.
-func address(c *wire.Connection) string {
-	if c.Proxy != nil {
-		return ""
-	}
-	ap, err := netip.ParseAddrPort(c.RemoteAddr)
-	if err != nil {
-		return ""
-	}
-	return ap.Addr().Unmap().WithZone("").String()
+func resource(uri, contentType string, block []byte) evidence.RecordDraft {
+	return evidence.RecordDraft{Type: warc.Resource, URI: uri, ContentType: contentType, Block: block}
 }
 
 // truncated is the word of docs/container.md, 2.3, for how an exchange ended.

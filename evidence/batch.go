@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/go-json-experiment/json"
+
 	"github.com/exhibit-dfir/exhibit/evidence/warc"
 )
 
@@ -67,7 +69,7 @@ func (h *BatchHead) header() warc.Header {
 
 // encodeBatch writes the block of a batch.
 func encodeBatch(h *BatchHead, entries []*Entry) ([]byte, error) {
-	first, err := encodeLine(h)
+	first, err := writeLine(h)
 	if err != nil {
 		return nil, fmt.Errorf("first line of batch %d: %w", h.Batch, err)
 	}
@@ -91,10 +93,7 @@ func decodeBatchHead(block []byte) (h BatchHead, rest []byte, err error) {
 	if !ok || len(line) > MaxLine {
 		return h, nil, errors.New("batch without a first line")
 	}
-	if bytes.Contains(line, []byte(`,"warcinfo":`)) {
-		h.SegmentHead = &SegmentHead{}
-	}
-	if err := decodeLine(line, &h); err != nil {
+	if err := readLine(string(line), &h); err != nil {
 		return h, nil, fmt.Errorf("malformed first line of a batch: %w", err)
 	}
 	switch {
@@ -108,17 +107,19 @@ func decodeBatchHead(block []byte) (h BatchHead, rest []byte, err error) {
 	return h, rest, nil
 }
 
-// decodeEntries reads count entries, which must be all of rest.
+// decodeEntries reads count entries, which must be all of rest. They share one copy of it.
 func decodeEntries(rest []byte, first, count int64) ([]*Entry, error) {
 	entries := make([]*Entry, 0, count)
+	rest = bytes.Clone(rest)
+	text := string(rest)
 	for seq := first; seq < first+count; seq++ {
-		head, after, ok := bytes.Cut(rest, []byte("\n"))
-		detail, after, ok2 := bytes.Cut(after, []byte("\n"))
-		if !ok || !ok2 {
+		head := bytes.IndexByte(rest, '\n')
+		detail := bytes.IndexByte(rest[head+1:], '\n')
+		if head < 0 || detail < 0 {
 			return nil, fmt.Errorf("batch ends before entry %d", seq)
 		}
-		rest = after
-		e, err := DecodeEntry(bytes.Clone(head), bytes.Clone(detail))
+		end := head + 1 + detail
+		e, err := decodeEntry(entryLines{rest[:head:head], rest[head+1 : end : end], text[:head], text[head+1 : end]})
 		if err != nil {
 			return nil, err
 		}
@@ -126,6 +127,7 @@ func decodeEntries(rest []byte, first, count int64) ([]*Entry, error) {
 			return nil, fmt.Errorf("entry %d where entry %d should stand", e.Head.Seq, seq)
 		}
 		entries = append(entries, e)
+		rest, text = rest[end+1:], text[end+1:]
 	}
 	if len(rest) != 0 {
 		return nil, fmt.Errorf("%d bytes after the last entry of a batch", len(rest))
@@ -133,6 +135,15 @@ func decodeEntries(rest []byte, first, count int64) ([]*Entry, error) {
 	return entries, nil
 }
 
-// MarshalLine writes v as a line in the container's spelling, without LF (docs/container.md, 1.2). The index and the
+// MarshalLine writes v as a line in the container's spelling, without LF (docs/container.md, 1.2), by reflection over its JSON tags. The index and the
 // programs use it for whatever should read the same everywhere.
-func MarshalLine(v any) ([]byte, error) { return encodeLine(v) }
+func MarshalLine(v any) ([]byte, error) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	if b = escapeNonASCII(b); len(b) > MaxLine {
+		return nil, fmt.Errorf("line of %d bytes is longer than %d", len(b), MaxLine)
+	}
+	return b, nil
+}

@@ -22,13 +22,15 @@ type Draft struct {
 	Records    []RecordDraft
 }
 
-// RecordDraft is a record that is to be appended with its entry. Header.ID is filled in where it is empty, and block digest
-// and length always are.
+// RecordDraft is a record that is to be appended with its entry.
 type RecordDraft struct {
-	Header warc.Header
-	Block  []byte      // the block, or
-	Source io.ReaderAt // where it can be read, twice
-	Size   int64       // of Source
+	Type        string      // request, response or resource
+	URI         string      // what it is of
+	ContentType string      // of a resource
+	Truncated   string      // of a response that was cut short: WARC-Truncated
+	Block       []byte      // the block, or
+	Source      io.ReaderAt // where it can be read, twice
+	Size        int64       // of Source
 }
 
 // prepared is a draft with everything that does not depend on its place in the ledger.
@@ -40,12 +42,11 @@ type prepared struct {
 	frames     []frame
 	size       int64 // of the frames
 	done       chan error
-	entry      *Entry // set when committed
+	entry      *Entry // without its seq, until it is committed
 }
 
 // frame is the bytes of one record, in memory or spooled.
 type frame struct {
-	header warc.Header
 	bytes  []byte
 	spool  Spool
 	length int64
@@ -71,13 +72,16 @@ func (w *Writer) prepare(ctx context.Context, d *Draft) (*prepared, error) {
 	if len(d.Records) > MaxRecords {
 		return nil, fmt.Errorf("entry with %d records, more than %d", len(d.Records), MaxRecords)
 	}
+	if _, err := io.ReadFull(w.opts.Rand, p.detail.Nonce[:]); err != nil {
+		return nil, fmt.Errorf("random bytes: %w", err)
+	}
 	for i := range d.Records {
 		if err := w.prepareRecord(ctx, p, &d.Records[i]); err != nil {
 			p.release()
 			return nil, fmt.Errorf("record %d of an entry of kind %s: %w", i, p.head.Kind, err)
 		}
 	}
-	if err := p.encode(w.opts.Rand); err != nil {
+	if err := p.encode(); err != nil {
 		p.release()
 		return nil, fmt.Errorf("entry of kind %s: %w", p.head.Kind, err)
 	}
@@ -85,23 +89,17 @@ func (w *Writer) prepare(ctx context.Context, d *Draft) (*prepared, error) {
 }
 
 // encode writes the detail line and reads the whole entry back, so that nothing is written that a reader would refuse.
-func (p *prepared) encode(random io.Reader) error {
-	if _, err := io.ReadFull(random, p.detail.Nonce[:]); err != nil {
-		return fmt.Errorf("random bytes: %w", err)
-	}
+func (p *prepared) encode() error {
 	var err error
-	if p.detail.Body, err = encodeLine(p.body); err != nil {
-		return err
-	}
-	if p.detailLine, err = encodeLine(&p.detail); err != nil {
+	if p.detailLine, err = writeLine(&detailLine{Detail: &p.detail, body: p.body}); err != nil {
 		return err
 	}
 	p.head.Detail = sum(p.detailLine)
-	head, err := encodeLine(&p.head)
+	head, err := writeLine(&p.head)
 	if err != nil {
 		return err
 	}
-	_, err = DecodeEntry(head, p.detailLine)
+	p.entry, err = DecodeEntry(head, p.detailLine)
 	return err
 }
 
@@ -109,23 +107,15 @@ func (w *Writer) prepareRecord(ctx context.Context, p *prepared, d *RecordDraft)
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	h := d.Header
-	if h.ID == "" {
-		id, err := NewRecordID(w.opts.Rand)
-		if err != nil {
-			return err
-		}
-		h.ID = id
-	}
-	enc, f, err := w.encodeRecord(h, d)
+	p.detail.Records = append(p.detail.Records, RecordRef{Type: d.Type, URI: d.URI, ContentType: d.ContentType, Truncated: d.Truncated})
+	enc, f, err := w.encodeRecord(recordHeader(p.detail.Nonce, p.detail.Records, p.head.Start), d)
 	if err != nil {
 		return err
 	}
-	f.header = enc.Header
 	p.frames = append(p.frames, f)
 	p.size += f.length
-	p.detail.Records = append(p.detail.Records, RecordRef{Type: h.Type, ID: h.ID, Header: enc.HeaderHash, HeaderLength: enc.HeaderLength,
-		Block: enc.BlockHash, BlockLength: enc.Header.ContentLength})
+	ref := &p.detail.Records[len(p.detail.Records)-1]
+	ref.Block, ref.BlockLength = enc.BlockHash, enc.Header.ContentLength
 	return nil
 }
 
@@ -171,15 +161,6 @@ func (p *prepared) release() {
 			p.frames[i].spool.Close()
 		}
 	}
-}
-
-// NewRecordID makes a random record id.
-func NewRecordID(random io.Reader) (string, error) {
-	var b [16]byte
-	if _, err := io.ReadFull(random, b[:]); err != nil {
-		return "", fmt.Errorf("random bytes: %w", err)
-	}
-	return recordID(b), nil
 }
 
 // NewID makes a random case id or run id.

@@ -1,6 +1,7 @@
 package evidence
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 
@@ -49,14 +50,15 @@ type Detail struct {
 	Body    jsontext.Value `json:"body"`
 }
 
-// RecordRef names one record by the hashes of its header and block.
+// RecordRef names one record by what its header says and by the hash of its block. The header itself is a function of the
+// entry: [Entry.RecordHeader].
 type RecordRef struct {
-	Type         string `json:"type"`
-	ID           string `json:"id"`
-	Header       Hash   `json:"header"`
-	HeaderLength int64  `json:"header_length"`
-	Block        Hash   `json:"block"`
-	BlockLength  int64  `json:"block_length"`
+	Type        string `json:"type"`
+	URI         string `json:"uri"`
+	ContentType string `json:"content_type"` // of a resource
+	Truncated   string `json:"truncated"`    // of a response that was cut short: WARC-Truncated
+	Block       Hash   `json:"block"`
+	BlockLength int64  `json:"block_length"`
 }
 
 // Entry is one step of the ledger, decoded, with the lines as they stand and, where it was read from a
@@ -68,18 +70,23 @@ type Entry struct {
 	HeadLine   []byte
 	DetailLine []byte
 	Located    []Located // as many as Detail.Records
+
+	headers []headerSum // of its records
 }
 
-// Located is a record's header and place.
+// Located is a record's place.
 type Located struct {
-	Header  warc.Header
 	Segment int
 	Offset  int64 // of the frame in the segment's file
 	Length  int64 // of the frame
 }
 
 // Body is what an entry of a known kind says. Its implementations are the types below.
-type Body interface{ Kind() string }
+type Body interface {
+	Kind() string
+	lines
+	check(*Entry) error // its form: docs/container.md, 4.4 to 4.6
+}
 
 // Pair is a name and a value.
 type Pair struct {
@@ -298,26 +305,28 @@ func newBody(kind string) Body {
 // DecodeEntry reads the two lines of an entry, without their LF (docs/container.md, section 4). It checks their spelling,
 // the values' forms and that the head line names the detail line; it knows no other entry.
 func DecodeEntry(head, detail []byte) (*Entry, error) {
-	e := &Entry{HeadLine: head, DetailLine: detail}
-	if err := decodeLine(head, &e.Head); err != nil {
+	return decodeEntry(entryLines{bytes.Clone(head), bytes.Clone(detail), string(head), string(detail)})
+}
+
+// entryLines are the two lines of an entry, as bytes and as the same text.
+type entryLines struct {
+	head, detail         []byte
+	headText, detailText string
+}
+
+func decodeEntry(l entryLines) (*Entry, error) {
+	e := &Entry{HeadLine: l.head, DetailLine: l.detail}
+	if err := readLine(l.headText, &e.Head); err != nil {
 		return nil, fmt.Errorf("malformed head line: %w", err)
 	}
-	if sum(detail) != e.Head.Detail {
+	if sum(l.detail) != e.Head.Detail {
 		return nil, fmt.Errorf("detail line of entry %d is not the one that its head line names", e.Head.Seq)
 	}
-	if err := decodeLine(detail, &e.Detail); err != nil {
-		return nil, fmt.Errorf("malformed detail line of entry %d: %w", e.Head.Seq, err)
+	d := detailLine{Detail: &e.Detail, line: l.detail, body: newBody(e.Head.Kind)}
+	if err := readLine(l.detailText, &d); err != nil {
+		return nil, fmt.Errorf("malformed detail line of entry %d (%s): %w", e.Head.Seq, e.Head.Kind, err)
 	}
-	e.Body = newBody(e.Head.Kind)
-	var err error
-	if e.Body != nil {
-		err = decodeLine(e.Detail.Body, e.Body)
-	} else {
-		err = canonical(e.Detail.Body)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("malformed body of entry %d (%s): %w", e.Head.Seq, e.Head.Kind, err)
-	}
+	e.Body = d.body
 	if err := e.checkForm(); err != nil {
 		return nil, fmt.Errorf("malformed entry %d (%s): %w", e.Head.Seq, e.Head.Kind, err)
 	}

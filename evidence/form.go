@@ -31,17 +31,20 @@ func (e *Entry) checkForm() error {
 		if r.Type != warc.Request && r.Type != warc.Response && r.Type != warc.Resource {
 			return fmt.Errorf("record of type %q", r.Type)
 		}
-		if !warc.IsRecordID(r.ID) || atLeast(0, r.HeaderLength, r.BlockLength) != nil {
-			return fmt.Errorf("record %q", r.ID)
+		if r.BlockLength < 0 {
+			return errors.New("record without a length")
 		}
 	}
 	if err := e.checkRecords(); err != nil {
 		return err
 	}
-	if b, ok := e.Body.(interface{ check(*Entry) error }); ok {
-		return b.check(e)
+	if err := e.sumHeaders(); err != nil {
+		return err
 	}
-	return nil
+	if e.Body == nil {
+		return nil
+	}
+	return e.Body.check(e)
 }
 
 // maxInteger is the largest integer that a line may hold (docs/container.md, 1.2).

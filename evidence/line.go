@@ -9,7 +9,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
@@ -49,48 +48,8 @@ func (t Time) String() string { return t.UTC().Format(TimeLayout) }
 
 // MarshalJSON writes the time; years beyond 9999 cannot be written. (The methods that time.Time brings along write other forms.)
 func (t Time) MarshalJSON() ([]byte, error) {
-	if y := t.UTC().Year(); y < 0 || y > 9999 {
-		return nil, fmt.Errorf("time in the year %d", y)
-	}
-	return t.UTC().AppendFormat(nil, `"`+TimeLayout+`"`), nil
-}
-
-// UnmarshalJSON reads the form of [TimeLayout].
-func (t *Time) UnmarshalJSON(b []byte) error {
-	v, err := time.Parse(`"`+TimeLayout+`"`, string(b))
-	t.Time = v
-	return err
-}
-
-// encodeLine writes v as a line of a batch, without LF (docs/container.md, 1.2).
-func encodeLine(v any) ([]byte, error) {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return nil, err
-	}
-	b = escapeNonASCII(b)
-	if len(b) > MaxLine {
-		return nil, fmt.Errorf("line of %d bytes is longer than %d", len(b), MaxLine)
-	}
-	return b, nil
-}
-
-// decodeLine reads a line into v, a pointer, and requires that v is written in exactly these bytes.
-func decodeLine(line []byte, v any) error {
-	if len(line) > MaxLine {
-		return fmt.Errorf("line of %d bytes is longer than %d", len(line), MaxLine)
-	}
-	if err := json.Unmarshal(line, v, json.RejectUnknownMembers(true)); err != nil {
-		return err
-	}
-	again, err := encodeLine(v)
-	if err != nil {
-		return err
-	}
-	if !bytes.Equal(again, line) {
-		return errors.New("not the one allowed spelling")
-	}
-	return nil
+	b, err := appendTime([]byte{'"'}, t.Time)
+	return append(b, '"'), err
 }
 
 // canonical reports whether a JSON value of unknown shape is an object in the spelling of docs/container.md, 1.2.

@@ -38,9 +38,16 @@ func TestSpellingIsPythons(t *testing.T) {
 	}
 	lines := strings.Split(strings.TrimSuffix(string(out), "\n"), "\n")
 	for i, text := range texts {
-		got, err := encodeLine(Pair{text, text})
+		got, err := writeLine(&Pair{text, text})
 		if err != nil {
 			t.Fatal(err)
+		}
+		if again, err := MarshalLine(Pair{text, text}); err != nil || string(again) != string(got) {
+			t.Errorf("%q: %s, %v by reflection, %s by members", text, again, err, got)
+		}
+		var p Pair
+		if err := readLine(lines[i], &p); err != nil || p != (Pair{text, text}) {
+			t.Errorf("%s is read as %q, %v", lines[i], p, err)
 		}
 		if string(got) != lines[i] {
 			t.Errorf("%q: %s, Python writes %s", text, got, lines[i])
@@ -55,7 +62,7 @@ func TestSpellingIsPythons(t *testing.T) {
 func TestOneSpelling(t *testing.T) {
 	const good = `{"name":"a","value":"\u00e9"}`
 	var p Pair
-	if err := decodeLine([]byte(good), &p); err != nil {
+	if err := readLine(good, &p); err != nil {
 		t.Fatal(err)
 	}
 	for _, bad := range []string{
@@ -64,7 +71,7 @@ func TestOneSpelling(t *testing.T) {
 		`{"Name":"a","value":"\u00e9"}`, `{"name":"\u0061","value":"\u00e9"}`, `{"name":null,"value":"\u00e9"}`, `{"name":"a","value":"\u00e9"}x`,
 		`{"name":"a","value":"\ud800"}`, "{\"name\":\"a\",\"value\":\"\xff\"}", `{"name":1,"value":"\u00e9"}`, `[]`, ``, `{"name":"a\/","value":"\u00e9"}`,
 	} {
-		if err := decodeLine([]byte(bad), &p); err == nil {
+		if err := readLine(bad, &p); err == nil {
 			t.Errorf("accepted %s", bad)
 		}
 	}
@@ -91,19 +98,23 @@ func TestTimeForm(t *testing.T) {
 		{time.Date(2026, 11, 22, 10, 0, 0, 4_000_999, time.FixedZone("", 3600)), `"2026-11-22T09:00:00.004000Z"`},
 		{time.Time{}, `"0001-01-01T00:00:00.000000Z"`},
 	} {
-		got, err := encodeLine(At(c.t))
-		if err != nil || string(got) != c.want {
+		got, err := writeLine(&timeLine{At(c.t)})
+		if err != nil || string(got) != `{"t":`+c.want+`}` {
 			t.Errorf("%s, %v, want %s", got, err, c.want)
 		}
 	}
-	var at Time
+	var at timeLine
 	for _, bad := range []string{`"2026-11-22T10:00:00Z"`, `"2026-11-22T10:00:00.000000+00:00"`, `"2026-11-22T10:00:00,000000Z"`, `"2026-13-22T10:00:00.000000Z"`,
 		`"2026-11-22T24:00:00.000000Z"`, `"2026-11-22t10:00:00.000000z"`, `"2026-11-22T10:00:60.000000Z"`, `"10000-01-01T00:00:00.000000Z"`, `0`, `null`} {
-		if err := decodeLine([]byte(bad), &at); err == nil {
+		if err := readLine(`{"t":`+bad+`}`, &at); err == nil {
 			t.Errorf("accepted %s", bad)
 		}
 	}
 }
+
+type timeLine struct{ at Time }
+
+func (l *timeLine) members(c *codec) { c.time("t", &l.at) }
 
 // FuzzEntry feeds any two lines to the decoder: what it accepts is written again in the same bytes.
 func FuzzEntry(f *testing.F) {
@@ -123,13 +134,13 @@ func FuzzEntry(f *testing.F) {
 		if err != nil {
 			return
 		}
-		h, err1 := encodeLine(&e.Head)
-		d, err2 := encodeLine(&e.Detail)
+		h, err1 := MarshalLine(&e.Head)
+		d, err2 := MarshalLine(&e.Detail)
 		if err1 != nil || err2 != nil || string(h) != head || string(d) != detail {
 			t.Fatalf("%s\n%s\nis written again as\n%s\n%s", head, detail, h, d)
 		}
 		if e.Body != nil {
-			if b, err := encodeLine(e.Body); err != nil || string(b) != string(e.Detail.Body) {
+			if b, err := MarshalLine(e.Body); err != nil || string(b) != string(e.Detail.Body) {
 				t.Fatalf("body %s is written again as %s", e.Detail.Body, b)
 			}
 		}

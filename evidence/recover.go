@@ -99,8 +99,7 @@ func (o *opener) recover(ctx context.Context) error {
 func (o *opener) writeRecovery(ctx context.Context, target int64, gap *Gap, torn File) error {
 	w := o.w
 	now := w.opts.Now()
-	rec := RecordDraft{Header: warc.Header{Type: warc.Resource, Date: At(now).String(), TargetURI: "urn:exhibit:torn",
-		ContentType: "application/octet-stream"}}
+	rec := RecordDraft{Type: warc.Resource, URI: "urn:exhibit:torn", ContentType: "application/octet-stream"}
 	src := io.NewSectionReader(torn, gap.Offset, gap.Length)
 	if gap.Length <= warc.InlineLimit/2 {
 		rec.Block = make([]byte, gap.Length)

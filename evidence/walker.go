@@ -25,12 +25,14 @@ func (f *Fault) Error() string {
 	return fmt.Sprintf("%s: segment %d, offset %d: %s", f.Code, f.Segment, f.Offset, f.Detail)
 }
 
-// What may wait for the batch that claims it, and what a walk may spend on looking for the next record behind damage.
+// How many records may wait for the batch that claims them, and what a walk may spend on looking for the next record behind damage.
 const (
-	maxPending      = MaxRecords * MaxBatchEntries
-	maxPendingBytes = 32 << 20 // of headers
-	searchBudget    = 64 << 20
+	maxPending   = MaxRecords * MaxBatchEntries
+	searchBudget = 64 << 20
 )
+
+// aheadFrom is the size of a segment, or of what is left of one, that is worth reading on several cores.
+const aheadFrom = 1 << 20
 
 // maxJump is how many entries may be missing before a batch that is still looked into.
 const maxJump = 1 << 20
@@ -50,14 +52,14 @@ type Walker struct {
 	lost    bool // something before was unreadable: what the next batch claims may be gone
 	broken  bool // the tree cannot be computed any more
 	pending []pendingRecord
-
-	pendingBytes int64 // of the headers in pending
 }
 
+// pendingRecord is a record whose batch has not come yet.
 type pendingRecord struct {
-	Located
-	headerHash, blockHash Hash
-	headerLength          int64
+	offset, length int64 // of its frame
+	header         headerSum
+	block          Hash
+	blockLength    int64
 }
 
 // NewWalker returns a walker that starts before batch 1.
@@ -91,28 +93,72 @@ func (w *Walker) Segment(ctx context.Context, n int64, src io.ReaderAt, size int
 	if w.pos.Segment == n {
 		from, seg.records, seg.batches = w.pos.Offset, 1, 1
 	}
-	seg.r = warc.NewReader(w.dec, src, from, size)
 	seg.budget = searchBudget + 4*size
-	w.pending, w.pendingBytes, w.lost = w.pending[:0], 0, false // claims never cross segments
+	w.pending, w.lost = w.pending[:0], false // claims never cross segments
 	if w.known && w.pos.Segment < n-1 {
 		if err := seg.fault("segment-missing", 0, None, fmt.Sprintf("no batch of segment %d was there", n-1)); err != nil {
 			return err
 		}
 	}
+	if size-from >= aheadFrom {
+		var err error
+		if from, err = seg.ahead(ctx, from); err != nil || from < 0 {
+			return err
+		}
+	}
+	return seg.one(ctx, from)
+}
+
+// ahead walks from an offset with all cores, up to the end or behind the first frame or record that cannot be read. It returns where to go on, -1 for nowhere.
+func (s *segmentWalk) ahead(ctx context.Context, from int64) (int64, error) {
+	a, err := warc.NewAhead(ctx, s.w.dec, s.src, from, s.size, func(rec *warc.Record) any {
+		if rec.Type != warc.Metadata || rec.Block() == nil {
+			return nil
+		}
+		b, err := decodeBatch(rec, rec.Block())
+		return decodedBatch{b, err}
+	})
+	if err != nil {
+		return from, err
+	}
+	defer func() { a.Close() }()
 	for {
-		rec, err := seg.r.Next(ctx)
+		rec, made, err := a.Next(ctx)
+		switch {
+		case errors.Is(err, io.EOF):
+			return -1, nil
+		case err != nil:
+			a.Close() // the decoder is free again
+			return s.damaged(ctx, err)
+		}
+		if err := s.record(rec, made); err != nil {
+			return from, err
+		}
+	}
+}
+
+// decodedBatch is what became of a batch's block.
+type decodedBatch struct {
+	*Batch
+	err error
+}
+
+// one walks from an offset to the end on one core.
+func (s *segmentWalk) one(ctx context.Context, from int64) error {
+	r := warc.NewReader(s.w.dec, s.src, from, s.size)
+	for {
+		rec, err := r.Next(ctx)
 		switch {
 		case errors.Is(err, io.EOF):
 			return nil
 		case err != nil:
-			if err := seg.damaged(ctx, err); err != nil {
+			next, err := s.damaged(ctx, err)
+			if err != nil || next < 0 {
 				return err
 			}
-			if seg.r == nil {
-				return nil
-			}
+			r = warc.NewReader(s.w.dec, s.src, next, s.size)
 		default:
-			if err := seg.record(rec); err != nil {
+			if err := s.record(rec, nil); err != nil {
 				return err
 			}
 		}
@@ -123,7 +169,6 @@ func (w *Walker) Segment(ctx context.Context, n int64, src io.ReaderAt, size int
 type segmentWalk struct {
 	w        *Walker
 	n        int64
-	r        *warc.Reader
 	src      io.ReaderAt
 	size     int64
 	visit    func(*Batch) error
@@ -141,48 +186,37 @@ func (s *segmentWalk) fault(code string, offset, seq int64, detail string) error
 	return s.w.Report(f)
 }
 
-// damaged reports a frame or record that cannot be read and moves behind it, to the next one that can.
-func (s *segmentWalk) damaged(ctx context.Context, err error) error {
+// damaged reports a frame or record that cannot be read and returns where the next one lies that can, -1 if none does.
+func (s *segmentWalk) damaged(ctx context.Context, err error) (int64, error) {
 	var form *warc.FormatError
 	if !errors.As(err, &form) {
-		return err
+		return -1, err
 	}
 	if err := s.fault(form.Code, form.Offset, None, form.Detail); err != nil {
-		return err
+		return -1, err
 	}
 	s.w.lost = true
 	s.records++
-	next, err := warc.FindFrame(ctx, s.w.dec, s.src, form.Offset+1, s.size, &s.budget)
-	if err != nil {
-		return err
-	}
-	if next < 0 {
-		s.r = nil
-		return nil
-	}
-	s.r = warc.NewReader(s.w.dec, s.src, next, s.size)
-	return nil
+	return warc.FindFrame(ctx, s.w.dec, s.src, form.Offset+1, s.size, &s.budget)
 }
 
-func (s *segmentWalk) record(rec *warc.Record) error {
+// record takes the next record. made is the batch in it, if it was decoded already.
+func (s *segmentWalk) record(rec *warc.Record, made any) error {
 	s.records++
 	switch {
 	case s.records == 1 || rec.Type == warc.Warcinfo:
 		return s.info(rec)
 	case rec.Type == warc.Metadata:
-		return s.batch(rec)
-	case len(s.w.pending) == maxPending || s.w.pendingBytes+rec.HeaderLength > maxPendingBytes:
+		return s.batch(rec, made)
+	case len(s.w.pending) == maxPending:
 		if !s.w.lost {
 			s.w.lost = true
 			return s.fault("record-unclaimed", rec.Offset, None, "more records in a row than one batch can claim")
 		}
 		return nil
 	}
-	s.w.pendingBytes += rec.HeaderLength
-	s.w.pending = append(s.w.pending, pendingRecord{
-		Located:    Located{Header: rec.Header, Segment: int(s.n), Offset: rec.Offset, Length: rec.FrameLength},
-		headerHash: rec.HeaderHash, blockHash: rec.BlockHash, headerLength: rec.HeaderLength,
-	})
+	s.w.pending = append(s.w.pending, pendingRecord{offset: rec.Offset, length: rec.FrameLength,
+		header: headerSum{rec.HeaderHash, rec.HeaderLength}, block: rec.BlockHash, blockLength: rec.ContentLength})
 	return nil
 }
 
@@ -221,9 +255,13 @@ const (
 )
 
 // batch checks a batch against the state before it, claims its records, and moves the state on.
-func (s *segmentWalk) batch(rec *warc.Record) error {
+func (s *segmentWalk) batch(rec *warc.Record, made any) error {
 	w := s.w
-	b, err := s.decode(rec)
+	d, ok := made.(decodedBatch)
+	if !ok {
+		d.Batch, d.err = s.decode(rec)
+	}
+	b, err := d.Batch, d.err
 	if err != nil {
 		w.lost, w.broken = true, true
 		w.pending = w.pending[:0]
@@ -356,10 +394,10 @@ func (s *segmentWalk) adopt(b *Batch, rec *warc.Record) error {
 // claim matches the records before a batch with those that its entries name (docs/container.md, 2.4).
 func (s *segmentWalk) claim(b *Batch) error {
 	w := s.w
-	defer func() { w.pending, w.pendingBytes = w.pending[:0], 0 }()
+	defer func() { w.pending = w.pending[:0] }()
 	next := 0
 	for _, e := range b.Entries {
-		for i, ref := range e.Detail.Records {
+		for i := range e.Detail.Records {
 			if w.lost {
 				continue
 			}
@@ -372,21 +410,16 @@ func (s *segmentWalk) claim(b *Batch) error {
 			}
 			p := &w.pending[next]
 			next++
-			if !p.is(ref) {
-				if err := s.fault("record-mismatch", p.Offset, e.Head.Seq, fmt.Sprintf("the record is not record %d of entry %d", i, e.Head.Seq)); err != nil {
+			if !e.names(i, p.header, p.block, p.blockLength) {
+				if err := s.fault("record-mismatch", p.offset, e.Head.Seq, fmt.Sprintf("the record is not record %d of entry %d", i, e.Head.Seq)); err != nil {
 					return err
 				}
 			}
-			e.Located = append(e.Located, p.Located)
+			e.Located = append(e.Located, Located{Segment: int(s.n), Offset: p.offset, Length: p.length})
 		}
 	}
 	if next < len(w.pending) && !w.lost {
-		return s.fault("record-unclaimed", w.pending[next].Offset, None, "a record that no entry names")
+		return s.fault("record-unclaimed", w.pending[next].offset, None, "a record that no entry names")
 	}
 	return nil
-}
-
-func (p *pendingRecord) is(ref RecordRef) bool {
-	return p.Header.Type == ref.Type && p.Header.ID == ref.ID && p.headerHash == ref.Header && p.headerLength == ref.HeaderLength &&
-		p.blockHash == ref.Block && p.Header.ContentLength == ref.BlockLength
 }

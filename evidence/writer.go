@@ -339,7 +339,7 @@ func (w *Writer) write(ctx context.Context, batch []*prepared) (*Batch, error) {
 			return nil, err
 		}
 		for _, f := range p.frames {
-			e.Located = append(e.Located, Located{Header: f.header, Segment: int(l.segment), Offset: offset, Length: f.length})
+			e.Located = append(e.Located, Located{Segment: int(l.segment), Offset: offset, Length: f.length})
 			offset += f.length
 			if f.spool == nil {
 				buf = append(buf, f.bytes...)
@@ -387,12 +387,11 @@ func (w *Writer) flush(buf []byte, f frame) ([]byte, error) {
 
 // entryAt completes a prepared entry for its place in the ledger.
 func (p *prepared) entryAt(seq int64) (*Entry, error) {
-	p.head.Seq = seq
-	line, err := encodeLine(&p.head)
-	if err != nil {
-		return nil, err
-	}
-	return &Entry{Head: p.head, Detail: p.detail, Body: p.body, HeadLine: line, DetailLine: p.detailLine}, nil
+	e := p.entry
+	e.Head.Seq = seq
+	var err error
+	e.HeadLine, err = writeLine(&e.Head)
+	return e, err
 }
 
 func (w *Writer) encodeBatch(b *Batch) (*warc.Encoded, error) {
@@ -464,11 +463,11 @@ func (w *Writer) createSegment(n int64, name string, flag int) error {
 }
 
 func (w *Writer) warcinfo(n int64) (*warc.Encoded, error) {
-	id, err := NewRecordID(w.opts.Rand)
-	if err != nil {
-		return nil, err
+	var id [16]byte
+	if _, err := io.ReadFull(w.opts.Rand, id[:]); err != nil {
+		return nil, fmt.Errorf("random bytes: %w", err)
 	}
 	block := fmt.Sprintf("software: %s\r\n%s\r\n%s\r\nisPartOf: %s\r\n", w.opts.Software, infoFormat, infoConforms, w.ledger.caseID)
-	return w.enc.Encode(warc.Header{Type: warc.Warcinfo, ID: id, Date: At(w.opts.Now()).String(),
+	return w.enc.Encode(warc.Header{Type: warc.Warcinfo, ID: recordID(id), Date: At(w.opts.Now()).String(),
 		Filename: path.Base(SegmentPath(n)), ContentType: infoContentType}, []byte(block))
 }

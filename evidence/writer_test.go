@@ -40,8 +40,8 @@ func exchange(n int, run string) *evidence.Draft {
 		Body: &evidence.Exchange{Counter: int64(n), URL: url, Connection: evidence.None, Parent: evidence.None, RetryOf: evidence.None, Attempt: 1,
 			Protocol: "HTTP/1.1", Framing: "content-length", Ended: "complete", HeadLength: 38},
 		Records: []evidence.RecordDraft{
-			{Header: warc.Header{Type: warc.Request, Date: evidence.At(at).String(), TargetURI: url, ContentType: "application/http;msgtype=request"}, Block: req},
-			{Header: warc.Header{Type: warc.Response, Date: evidence.At(at).String(), TargetURI: url, ContentType: "application/http;msgtype=response"}, Block: resp},
+			{Type: warc.Request, URI: url, Block: req},
+			{Type: warc.Response, URI: url, Block: resp},
 		}}
 }
 

@@ -20,7 +20,7 @@ var ErrNoCase = errors.New("folder is no case: it has neither data/ nor bagit.tx
 // Options is what the user of a check knows or wants.
 type Options struct {
 	Keys []trust.VKey // pinned by the user; each must have signed
-	Deep bool         // also payload digests, layouts and redactions of every exchange
+	Deep bool         // also layouts and redactions of every exchange
 }
 
 // checker is the state of one check.

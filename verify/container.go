@@ -167,7 +167,7 @@ func (c *Container) Block(ctx context.Context, e *evidence.Entry, i int) (*Block
 	} else {
 		rec, err = c.spool(ctx, dec, file, at.Offset, size, b)
 	}
-	if err == nil && (evidence.Hash(rec.BlockHash) != ref.Block || evidence.Hash(rec.HeaderHash) != ref.Header) {
+	if err == nil && !e.Names(i, rec) {
 		err = fmt.Errorf("record %d of entry %d: %w", i, e.Head.Seq, ErrChanged)
 	}
 	if err != nil {

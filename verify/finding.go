@@ -115,7 +115,6 @@ var codes = [...]Code{
 	{"path-read", Damage, "a file or folder could not be read", "check permissions and disk, then check again"},
 	{"ledger-differs", Damage, "ledger.db does not say what the segments say; the segments remain intact", useSegments},
 	{"ledger-form", Damage, "ledger.db is not a readable ledger; the segments remain intact", useSegments},
-	{"deep-payload", Damage, "a response's payload digest is not that of its body", keepAndWrite},
 	{"deep-layout", Damage, "the entry tells another framing, status or extent than the recorded bytes", keepAndWrite},
 	{"deep-redaction", Damage, "a declared redaction does not hold the word REDACTED", keepAndWrite},
 	{"unsealed", Incomplete, "the case is not sealed: it is proven by its content and its heads, not file by file", runSeal},

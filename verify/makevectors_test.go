@@ -318,6 +318,25 @@ func recordRecipes() []recipe {
 			f.KeepRecords = true
 			f.Find(t, "429 Too Many").Header.Date = "2020-01-01T00:00:00.000000Z"
 		})},
+		{name: "record-header-id", code: "record-mismatch", exit: 3, about: "a record's id is not the one that its entry makes", make: forged(func(t *testing.T, f *sample.Forged) {
+			h := &f.Find(t, "429 Too Many").Header
+			h.ID = h.ID[:len(h.ID)-1] + string(h.ID[len(h.ID)-1]^1)
+		})},
+		{name: "record-header-uri", code: "record-mismatch", exit: 3, about: "a record of another URL than its entry says", make: forged(func(t *testing.T, f *sample.Forged) {
+			f.Find(t, "429 Too Many").Header.TargetURI += "?"
+		})},
+		{name: "record-header-concurrent", code: "record-mismatch", exit: 3, about: "a response that does not name its request", make: forged(func(t *testing.T, f *sample.Forged) {
+			f.Find(t, "429 Too Many").Header.ConcurrentTo = ""
+		})},
+		{name: "record-uri-not-url", code: "entry-rule", exit: 3, about: "an entry whose response is of another URL than the exchange, its header made to agree", make: forged(func(t *testing.T, f *sample.Forged) {
+			r := f.Find(t, "429 Too Many")
+			uri := r.Header.TargetURI
+			r.Header.TargetURI += "?"
+			b := batchWith(t, f, `"status":429`)
+			at := strings.LastIndex(b.Block, `"type":"response","uri":"`+uri)
+			b.Block = b.Block[:at] + strings.Replace(b.Block[at:], uri, uri+"?", 1)
+		})},
+		{name: "record-request-content-type", code: "batch-form", exit: 3, about: "an entry that gives a request a content type", make: line(`"type":"request","uri":"https://service.example/page/1","content_type":""`, `"type":"request","uri":"https://service.example/page/1","content_type":"application/http;msgtype=request"`)},
 		{name: "record-removed", code: "record-mismatch", exit: 3, about: "a response was taken out", make: forged(func(t *testing.T, f *sample.Forged) {
 			f.KeepRecords = true
 			removeRecord(t, f, f.Find(t, "429 Too Many"))

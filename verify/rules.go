@@ -229,8 +229,8 @@ func (r *rules) exchangeRecords(e *evidence.Entry, x *evidence.Exchange) {
 	if e.Head.Status != 0 && (len(refs) < 2 || refs[1].Type != warc.Response) {
 		r.fail(e, "status %d without a response", e.Head.Status)
 	}
-	for i, l := range e.Located {
-		if refs[i].Type != warc.Resource && l.Header.TargetURI != x.URL {
+	for i, ref := range refs {
+		if ref.Type != warc.Resource && ref.URI != x.URL {
 			r.fail(e, "record %d is of another URL than the entry", i)
 		}
 	}

@@ -2,7 +2,6 @@ package wire_test
 
 import (
 	"context"
-	"crypto/sha256"
 	"crypto/tls"
 	"fmt"
 	"io"
@@ -76,7 +75,7 @@ func TestManyAtOnce(t *testing.T) {
 					return
 				}
 				b, err := io.ReadAll(payload)
-				if sum := sha256.Sum256([]byte(want)); err != nil || string(b) != want || string(x.PayloadSHA256) != string(sum[:]) {
+				if err != nil || string(b) != want {
 					t.Errorf("%q, %v, want %q", b, err, want)
 				}
 				if chunked := strings.HasSuffix(path, "7"); (x.Framing == httpblock.FramingChunked) != chunked || len(x.Flags) > 0 {

@@ -39,8 +39,7 @@ type Exchange struct {
 	// Layout.Flags hold the words of this package too.
 	Response *Block
 	httpblock.Layout
-	PayloadSHA256 []byte // of the body with chunked taken off, cut or not; nil without a final head or where the framing is ambiguous
-	Excess        []byte // read beyond the end of the block, not part of it
+	Excess []byte // read beyond the end of the block, not part of it
 
 	Started   time.Time // before the first byte of the request was sent
 	Sent      time.Time // after the last one; zero if never

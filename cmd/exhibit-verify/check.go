@@ -47,7 +47,7 @@ what it means for the evidence and what to do next. docs/findings.md lists the c
 	}
 	keyFlags(cmd, &keys)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the whole report as JSON")
-	cmd.Flags().BoolVar(&o.Deep, "deep", false, "also derive payload digests, layouts and redactions again")
+	cmd.Flags().BoolVar(&o.Deep, "deep", false, "also derive layouts and redactions of every exchange again")
 	return cmd
 }
 

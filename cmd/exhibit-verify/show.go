@@ -156,7 +156,7 @@ func showText(ctx context.Context, w io.Writer, c *checked, e *evidence.Entry, p
 	line("detail line  %s", e.DetailLine)
 	for i, ref := range e.Detail.Records {
 		at := e.Located[i]
-		line("record %d     %s %s", i, ref.Type, ref.ID)
+		line("record %d     %s %s", i, ref.Type, evidence.RecordID(e.Detail.Nonce, i))
 		line("             %s, frame at offset %d, %d bytes", evidence.SegmentPath(int64(at.Segment)), at.Offset, at.Length)
 		line("             block %d bytes, SHA-256 %s", ref.BlockLength, ref.Block)
 		if err := showBlock(ctx, w, c.container, e, i); err != nil {

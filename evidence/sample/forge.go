@@ -99,7 +99,7 @@ func (r *Record) Replace(t testing.TB, old, new string) {
 
 var (
 	detailField = regexp.MustCompile(`"detail":"[0-9a-f]{64}"`)
-	refField    = regexp.MustCompile(`"header":"[0-9a-f]{64}","header_length":\d+,"block":"[0-9a-f]{64}","block_length":\d+`)
+	refField    = regexp.MustCompile(`"block":"[0-9a-f]{64}","block_length":\d+`)
 	prevField   = regexp.MustCompile(`"prev":"[0-9a-f]{64}"`)
 	infoField   = regexp.MustCompile(`"warcinfo":"[0-9a-f]{64}"`)
 	frontField  = regexp.MustCompile(`"frontier":\[[^\]]*\]`)
@@ -193,7 +193,7 @@ func (b *builder) batch(block string, info evidence.Hash) string {
 				}
 				e := b.pending[next]
 				next++
-				return fmt.Sprintf(`"header":"%x","header_length":%d,"block":"%x","block_length":%d`, e.HeaderHash, e.HeaderLength, e.BlockHash, e.Header.ContentLength)
+				return fmt.Sprintf(`"block":"%x","block_length":%d`, e.BlockHash, e.Header.ContentLength)
 			})
 		}
 		lines[i+1] = noteField.ReplaceAllStringFunc(lines[i+1], b.note)

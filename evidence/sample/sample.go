@@ -126,8 +126,7 @@ func (m *Maker) Connect() int64 {
 	m.conn = m.Append(&evidence.Draft{Start: at, Run: Run, Source: "http",
 		Body: &evidence.Connection{Number: 1, Origin: Origin, Remote: "192.0.2.1:443", Local: "192.0.2.2:50000", Protocol: "http/1.1",
 			TLSVersion: "TLS 1.3", Cipher: "TLS_AES_128_GCM_SHA256", ServerName: "service.example", Verified: true, Roots: "system"},
-		Records: []evidence.RecordDraft{{Header: warc.Header{Type: warc.Resource, Date: evidence.At(at).String(), TargetURI: "urn:exhibit:certificates",
-			ContentType: "application/pem-certificate-chain"}, Block: []byte(pem)}}})
+		Records: []evidence.RecordDraft{{Type: warc.Resource, URI: "urn:exhibit:certificates", ContentType: "application/pem-certificate-chain", Block: []byte(pem)}}})
 	return m.conn
 }
 
@@ -145,19 +144,18 @@ func (m *Maker) Window(n int64, w evidence.Window) int64 {
 
 // Answer is what a sample exchange brings.
 type Answer struct {
-	Source        string // "" for http
-	Window        int64
-	Page          int64
-	Parent        int64
-	Attempt       int64
-	RetryOf       int64
-	Status        int64
-	Head          string // status line and fields, without the empty line
-	Body          string
-	Ended         string // "" for complete
-	Framing       string // "" for content-length
-	PayloadDigest string
-	Redact        bool
+	Source  string // "" for http
+	Window  int64
+	Page    int64
+	Parent  int64
+	Attempt int64
+	RetryOf int64
+	Status  int64
+	Head    string // status line and fields, without the empty line
+	Body    string
+	Ended   string // "" for complete
+	Framing string // "" for content-length
+	Redact  bool
 }
 
 // Exchange appends an exchange.
@@ -181,9 +179,8 @@ func (m *Maker) Exchange(a Answer) int64 {
 	if framing == "" {
 		framing = "content-length"
 	}
-	record := func(typ, truncated, payload string, block string) evidence.RecordDraft {
-		return evidence.RecordDraft{Header: warc.Header{Type: typ, Date: evidence.At(at).String(), TargetURI: url, IPAddress: "192.0.2.1", Truncated: truncated,
-			PayloadDigest: payload, ContentType: "application/http;msgtype=" + typ}, Block: []byte(block)}
+	record := func(typ, truncated, block string) evidence.RecordDraft {
+		return evidence.RecordDraft{Type: typ, URI: url, Truncated: truncated, Block: []byte(block)}
 	}
 	source := a.Source
 	if source == "" {
@@ -196,7 +193,7 @@ func (m *Maker) Exchange(a Answer) int64 {
 	return m.Append(&evidence.Draft{Start: at, End: m.now(), Source: source, Window: a.Window, Method: "GET", Status: a.Status, Run: Run,
 		Body: &evidence.Exchange{Counter: m.counter, RequestID: fmt.Sprintf("aaaabbbb-cccc-8ddd-8eee-%012x", m.counter), Connection: m.conn, URL: url, Page: a.Page, Parent: a.Parent,
 			Attempt: max(a.Attempt, 1), RetryOf: a.RetryOf, Protocol: "HTTP/1.1", Framing: framing, Ended: ended, HeadLength: int64(len(head)), Redactions: redactions},
-		Records: []evidence.RecordDraft{record(warc.Request, "", "", req), record(warc.Response, truncated, a.PayloadDigest, head+a.Body)}})
+		Records: []evidence.RecordDraft{record(warc.Request, "", req), record(warc.Response, truncated, head+a.Body)}})
 }
 
 // Close stops the writer.

@@ -2,6 +2,7 @@ package warc
 
 import (
 	"bytes"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -35,12 +36,10 @@ type Header struct {
 	Date          string // docs/container.md, 1.3
 	TargetURI     string
 	ConcurrentTo  string // urn:uuid:…
-	IPAddress     string
 	Truncated     string
 	Filename      string
 	ContentType   string
 	BlockDigest   string // 64 hexadecimal digits
-	PayloadDigest string // 64 hexadecimal digits
 	ContentLength int64
 }
 
@@ -48,30 +47,65 @@ type Header struct {
 type field struct {
 	name     string
 	value    func(*Header) *string
-	must     []string
-	may      []string
+	must     types
+	may      types
 	brackets bool // the value stands in angle brackets
 	digest   bool // the value is sha256: and a hash
+}
+
+// types is a set of record types.
+type types uint8
+
+const (
+	ofWarcinfo types = 1 << iota
+	ofRequest
+	ofResponse
+	ofResource
+	ofMetadata
+
+	ofAll = ofWarcinfo | ofRequest | ofResponse | ofResource | ofMetadata
+)
+
+// typeOf is the set of the one type; it is empty if the type is unknown.
+func typeOf(name string) types {
+	switch name {
+	case Warcinfo:
+		return ofWarcinfo
+	case Request:
+		return ofRequest
+	case Response:
+		return ofResponse
+	case Resource:
+		return ofResource
+	case Metadata:
+		return ofMetadata
+	}
+	return 0
 }
 
 // fields is every field but Content-Length, in the one allowed order (docs/container.md, 2.3).
 func fields() []field { return fieldTable[:] }
 
 var fieldTable = [...]field{
-	{name: "WARC-Type", value: func(h *Header) *string { return &h.Type }, must: allTypes},
-	{name: "WARC-Record-ID", value: func(h *Header) *string { return &h.ID }, must: allTypes, brackets: true},
-	{name: "WARC-Date", value: func(h *Header) *string { return &h.Date }, must: allTypes},
-	{name: "WARC-Target-URI", value: func(h *Header) *string { return &h.TargetURI }, must: []string{Request, Response, Resource}},
-	{name: "WARC-Concurrent-To", value: func(h *Header) *string { return &h.ConcurrentTo }, may: []string{Request, Response}, brackets: true},
-	{name: "WARC-IP-Address", value: func(h *Header) *string { return &h.IPAddress }, may: []string{Request, Response}},
-	{name: "WARC-Truncated", value: func(h *Header) *string { return &h.Truncated }, may: []string{Response}},
-	{name: "WARC-Filename", value: func(h *Header) *string { return &h.Filename }, must: []string{Warcinfo}},
-	{name: "Content-Type", value: func(h *Header) *string { return &h.ContentType }, must: allTypes},
-	{name: "WARC-Block-Digest", value: func(h *Header) *string { return &h.BlockDigest }, must: allTypes, digest: true},
-	{name: "WARC-Payload-Digest", value: func(h *Header) *string { return &h.PayloadDigest }, may: []string{Response}, digest: true},
+	{name: "WARC-Type", value: func(h *Header) *string { return &h.Type }, must: ofAll},
+	{name: "WARC-Record-ID", value: func(h *Header) *string { return &h.ID }, must: ofAll, brackets: true},
+	{name: "WARC-Date", value: func(h *Header) *string { return &h.Date }, must: ofAll},
+	{name: "WARC-Target-URI", value: func(h *Header) *string { return &h.TargetURI }, must: ofRequest | ofResponse | ofResource},
+	{name: "WARC-Concurrent-To", value: func(h *Header) *string { return &h.ConcurrentTo }, may: ofResponse, brackets: true},
+	{name: "WARC-Truncated", value: func(h *Header) *string { return &h.Truncated }, may: ofResponse},
+	{name: "WARC-Filename", value: func(h *Header) *string { return &h.Filename }, must: ofWarcinfo},
+	{name: "Content-Type", value: func(h *Header) *string { return &h.ContentType }, must: ofAll},
+	{name: "WARC-Block-Digest", value: func(h *Header) *string { return &h.BlockDigest }, must: ofAll &^ ofRequest, digest: true},
 }
 
-var allTypes = []string{Warcinfo, Request, Response, Resource, Metadata}
+// Describe fills in what follows from a block of this SHA-256 and length in bytes.
+func (h Header) Describe(digest [32]byte, length int64) Header {
+	h.ContentLength, h.BlockDigest = length, ""
+	if h.Type != Request {
+		h.BlockDigest = hex.EncodeToString(digest[:])
+	}
+	return h
+}
 
 // Append appends the header, its empty line included. It fails where a value cannot stand in a header or a field
 // does not belong to the record's type.
@@ -138,8 +172,11 @@ func ParseHeader(b []byte) (h Header, length int, err error) {
 			}
 			return h, length, h.check()
 		}
-		i := slices.IndexFunc(order, func(f field) bool { return f.name == name })
-		if i < 0 {
+		i := 0
+		for i < len(order) && order[i].name != name {
+			i++
+		}
+		if i == len(order) {
 			return h, 0, fmt.Errorf("header field %q is unknown, repeated or out of order", clip(name))
 		}
 		if err := order[i].set(&h, value); err != nil {
@@ -181,28 +218,31 @@ func parseLength(s string) (int64, error) {
 
 // check holds the values and the set of fields against the rules of the record's type.
 func (h *Header) check() error {
-	if !slices.Contains(allTypes, h.Type) {
+	typ := typeOf(h.Type)
+	if typ == 0 {
 		return fmt.Errorf("record type %q is unknown", clip(h.Type))
 	}
-	for _, f := range fields() {
+	for i := range fieldTable {
+		f := &fieldTable[i]
 		v := *f.value(h)
 		switch {
-		case v == "" && slices.Contains(f.must, h.Type):
+		case v == "" && f.must&typ != 0:
 			return fmt.Errorf("%s record without %s", h.Type, f.name)
-		case v != "" && !slices.Contains(f.must, h.Type) && !slices.Contains(f.may, h.Type):
+		case v == "":
+		case (f.must|f.may)&typ == 0:
 			return fmt.Errorf("%s record with %s", h.Type, f.name)
-		case v != "" && !printable(v):
+		case !printable(v):
 			return fmt.Errorf("header field %s holds bytes that may not stand in a header", f.name)
-		case f.digest && v != "" && !IsHash(v):
+		case f.digest && !IsHash(v):
 			return fmt.Errorf("header field %s is not a SHA-256 in lower-case hexadecimal", f.name)
-		case f.brackets && v != "" && !IsRecordID(v):
+		case f.brackets && !IsRecordID(v):
 			return fmt.Errorf("header field %s is not urn:uuid: and a UUID", f.name)
 		}
 	}
-	if t, err := time.Parse(dateLayout, h.Date); err != nil || t.Format(dateLayout) != h.Date {
+	if _, ok := ParseDate(h.Date); !ok {
 		return fmt.Errorf("malformed WARC-Date %q", clip(h.Date))
 	}
-	if want := contentTypes[h.Type]; want != "" && h.ContentType != want {
+	if want := contentType(typ); want != "" && h.ContentType != want {
 		return fmt.Errorf("%s record of type %q", h.Type, clip(h.ContentType))
 	}
 	if h.Truncated != "" && !slices.Contains(truncations, h.Truncated) {
@@ -211,13 +251,51 @@ func (h *Header) check() error {
 	return nil
 }
 
-// The one form of a date, the one content type of most records, and the reasons of a truncation (docs/container.md, 1.3 and 2.3).
+// contentType is the one that records of a type must have; empty where they say it themselves.
+func contentType(typ types) string {
+	switch typ {
+	case ofWarcinfo:
+		return "application/warc-fields"
+	case ofMetadata:
+		return "application/vnd.exhibit.batch"
+	case ofRequest:
+		return "application/http;msgtype=request"
+	case ofResponse:
+		return "application/http;msgtype=response"
+	}
+	return ""
+}
+
+// The reasons of a truncation (docs/container.md, 2.3).
+var truncations = []string{"length", "time", "disconnect", "unspecified"}
+
+// dateLayout is the one form of a date (docs/container.md, 1.3).
 const dateLayout = "2006-01-02T15:04:05.000000Z"
 
-var contentTypes = map[string]string{Warcinfo: "application/warc-fields", Metadata: "application/vnd.exhibit.batch",
-	Request: "application/http;msgtype=request", Response: "application/http;msgtype=response"}
-
-var truncations = []string{"length", "time", "disconnect", "unspecified"}
+// ParseDate reads a time in exactly the form of docs/container.md, 1.3.
+func ParseDate(s string) (t time.Time, ok bool) {
+	if len(s) != len(dateLayout) {
+		return t, false
+	}
+	for i := range len(dateLayout) {
+		if c, d := dateLayout[i], s[i]; c >= '0' && c <= '9' {
+			if d < '0' || d > '9' {
+				return t, false
+			}
+		} else if d != c {
+			return t, false
+		}
+	}
+	two := func(i int) int { return int(s[i]-'0')*10 + int(s[i+1]-'0') }
+	month, day, hour, minute, second := two(5), two(8), two(11), two(14), two(17)
+	if hour > 23 || minute > 59 || second > 59 {
+		return t, false
+	}
+	us := two(20)*10_000 + two(22)*100 + two(24)
+	t = time.Date(two(0)*100+two(2), time.Month(month), day, hour, minute, second, us*1000, time.UTC)
+	_, m, d := t.Date() // a month or day that does not exist comes back as another
+	return t, int(m) == month && d == day
+}
 
 // printable reports whether s may stand as a value: printable ASCII, no space at either end.
 func printable(s string) bool {

@@ -47,6 +47,7 @@ type Decoder struct {
 	all    *zstd.Decoder
 	stream *zstd.Decoder
 	buf    []byte
+	others []*Decoder // that an [Ahead] decodes with at the same time
 }
 
 // NewDecoder returns a decoder with the bounds of docs/container.md, 2.2.
@@ -64,6 +65,9 @@ func (d *Decoder) Close() {
 	d.all.Close()
 	if d.stream != nil {
 		d.stream.Close()
+	}
+	for _, o := range d.others {
+		o.Close()
 	}
 }
 
@@ -127,10 +131,16 @@ type Frame struct {
 
 // nextFrame walks the block headers of the frame at the reader's position. It decodes nothing.
 func (r *Reader) nextFrame() (Frame, error) {
+	return walkFrame(r.pos, r.size, r.budget, r.peek)
+}
+
+// walkFrame walks the block headers of the frame at pos of a file of size bytes. peek returns n bytes at an offset, fewer at the
+// end of the file alone; where it fails, so does walkFrame. What is looked at is taken off budget, if there is one.
+func walkFrame(pos, size int64, budget *int64, peek func(off int64, n int) ([]byte, error)) (Frame, error) {
 	fail := func(code, detail string) (Frame, error) {
-		return Frame{}, &FormatError{Code: code, Offset: r.pos, Detail: detail}
+		return Frame{}, &FormatError{Code: code, Offset: pos, Detail: detail}
 	}
-	b, err := r.peek(r.pos, maxFrameHead)
+	b, err := peek(pos, maxFrameHead)
 	if err != nil {
 		return Frame{}, err
 	}
@@ -138,16 +148,16 @@ func (r *Reader) nextFrame() (Frame, error) {
 	if code != "" {
 		return fail(code, detail)
 	}
-	end, limit := r.pos+int64(h.size), r.pos+maxFrame(h.content)
+	end, limit := pos+int64(h.size), pos+maxFrame(h.content)
 	for last := false; !last; {
-		if b, err = r.peek(end, 3); err != nil {
+		if b, err = peek(end, 3); err != nil {
 			return Frame{}, err
 		}
 		if len(b) < 3 {
 			return fail("frame-cut", "the file ends inside a frame")
 		}
-		if r.budget != nil {
-			if *r.budget -= 32; *r.budget < 0 {
+		if budget != nil {
+			if *budget -= 32; *budget < 0 {
 				return fail("frame-block", "more blocks than are looked at behind damage")
 			}
 		}
@@ -159,14 +169,14 @@ func (r *Reader) nextFrame() (Frame, error) {
 		if end += 3 + stored; end > limit {
 			return fail("frame-size", "the frame is longer than its content allows")
 		}
-		if end > r.size {
+		if end > size {
 			return fail("frame-cut", "the file ends inside a frame")
 		}
 	}
-	if end += checksumSize; end > r.size {
+	if end += checksumSize; end > size {
 		return fail("frame-cut", "the file ends inside a frame's checksum")
 	}
-	return Frame{Offset: r.pos, Length: end - r.pos, Content: h.content}, nil
+	return Frame{Offset: pos, Length: end - pos, Content: h.content}, nil
 }
 
 // Next reads the next record, checks its form and hashes it. It returns io.EOF at the end of the file, a *FormatError
@@ -216,7 +226,12 @@ func (r *Reader) inline(f Frame, rec *Record) error {
 	if int64(cap(r.dec.buf)) < f.Content {
 		r.dec.buf = make([]byte, 0, max(f.Content, 64<<10))
 	}
-	out, err := r.dec.all.DecodeAll(raw, r.dec.buf[:0:f.Content])
+	return r.dec.record(f, raw, r.dec.buf[:0:f.Content], rec)
+}
+
+// record decodes a frame into dst, which has the room, and checks the record in it.
+func (d *Decoder) record(f Frame, raw, dst []byte, rec *Record) error {
+	out, err := d.all.DecodeAll(raw, dst)
 	if err != nil || int64(len(out)) != f.Content {
 		return decodeError(f, err, int64(len(out)))
 	}
@@ -253,7 +268,7 @@ func checkExtent(f Frame, rec *Record) error {
 }
 
 func checkDigest(f Frame, rec *Record) error {
-	if rec.BlockDigest != fmt.Sprintf("%x", rec.BlockHash) {
+	if rec.Header.Describe(rec.BlockHash, rec.ContentLength) != rec.Header {
 		return &FormatError{Code: "record-digest", Offset: f.Offset, Detail: "WARC-Block-Digest is not the hash of the block"}
 	}
 	return nil

@@ -97,21 +97,42 @@ def pairs(**items):
     return [{"name": k, "value": v} for k, v in items.items()]
 
 
+def record_id(seq, i):
+    """The id of record i of entry seq."""
+    name = bytearray(hashlib.sha256(b"exhibit record %s %d" % (nonce(seq).encode(), i)).digest()[:16])
+    name[6], name[8] = 0x80 | name[6] & 15, 0x80 | name[8] & 63
+    name = name.hex()
+    return "urn:uuid:%s-%s-%s-%s-%s" % (name[:8], name[8:12], name[12:16], name[16:20], name[20:])
+
+
+def nonce(seq):
+    return sha(b"nonce %d" % seq)
+
+
 class Record:
-    def __init__(self, kind, block, number, uri="https://server.example/x", extra=(), ctype=None):
-        ctype = ctype or {"request": "application/http;msgtype=request", "response": "application/http;msgtype=response",
-                          "resource": "application/octet-stream"}[kind]
-        self.kind, self.block, self.end = kind, block, b"\r\n\r\n"
-        self.id = "urn:uuid:00000000-0000-4000-8000-%012x" % number
-        fields = [("WARC-Type", kind), ("WARC-Record-ID", "<%s>" % self.id), ("WARC-Date", TIME), ("WARC-Target-URI", uri)]
-        fields += [e for e in extra if e[0] != "WARC-Payload-Digest"]
-        fields += [("Content-Type", ctype), ("WARC-Block-Digest", "sha256:" + sha(block))]
-        fields += [e for e in extra if e[0] == "WARC-Payload-Digest"]
-        fields += [("Content-Length", str(len(block)))]
+    def __init__(self, kind, block, uri="https://server.example/x", ctype="", truncated=""):
+        self.kind, self.block, self.uri, self.ctype, self.truncated = kind, block, uri, ctype, truncated
+        self.end, self.header = b"\r\n\r\n", None
+
+    def place(self, seq, i, first):
+        """Makes the header that record i of entry seq has, whose record 0 is of the type `first`."""
+        fields = [("WARC-Type", self.kind), ("WARC-Record-ID", "<%s>" % record_id(seq, i)), ("WARC-Date", TIME), ("WARC-Target-URI", self.uri)]
+        if self.kind == "response" and first == "request":
+            fields += [("WARC-Concurrent-To", "<%s>" % record_id(seq, 0))]
+        if self.truncated:
+            fields += [("WARC-Truncated", self.truncated)]
+        fields += [("Content-Type", self.ctype or "application/http;msgtype=" + self.kind)]
+        if self.kind != "request":
+            fields += [("WARC-Block-Digest", "sha256:" + sha(self.block))]
+        fields += [("Content-Length", str(len(self.block)))]
         self.header = header(fields)
 
+    def placed(self, seq, i):
+        self.place(seq, i, "request")
+        return self
+
     def claim(self):
-        return {"type": self.kind, "id": self.id, "header": sha(self.header), "header_length": len(self.header),
+        return {"type": self.kind, "uri": self.uri, "content_type": self.ctype, "truncated": self.truncated,
                 "block": sha(self.block), "block_length": len(self.block)}
 
 
@@ -154,8 +175,13 @@ class Writer:
 
     def entry(self, kind, body, records=(), source="", window=0, method="", status=0, run=RUN):
         seq = len(self.leaves)
+        for i, r in enumerate(records):
+            r.place(seq, i, records[0].kind)
         records = self.hook("records", list(records), seq)
-        detail = {"nonce": sha(b"nonce %d" % seq), "run": run, "records": [r.claim() for r in records], "body": body}
+        for i, r in enumerate(records):
+            if r.header is None:
+                r.place(seq, i, records[0].kind)
+        detail = {"nonce": nonce(seq), "run": run, "records": [r.claim() for r in records], "body": body}
         detail = self.hook("detail_line", line(self.hook("detail", detail, seq)), seq)
         head = {"seq": seq, "kind": kind, "start": TIME, "end": TIME, "source": source, "window": window,
                 "method": method, "status": status, "detail": sha(detail)}
@@ -243,6 +269,7 @@ class Writer:
 
 # ---- the case of the tests
 
+BYTES = "application/octet-stream"
 REQUEST = b"GET /x HTTP/1.1\r\nHost: server.example\r\nAuthorization: Bearer REDACTED\r\n\r\n"
 RESPONSE = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 SPAN = {"record": 0, "what": "header", "name": "Authorization", "offset": REQUEST.index(b"REDACTED"), "length": 8}
@@ -289,15 +316,13 @@ def beginning(w):
     w.flush()
     w.head()
     w.checkpoint(3)
-    w.entry("connection", connection(), [Record("resource", b"-----BEGIN", 40, "urn:exhibit:certificates",
-                                                ctype="application/pem-certificate-chain")])
-    w.entry("exchange", exchange(1), [Record("request", REQUEST, 50), Record(
-        "response", RESPONSE, 51, extra=[("WARC-Concurrent-To", "<urn:uuid:00000000-0000-4000-8000-000000000032>"),
-                                         ("WARC-IP-Address", "192.0.2.1"), ("WARC-Payload-Digest", "sha256:" + sha(b"{}"))])],
-        source="src", window=1, method="GET", status=200)
+    w.entry("connection", connection(), [Record("resource", b"-----BEGIN", "urn:exhibit:certificates",
+                                                "application/pem-certificate-chain")])
+    w.entry("exchange", exchange(1), [Record("request", REQUEST), Record("response", RESPONSE)],
+            source="src", window=1, method="GET", status=200)
     w.entry("exchange", exchange(2, parent=5, ended="cut"), [
-        Record("request", REQUEST, 60), Record("response", RESPONSE, 61, extra=[("WARC-Truncated", "length")]),
-        Record("resource", b"more", 62, "urn:exhibit:excess")], source="src", window=1, method="GET", status=200)
+        Record("request", REQUEST), Record("response", RESPONSE, truncated="length"),
+        Record("resource", b"more", "urn:exhibit:excess", BYTES)], source="src", window=1, method="GET", status=200)
     w.flush()
 
 
@@ -305,7 +330,7 @@ def middle(w):
     """Entries 7 to 12 in segment 2: a failed request, the window's end, a second key, a kind that nobody knows."""
     w.new_segment()
     w.entry("exchange", exchange(3, page=2, retry_of=6, attempt=2, head_offset=-1, head_length=0, ended="no-response", error="eof"),
-            [Record("request", REQUEST, 70)], source="src", window=1, method="GET")
+            [Record("request", REQUEST)], source="src", window=1, method="GET")
     w.entry("window", window("complete", 3, 5), source="src", window=1)
     w.entry("key", {"action": "allow", "key": w.keys[1].verifier, "text": ""}, run="")
     w.entry("weather", {"sky": ["blue", {"cloud": 0}], "rain": False})

@@ -15,8 +15,7 @@ Exit codes: 0 verified, 1 unexpected (a program is missing, a file cannot be rea
 If several hold, 3 comes before 4 and 4 before 8.
 
 It does not look into ledger.db (a derived index: the manifest covers its bytes, nothing more is asked
-of it), does not compare WARC-Payload-Digest with the body (the hash of the header covers it) and does
-not look into custody/, stamps/ and work/, which no manifest covers.
+of it), and does not look into custody/, stamps/ and work/, which no manifest covers.
 """
 import base64, calendar, collections, hashlib, json, os, re, stat, subprocess, sys, tempfile, threading
 from concurrent.futures import ThreadPoolExecutor
@@ -353,14 +352,13 @@ def run_zstd():
 REQUIRED, OPTIONAL = True, False
 COMMON = [("WARC-Type", REQUIRED), ("WARC-Record-ID", REQUIRED), ("WARC-Date", REQUIRED)]
 TARGET = [("WARC-Target-URI", REQUIRED)]
-PEER = [("WARC-Concurrent-To", OPTIONAL), ("WARC-IP-Address", OPTIONAL)]
-TYPE_DIGEST = [("Content-Type", REQUIRED), ("WARC-Block-Digest", REQUIRED)]
+TYPE = [("Content-Type", REQUIRED)]
+TYPE_DIGEST = TYPE + [("WARC-Block-Digest", REQUIRED)]
 LENGTH = [("Content-Length", REQUIRED)]
 FIELDS_2_3 = {
     "warcinfo": COMMON + [("WARC-Filename", REQUIRED)] + TYPE_DIGEST + LENGTH,
-    "request": COMMON + TARGET + PEER + TYPE_DIGEST + LENGTH,
-    "response": COMMON + TARGET + PEER + [("WARC-Truncated", OPTIONAL)] + TYPE_DIGEST +
-                [("WARC-Payload-Digest", OPTIONAL)] + LENGTH,
+    "request": COMMON + TARGET + TYPE + LENGTH,
+    "response": COMMON + TARGET + [("WARC-Concurrent-To", OPTIONAL), ("WARC-Truncated", OPTIONAL)] + TYPE_DIGEST + LENGTH,
     "resource": COMMON + TARGET + TYPE_DIGEST + LENGTH,
     "metadata": COMMON + TYPE_DIGEST + LENGTH,
 }
@@ -368,13 +366,14 @@ CONTENT_TYPES_2_3 = {
     "warcinfo": "application/warc-fields", "metadata": "application/vnd.exhibit.batch",
     "request": "application/http;msgtype=request", "response": "application/http;msgtype=response",
 }
+is_truncation = one_of("length", "time", "disconnect", "unspecified")
+is_value = matches("[!-~](?:[ -~]*[!-~])?")
 VALUES_2_3 = {
     "WARC-Record-ID": lambda v: v[:1] == "<" and v[-1:] == ">" and is_record_id(v[1:-1]),
     "WARC-Concurrent-To": lambda v: v[:1] == "<" and v[-1:] == ">" and is_record_id(v[1:-1]),
     "WARC-Date": is_time_1_3,
     "WARC-Block-Digest": matches("sha256:[0-9a-f]{64}"),
-    "WARC-Payload-Digest": matches("sha256:[0-9a-f]{64}"),
-    "WARC-Truncated": one_of("length", "time", "disconnect", "unspecified"),
+    "WARC-Truncated": is_truncation,
     "Content-Length": lambda v: re.fullmatch("0|[1-9][0-9]{0,15}", v) is not None and int(v) <= MAX_INT,
 }
 
@@ -463,7 +462,7 @@ def record_2_3(content, size):
             record.fields["Content-Length"], record.block_length)))
     elif end != b"\r\n\r\n":
         record.broken.append(Bad("record-end", "the record does not end in CR LF CR LF"))
-    elif record.fields["WARC-Block-Digest"] != "sha256:" + record.block_hash:
+    elif record.fields.get("WARC-Block-Digest", "sha256:" + record.block_hash) != "sha256:" + record.block_hash:
         record.broken.append(Bad("record-digest", "the block is not the one that WARC-Block-Digest names"))
     if keep:
         record.block = b"".join(kept)
@@ -478,8 +477,41 @@ def word_or_empty(v):
 
 HEAD_4_1 = obj(seq=count, kind=is_word, start=is_time_1_3, end=is_time_1_3, source=word_or_empty, window=count,
                method=is_text, status=lambda v: v == 0 and type(v) is int or integer(100, 999)(v), detail=is_hash)
-RECORDS_4_3 = array(obj(type=one_of("request", "response", "resource"), id=is_record_id, header=is_hash,
-                        header_length=count, block=is_hash, block_length=count), 64)
+RECORD_FORM_4_3 = obj(type=one_of("request", "response", "resource"), uri=is_value, content_type=is_text,
+                      truncated=is_text, block=is_hash, block_length=count)
+
+
+def record_form_4_3(r):
+    return (RECORD_FORM_4_3(r) and (is_value(r["content_type"]) if r["type"] == "resource" else r["content_type"] == "")
+            and (r["truncated"] == "" or r["type"] == "response" and is_truncation(r["truncated"])))
+
+
+RECORDS_4_3 = array(record_form_4_3, 64)
+
+
+def uuid_of(text):
+    """The record id that is made of a text: a UUID of version 8."""
+    raw = bytearray(hashlib.sha256(text.encode()).digest()[:16])
+    raw[6], raw[8] = raw[6] & 0x0f | 0x80, raw[8] & 0x3f | 0x80
+    u = raw.hex()
+    return "urn:uuid:" + "-".join((u[:8], u[8:12], u[12:16], u[16:20], u[20:]))
+
+
+def header_4_3(head, detail, i):
+    """The WARC header of record i of an entry leaves no choice: it is made of the entry."""
+    records, record = detail["records"], detail["records"][i]
+    name = lambda n: "<%s>" % uuid_of("exhibit record %s %d" % (detail["nonce"], n))
+    fields = [("WARC-Type", record["type"]), ("WARC-Record-ID", name(i)), ("WARC-Date", head["start"]),
+              ("WARC-Target-URI", record["uri"])]
+    if record["type"] == "response" and records[0]["type"] == "request":
+        fields.append(("WARC-Concurrent-To", name(0)))
+    if record["truncated"]:
+        fields.append(("WARC-Truncated", record["truncated"]))
+    fields.append(("Content-Type", record["content_type"] or CONTENT_TYPES_2_3[record["type"]]))
+    if record["type"] != "request":
+        fields.append(("WARC-Block-Digest", "sha256:" + record["block"]))
+    fields.append(("Content-Length", record["block_length"]))
+    return ("WARC/1.1\r\n" + "".join("%s: %s\r\n" % f for f in fields) + "\r\n").encode()
 DETAIL_4_2 = obj(nonce=is_hash, run=lambda v: v == "" or is_id(v), records=RECORDS_4_3, body=lambda v: type(v) is dict)
 
 
@@ -902,26 +934,18 @@ class Case:
 
     def header_3_3(self, first, record, block, report):
         """The header of a batch leaves no choice: it is made again from the block."""
-        raw = bytearray(hashlib.sha256(("exhibit batch %s %d" % (first["case"], first["batch"])).encode()).digest()[:16])
-        raw[6], raw[8] = raw[6] & 0x0f | 0x80, raw[8] & 0x3f | 0x80
-        u = raw.hex()
-        want = ("WARC/1.1\r\nWARC-Type: metadata\r\nWARC-Record-ID: <urn:uuid:%s>\r\nWARC-Date: %s\r\n"
+        want = ("WARC/1.1\r\nWARC-Type: metadata\r\nWARC-Record-ID: <%s>\r\nWARC-Date: %s\r\n"
                 "Content-Type: application/vnd.exhibit.batch\r\nWARC-Block-Digest: sha256:%s\r\nContent-Length: %d\r\n\r\n"
-                % ("-".join((u[:8], u[8:12], u[12:16], u[16:20], u[20:])), first["time"], sha(block), len(block)))
+                % (uuid_of("exhibit batch %s %d" % (first["case"], first["batch"])), first["time"], sha(block), len(block)))
         if record.header != want.encode():
             report("batch-header", "the header of the batch is not the one that its block gives")
 
     def claims_2_4(self, claims, place):
         """The records since the last batch must be those that the entries name, in the same order."""
-        for (claim, url), record in zip(claims, self.pending):
-            fields = record.fields
-            found = (record.type, fields.get("WARC-Record-ID", "")[1:-1], sha(record.header), len(record.header),
-                     record.block_hash, record.block_length)
-            if tuple(claim.values()) != found:
+        for (header, block), record in zip(claims, self.pending):
+            if header != record.header or block != record.block_hash:
                 self.report.add("record-mismatch", "%s, byte %d" % (self.name, record.offset),
-                                "the record is not the one that the ledger names here (%s)" % claim["id"])
-            elif url is not None and fields.get("WARC-Target-URI") != url:    # 4.8
-                self.report.add("entry-rule", "%s, byte %d" % (self.name, record.offset), "the record is of another URL than its entry")
+                                "the record is not the one that the ledger names here")
         if len(self.pending) > len(claims):
             self.report.add("record-unclaimed", "%s, byte %d" % (self.name, self.pending[len(claims)].offset),
                             "%d records that no entry claims" % (len(self.pending) - len(claims)))
@@ -954,9 +978,10 @@ class Case:
             detail = json_1_2(detail_line, "entry-form")
             if not DETAIL_4_2(detail):
                 raise Bad("entry-form", "the detail line does not have the keys and values of sections 4.2 and 4.3")
-            claims, body = detail["records"], detail["body"]
+            body = detail["body"]
             if not KINDS_4_4.get(kind, no_negative)(body):
                 raise Bad("entry-form", "the body does not have the keys and values of a body of kind %s" % kind)
+            claims = [(header_4_3(head, detail, i), r["block"]) for i, r in enumerate(detail["records"])]
             for text in self.rules_4(seq, head, detail["records"], body):
                 self.report.add("entry-rule", place, text)
         except Bad as bad:
@@ -965,8 +990,7 @@ class Case:
             self.report.add("after-seal", place, "an entry after the seal entry")
         self.kinds.append(self.KIND_NUMBER.get(kind, 0))
         self.kind_counts[kind] += 1
-        url = body.get("url") if kind == "exchange" else None
-        return [(claim, None if claim["type"] == "resource" else url) for claim in claims]
+        return claims
 
     KIND_NUMBER = {kind: i for i, kind in enumerate(KINDS_4_4, 1)}
 
@@ -1053,6 +1077,8 @@ class Case:
             if not self.earlier(body[key], kind):
                 yield "%s names no earlier %s" % (key, kind)
         yield from self.record_types_4_5(records, ("request", "response", "resource"), 1)
+        if any(r["type"] != "resource" and r["uri"] != body["url"] for r in records):
+            yield "a record is of another URL than its entry"
         response = records[1]["block_length"] if len(records) > 1 and records[1]["type"] == "response" else 0
         if body["head_offset"] < 0 and body["head_length"] or \
                 body["head_offset"] >= 0 and not 0 < body["head_length"] <= response - body["head_offset"]:
@@ -1265,7 +1291,7 @@ def check(root, keys, report, ed25519):
     say("what none of this shows: that the server told the truth")
     say("what none of this shows: that the operator recorded every exchange")
     say("what none of this shows: that the tool that recorded was honest, and its clock right")
-    say("not looked into: the content of ledger.db, payload digests, custody/, stamps/, work/")
+    say("not looked into: the content of ledger.db, custody/, stamps/, work/")
     return 3 if report.damage else 4 if report.incomplete else 8 if len(met) < len(keys) else 0
 
 

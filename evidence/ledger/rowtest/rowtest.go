@@ -63,10 +63,11 @@ func (m *Maker) AddRaw(h evidence.Head, body []byte, types ...string) *evidence.
 	d := evidence.Detail{Nonce: Hash("nonce %d", m.seq), Run: Run, Records: []evidence.RecordRef{}, Body: jsontext.Value(body)}
 	var located []evidence.Located
 	for i, typ := range types {
-		d.Records = append(d.Records, evidence.RecordRef{
-			Type: typ, ID: fmt.Sprintf("urn:uuid:00000000-0000-8000-8000-%012x", m.seq*64+int64(i)),
-			Header: Hash("header %d %d", m.seq, i), HeaderLength: 400, Block: Hash("block %d %d", m.seq, i), BlockLength: 1000 + m.seq,
-		})
+		ref := evidence.RecordRef{Type: typ, URI: "https://graph.microsoft.com/v1.0/auditLogs", Block: Hash("block %d %d", m.seq, i), BlockLength: 1000 + m.seq}
+		if typ == "resource" {
+			ref.URI, ref.ContentType = "urn:exhibit:certificates", "application/pem-certificate-chain"
+		}
+		d.Records = append(d.Records, ref)
 		located = append(located, evidence.Located{Segment: 1, Offset: m.offset, Length: 700})
 		m.offset += 700
 	}

@@ -4,8 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -160,8 +158,7 @@ func (w *window) connect(ctx context.Context, number int64) (seq int64, err erro
 	e, err := w.c.Append(ctx, &evidence.Draft{Start: at, End: at, Source: source, Run: w.id,
 		Body: &evidence.Connection{Number: number, Origin: origin, Remote: address + ":443", Local: "192.0.2.20:50000", Protocol: "http/1.1",
 			TLSVersion: "TLS 1.3", Cipher: "TLS_AES_128_GCM_SHA256", ServerName: "service.example", Verified: true, Roots: "system"},
-		Records: []evidence.RecordDraft{{Block: w.cert, Header: warc.Header{Type: warc.Resource, Date: evidence.At(at).String(),
-			TargetURI: "urn:exhibit:certificates", ContentType: "application/pem-certificate-chain"}}}})
+		Records: []evidence.RecordDraft{{Type: warc.Resource, URI: "urn:exhibit:certificates", ContentType: "application/pem-certificate-chain", Block: w.cert}}})
 	if err != nil {
 		return 0, err
 	}
@@ -218,17 +215,10 @@ func (w *window) exchange(ctx context.Context, x evidence.Exchange, body []byte)
 	x.HeadLength = int64(len(head))
 	x.Interim, x.Flags, x.Claims = []int64{}, []string{}, []evidence.Pair{}
 	x.Redactions = []evidence.Redaction{{What: "header", Name: "Authorization", Offset: int64(bytes.Index(request, []byte(redacted))), Length: int64(len(redacted))}}
-	payload := sha256.Sum256(body)
-	id, err := evidence.NewRecordID(w.env.Rand)
-	if err != nil {
-		return 0, err
-	}
-	date := evidence.At(at).String()
 	e, err := w.c.Append(ctx, &evidence.Draft{Start: at, End: w.env.Now(), Source: source, Window: w.number, Method: "GET", Status: 200, Run: w.id, Body: &x,
 		Records: []evidence.RecordDraft{
-			{Block: request, Header: warc.Header{Type: warc.Request, ID: id, Date: date, TargetURI: x.URL, IPAddress: address, ContentType: "application/http;msgtype=request"}},
-			{Block: append(head, body...), Header: warc.Header{Type: warc.Response, Date: date, TargetURI: x.URL, ConcurrentTo: id, IPAddress: address,
-				ContentType: "application/http;msgtype=response", PayloadDigest: hex.EncodeToString(payload[:])}},
+			{Type: warc.Request, URI: x.URL, Block: request},
+			{Type: warc.Response, URI: x.URL, Block: append(head, body...)},
 		}})
 	if err != nil {
 		return 0, err
