@@ -202,9 +202,8 @@ func edit(b []byte, at int, to byte) []byte { b[at] = to; return b }
 // bytes, first block header (RFC 8878, 3.1.1).
 const (
 	atDescriptor = 4
-	atWindow     = 5
-	atSize       = 6
-	atBlock      = 8
+	atSize       = 5
+	atBlock      = 7
 )
 
 func recipes() []recipe {
@@ -237,16 +236,16 @@ func frameRecipes() []recipe {
 		{name: "frame-reserved-bit", code: "frame-reserved", exit: 3, about: "the reserved bit of a frame header is set", make: frame(func(b []byte) []byte { return edit(b, atDescriptor, b[atDescriptor]|0x08) })},
 		{name: "frame-unused-bit", code: "frame-reserved", exit: 3, about: "the unused bit of a frame header is set, which decoders ignore", make: frame(func(b []byte) []byte { return edit(b, atDescriptor, b[atDescriptor]|0x10) })},
 		{name: "frame-dictionary", code: "frame-dictionary", exit: 3, about: "a frame names a dictionary", make: frame(func(b []byte) []byte {
-			return slices.Concat(b[:4], []byte{b[4] | 1, b[atWindow], 7}, b[atSize:])
+			return slices.Concat(b[:4], []byte{b[4] | 1, 7}, b[atSize:])
 		})},
 		{name: "frame-no-checksum", code: "frame-no-checksum", exit: 3, about: "a frame without content checksum", make: frame(func(b []byte) []byte {
 			return edit(b[:len(b)-4], atDescriptor, b[atDescriptor]&^4)
 		})},
 		{name: "frame-no-size", code: "frame-no-size", exit: 3, about: "a frame header without the content size", make: frame(func(b []byte) []byte {
-			return slices.Concat([]byte{0x28, 0xB5, 0x2F, 0xFD, 0x04, b[atWindow]}, b[atBlock:])
+			return slices.Concat([]byte{0x28, 0xB5, 0x2F, 0xFD, 0x04, 0x58}, b[atBlock:])
 		})},
 		{name: "frame-window-large", code: "frame-window", exit: 3, about: "a frame that asks for a window of 128 MiB", make: frame(func(b []byte) []byte {
-			return edit(b, atWindow, 0x88)
+			return slices.Concat(b[:4], []byte{b[4] &^ 0x20, 0x88}, b[atSize:])
 		})},
 		{name: "frame-content-size-huge", code: "frame-window", exit: 3, about: "a single-segment frame that declares 2^40 bytes", make: frame(func(b []byte) []byte {
 			return slices.Concat(b[:4], []byte{0xE4, 0, 0, 0, 0, 0, 1, 0, 0}, b[atBlock:])

@@ -259,7 +259,7 @@ func faithful(v *vectors.Response, x *wire.Exchange, stored []byte) []string {
 	add(slices.Equal(x.Interim, v.Interim), "interim %d, want %d", x.Interim, v.Interim)
 	add(x.Has(wire.FlagExcess) == (len(x.Excess) > 0), "excess %q with flags %q", x.Excess, x.Flags)
 	if !v.Void && v.Framing != "" {
-		payload, err := x.Payload(x.Response)
+		payload, err := x.Payload(bytes.NewReader(stored))
 		if err == nil {
 			var got []byte
 			got, err = io.ReadAll(payload)

@@ -155,7 +155,7 @@ func (a *Ahead) fill(j *job) error {
 	pos := j.offset
 	for pos < a.size {
 		f, err := walkFrame(pos, a.size, nil, j.peek(a.size))
-		if errors.Is(err, errShort) {
+		if errors.Is(err, errShort) || err == nil && pos+f.Length > j.offset+int64(len(j.raw)) {
 			if len(j.frames) > 0 {
 				return nil
 			}

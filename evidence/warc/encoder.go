@@ -19,7 +19,8 @@ const smallRecord = 32 << 10
 // NewEncoder returns an encoder.
 func NewEncoder() (*Encoder, error) {
 	cores := zstd.WithEncoderConcurrency(runtime.GOMAXPROCS(0))
-	small, err := zstd.NewWriter(nil, cores, zstd.WithEncoderLevel(zstd.SpeedDefault), zstd.WithEncoderCRC(true))
+	// Single segments, because a frame of less than 256 bytes does not carry its content size otherwise (RFC 8878, 3.1.1.1.4).
+	small, err := zstd.NewWriter(nil, cores, zstd.WithEncoderLevel(zstd.SpeedDefault), zstd.WithEncoderCRC(true), zstd.WithSingleSegment(true))
 	if err != nil {
 		return nil, fmt.Errorf("zstd encoder: %w", err)
 	}
