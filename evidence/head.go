@@ -7,13 +7,14 @@ import (
 	"github.com/exhibit-dfir/exhibit/evidence/trust"
 )
 
-// headDue tells whether a head must be signed now (docs/container.md, 5.4).
+// headDue tells whether a head must be signed now (docs/container.md, 5.4): by the number of entries, by the clock that stamps them, or, where that was set
+// back, by a timer.
 func (w *Writer) headDue() bool {
 	l := &w.ledger
 	if !l.news || l.sealed {
 		return false
 	}
-	return l.tree.Size()-l.headSize >= w.opts.HeadEntries || w.opts.Now().Sub(l.headTime) >= w.opts.HeadEvery
+	return l.tree.Size()-l.headSize >= w.opts.HeadEntries || w.opts.Now().Sub(l.headTime) >= w.opts.HeadEvery || w.due
 }
 
 // signHead signs a head if there is anything new, and appends its checkpoint entry. It runs in the appender's goroutine.
@@ -65,6 +66,8 @@ func (w *Writer) signNote(ctx context.Context) error {
 	}
 	l.uncovered = &Checkpoint{Size: l.tree.Size(), Note: string(note)}
 	l.headSize, l.headTime, l.news = l.tree.Size(), w.opts.Now(), false
+	w.due = false
+	w.timer.Reset(w.opts.HeadEvery)
 	return nil
 }
 

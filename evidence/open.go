@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -172,10 +173,31 @@ func (o *opener) open(ctx context.Context) error {
 	if err := o.checkIndex(ctx); err != nil {
 		return err
 	}
+	if err := o.settle(start); err != nil {
+		return err
+	}
 	if err := o.resume(ctx); err != nil {
 		return err
 	}
 	return CatchUp(ctx, o.w.opts.Folder.FS(), o.w.opts.Index, o.w.ledger.pos)
+}
+
+// settle makes durable what was walked, from segment start on. A process that was killed may have left bytes and names that were never synced: they are there as
+// long as the machine runs, and nothing may be built on them before they are there for good.
+func (o *opener) settle(start int64) error {
+	for n := start; n <= o.survey.Segments; n++ {
+		file, err := o.w.opts.Folder.OpenFile(SegmentPath(n), os.O_RDWR, 0)
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(file.Sync(), file.Close()); err != nil {
+			return fmt.Errorf("segment %s: %w", path.Base(SegmentPath(n)), err)
+		}
+	}
+	if err := syncFolder(o.w.opts.Folder, SegmentsPath); err != nil {
+		return err
+	}
+	return syncFolder(o.w.opts.Folder, CheckpointsPath)
 }
 
 // ReadCase reads the case entry, which is entry 0, from segment 1. It proves nothing.
@@ -241,18 +263,41 @@ func OpenSegment(files fs.FS, n int64) (SegmentFile, int64, error) {
 	return seg, info.Size(), nil
 }
 
-// start is the segment to walk from: the last whose frontier the newest note covers.
+// start is the segment to walk from: the last whose frontier the newest note covers and that does not declare a tail which is still to be cut.
 func (o *opener) start(ctx context.Context) (int64, error) {
 	for n := o.survey.Segments; n > 1; n-- {
 		b, err := firstBatch(ctx, o.w.opts.Folder.FS(), n)
 		if err != nil {
 			return 0, err
 		}
-		if b != nil && b.First <= o.survey.Newest() {
+		if b == nil || b.First > o.survey.Newest() {
+			continue
+		}
+		left, err := o.tailLeft(b)
+		if err != nil {
+			return 0, err
+		}
+		if !left {
 			return n, nil
 		}
 	}
 	return 1, nil
+}
+
+// tailLeft tells whether a batch declares the tail of an earlier segment and that tail is still there: recovery was interrupted before it was cut.
+func (o *opener) tailLeft(b *Batch) (bool, error) {
+	for _, e := range b.Entries {
+		gap, ok := e.Body.(*Gap)
+		if !ok || gap.Reason != GapTorn || gap.Segment >= b.Segment {
+			continue
+		}
+		info, err := fs.Stat(o.w.opts.Folder.FS(), SegmentPath(gap.Segment))
+		if err != nil {
+			return false, err
+		}
+		return info.Size() > gap.Offset, nil
+	}
+	return false, nil
 }
 
 // segment walks one segment and finds its tail.

@@ -72,6 +72,8 @@ type Writer struct {
 	ledger ledgerState
 	file   File // the last segment
 	err    error
+	timer  *time.Timer // runs for HeadEvery from the newest head on
+	due    bool        // it has run out
 }
 
 // ledgerState is what the next batch depends on.
@@ -135,7 +137,8 @@ func newWriter(opts Options) (*Writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Writer{opts: opts, enc: enc, queue: make(chan *prepared, 256), ask: make(chan request), done: make(chan struct{})}, nil
+	return &Writer{opts: opts, enc: enc, queue: make(chan *prepared, 256), ask: make(chan request), done: make(chan struct{}),
+		timer: time.NewTimer(opts.HeadEvery)}, nil
 }
 
 func (w *Writer) start() { go w.run() }
@@ -212,8 +215,7 @@ func (w *Writer) Close(ctx context.Context) error {
 func (w *Writer) run() {
 	defer close(w.done)
 	ctx := context.Background()
-	timer := time.NewTimer(w.opts.HeadEvery)
-	defer timer.Stop()
+	defer w.timer.Stop()
 	for {
 		select {
 		case p, ok := <-w.queue:
@@ -230,8 +232,8 @@ func (w *Writer) run() {
 			} else {
 				r.done <- r.do(ctx)
 			}
-		case <-timer.C:
-			timer.Reset(w.opts.HeadEvery)
+		case <-w.timer.C:
+			w.due = true
 		}
 		w.afterwards(ctx)
 	}

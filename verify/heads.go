@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"slices"
 
@@ -164,7 +165,7 @@ func (c *checker) signers(sigs []trust.Signature) []string {
 	return out
 }
 
-// readSmall reads a regular file of at most limit bytes.
+// readSmall reads a regular file of at most limit bytes, also if it grows in the meantime.
 func readSmall(files fs.FS, name string, limit int64) ([]byte, error) {
 	info, err := fs.Lstat(files, name)
 	if err != nil {
@@ -173,8 +174,14 @@ func readSmall(files fs.FS, name string, limit int64) ([]byte, error) {
 	if !info.Mode().IsRegular() {
 		return nil, errors.New("it is not a regular file")
 	}
-	if info.Size() > limit {
-		return nil, fmt.Errorf("it is longer than %d bytes", limit)
+	f, err := files.Open(name)
+	if err != nil {
+		return nil, err
 	}
-	return fs.ReadFile(files, name)
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err == nil && int64(len(b)) > limit {
+		err = fmt.Errorf("it is longer than %d bytes", limit)
+	}
+	return b, err
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/exhibit-dfir/exhibit/evidence"
+	"github.com/exhibit-dfir/exhibit/evidence/bag"
 )
 
 // Report is what a check found.
@@ -25,6 +26,8 @@ type Report struct {
 
 	classes map[Class]int64  // all findings, also those not listed
 	codes   map[string]int64 // likewise
+
+	tagManifest bag.Sum // hash of tagmanifest-sha256.txt, as the folder was held against it; zero if it was not read
 }
 
 // Pair is a name and a value.

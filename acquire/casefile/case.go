@@ -126,13 +126,22 @@ func isCase(dir string) error {
 	return nil
 }
 
+// readCase reads the case entry. A folder that a new case was just being made in may not have a segment yet.
+func readCase(ctx context.Context, files fs.FS) (*evidence.Case, error) {
+	body, err := evidence.ReadCase(ctx, files)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, evidence.ErrNoCase
+	}
+	return body, err
+}
+
 func (c *Case) open(ctx context.Context, o OpenOptions) error {
 	var err error
 	if c.folder, err = evidence.OpenFolder(c.dir); err != nil {
 		return err
 	}
 	files := c.folder.FS()
-	body, err := evidence.ReadCase(ctx, files)
+	body, err := readCase(ctx, files)
 	if err != nil {
 		return err
 	}

@@ -426,6 +426,20 @@ func TestNoCase(t *testing.T) {
 	}
 }
 
+// TestNewCaseThatWasInterrupted opens what is left of a new case whose making was interrupted before it had a segment.
+func TestNewCaseThatWasInterrupted(t *testing.T) {
+	env, dir := newCase(t)
+	if err := os.Remove(filepath.Join(dir, filepath.FromSlash(evidence.SegmentPath(1)))); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := casefile.Open(t.Context(), env, dir, casefile.OpenOptions{}); !errors.Is(err, evidence.ErrNoCase) {
+		t.Errorf("open: %v", err)
+	}
+	if _, err := casefile.ReadStatus(t.Context(), dir); !errors.Is(err, evidence.ErrNoCase) {
+		t.Errorf("status: %v", err)
+	}
+}
+
 // TestStatusOfTornSegment tells what stands before a torn write, and why it ends there.
 func TestStatusOfTornSegment(t *testing.T) {
 	env, dir := newCase(t)

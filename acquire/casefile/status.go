@@ -40,7 +40,7 @@ func ReadStatus(ctx context.Context, dir string) (*Status, error) {
 	}
 	defer v.close()
 	s := &Status{Dir: dir, State: StateOpen}
-	if s.Case, err = evidence.ReadCase(ctx, v.files); err != nil {
+	if s.Case, err = readCase(ctx, v.files); err != nil {
 		return nil, err
 	}
 	if err := s.survey(v.files); err != nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/exhibit-dfir/exhibit/evidence"
@@ -17,9 +18,18 @@ type ack struct {
 	seq     int64
 	line    string // hash of the head line; "" if it was not told
 	request string // id of an exchange's request; "" of other entries
+	done    string // a step that was acknowledged instead of an entry
 }
 
-func ackOf(e *evidence.Entry) ack { return ack{e.Head.Seq, hashOf(e.HeadLine), requestOf(e.Body)} }
+// Steps that are acknowledged.
+const (
+	ackMade   = "made"   // the case
+	ackSealed = "sealed" // the case
+)
+
+func ackOf(e *evidence.Entry) ack {
+	return ack{seq: e.Head.Seq, line: hashOf(e.HeadLine), request: requestOf(e.Body)}
+}
 
 func hashOf(b []byte) string {
 	sum := sha256.Sum256(b)
@@ -33,7 +43,7 @@ func requestOf(b evidence.Body) string {
 	return ""
 }
 
-func (a ack) String() string { return fmt.Sprintf("%d,%s,%s\n", a.seq, a.line, a.request) }
+func (a ack) String() string { return fmt.Sprintf("%d,%s,%s,%s\n", a.seq, a.line, a.request, a.done) }
 
 // readAcks reads the file; one that is not there has none.
 func readAcks(path string) ([]ack, error) {
@@ -47,17 +57,22 @@ func readAcks(path string) ([]ack, error) {
 	var acks []ack
 	for line := range strings.Lines(string(b)) {
 		fields := strings.Split(strings.TrimSuffix(line, "\n"), ",")
-		if len(fields) != 3 || !strings.HasSuffix(line, "\n") {
+		if len(fields) != 4 || !strings.HasSuffix(line, "\n") {
 			return nil, fmt.Errorf("acknowledgement %q", line)
 		}
 		var a ack
 		if _, err := fmt.Sscan(fields[0], &a.seq); err != nil {
 			return nil, err
 		}
-		a.line, a.request = fields[1], fields[2]
+		a.line, a.request, a.done = fields[1], fields[2], fields[3]
 		acks = append(acks, a)
 	}
 	return acks, nil
+}
+
+// acknowledged tells whether a step was.
+func acknowledged(acks []ack, step string) bool {
+	return slices.ContainsFunc(acks, func(a ack) bool { return a.done == step })
 }
 
 // missing lists the acknowledged entries that a case does not hold.

@@ -12,6 +12,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -46,6 +47,7 @@ const (
 	phaseRun     phase = "run"      // open, acquire, close
 	phasePack    phase = "pack"     // open, seal, close
 	phaseHold    phase = "hold"     // as run, but after Pages pages it says so and waits for the end of standard input
+	phaseNew     phase = "new"      // make the case, then as work
 	phaseHoldNow phase = "hold-now" // open, say so, wait for the end of standard input, seal, close
 )
 
@@ -54,6 +56,9 @@ type plant string
 
 const (
 	plantNoSync    plant = "no-sync"     // Sync does nothing
+	plantNoBytes   plant = "no-bytes"    // Sync of a segment does nothing
+	plantNoNames   plant = "no-names"    // Sync of a folder does nothing
+	plantNoteFirst plant = "note-first"  // a seal syncs package.note and not the files that it speaks for
 	plantIndexHead plant = "index-ahead" // the index takes a batch in before its bytes are synced
 	plantEarlyAck  plant = "early-ack"   // an entry is acknowledged before it is written
 )
@@ -68,6 +73,7 @@ type job struct {
 	CA    string // file with its certificate
 	Token string // file with the token
 	Power bool   // what is not synced dies with the process
+	Cut   loss   // the disk that the case is on loses power when the child dies
 	At    point  // "" for nowhere
 	Hit   int
 	Plant plant
@@ -106,7 +112,7 @@ func (j *job) do(ctx context.Context) error {
 	}
 	defer acks.Close()
 	switch j.Phase {
-	case phaseWork, phaseRun, phasePack, phaseHold, phaseHoldNow:
+	case phaseWork, phaseNew, phaseRun, phasePack, phaseHold, phaseHoldNow:
 		return j.asProgram(ctx, acks)
 	}
 	c, err := j.open(ctx, acks)
@@ -162,8 +168,17 @@ func options(c acquire.Case, url string, ca []byte, dir string, of target) acqui
 }
 
 func environment() casefile.Env {
-	return casefile.Env{Now: time.Now, Rand: rand.Reader, Host: "lab-1", Operator: "examiner", Command: []string{"exhibit", "acquire"},
+	return casefile.Env{Now: time.Now, Rand: rand.Reader, Host: here(), Operator: "examiner", Command: []string{"exhibit", "acquire"},
 		ConfigDir: "/nonexistent", Tool: []evidence.Pair{{Name: "name", Value: "exhibit"}, {Name: "version", Value: "test"}}}
+}
+
+// here is the name of this host, which the programs take for theirs.
+func here() string {
+	name, err := os.Hostname()
+	if err != nil {
+		panic(err)
+	}
+	return name
 }
 
 // signers are the same in all processes.
@@ -187,6 +202,12 @@ type stepped struct {
 
 func (j *job) open(ctx context.Context, acks io.Writer) (*stepped, error) {
 	c := &stepped{job: j, trap: &trap{at: j.At, hit: j.Hit}, acks: acks}
+	if j.Cut != lossNone {
+		c.trap.cut = func() error {
+			c.mu.Lock() // for good: no acknowledgement comes from a machine without power
+			return cutPower(j.Dir, j.Cut)
+		}
+	}
 	if j.Seen != "" {
 		seen, err := os.OpenFile(j.Seen, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 		if err != nil {
@@ -207,10 +228,8 @@ func (j *job) open(ctx context.Context, acks io.Writer) (*stepped, error) {
 	c.lazy = ledger.NewLazy(&steppedIndex{Index: c.index, trap: c.trap})
 	o := evidence.Options{Folder: c.folder, Signers: keys, Now: time.Now, Rand: rand.Reader, Index: c.lazy, Spool: j.spool,
 		SegmentSize: 24 << 10, HeadEntries: 5} // so that a short run rolls segments and signs heads
-	switch j.Plant {
-	case plantNoSync:
-		c.folder.sync = func(string, func() error) error { return nil }
-	case plantIndexHead:
+	c.folder.sync = j.Plant.sync()
+	if j.Plant == plantIndexHead {
 		o.Index = c.indexAhead()
 	}
 	if c.writer, _, err = evidence.Open(ctx, o); err != nil {
@@ -255,8 +274,15 @@ func (c *stepped) close(ctx context.Context) error {
 	return errors.Join(c.writer.Close(ctx), c.lazy.Close(), c.index.Close(), c.folder.settle())
 }
 
-// seal does what acquire.Seal does.
+// seal does what acquire.Seal does, and acknowledges it.
 func (c *stepped) seal(ctx context.Context) error {
+	if err := c.sealOnly(ctx); err != nil {
+		return err
+	}
+	return c.trap.around("acknowledge", "seal", func() error { return c.acknowledge(ack{done: ackSealed}) })
+}
+
+func (c *stepped) sealOnly(ctx context.Context) error {
 	return c.writer.Seal(ctx, evidence.SealOptions{
 		Ledger: func(ctx context.Context, batches iter.Seq2[*evidence.Batch, error]) (r io.ReadCloser, err error) {
 			err = c.trap.around("build", "index", func() error {
@@ -272,6 +298,34 @@ func (c *stepped) seal(ctx context.Context) error {
 		Files: []evidence.SealFile{{Path: "data/README.txt", Content: stranger.Readme()}, {Path: "data/verify.py", Content: stranger.Verifier()}},
 		Info:  []bag.Field{{Label: bag.ExternalIdentifier, Value: "E1"}},
 	})
+}
+
+// sync is what Sync of a file does under a planted bug; nil for what it should.
+func (p plant) sync() func(*file) error {
+	skip := map[plant]func(*file) bool{
+		plantNoSync:    func(*file) bool { return true },
+		plantNoBytes:   (*file).inSegments,
+		plantNoNames:   (*file).isFolder,
+		plantNoteFirst: (*file).ofSeal,
+	}[p]
+	if skip == nil {
+		return nil
+	}
+	return func(o *file) error {
+		if skip(o) {
+			return nil
+		}
+		return o.flush()
+	}
+}
+
+// inSegments reports whether the file is a segment.
+func (o *file) inSegments() bool { return strings.HasPrefix(o.name, evidence.SegmentsPath+"/") }
+
+// ofSeal reports whether the file is one that package.note speaks for and that the seal makes, or the folder of such.
+func (o *file) ofSeal() bool {
+	name := strings.TrimSuffix(strings.TrimPrefix(o.name, evidence.WorkPath+"/"), ".new")
+	return slices.Contains([]string{"ledger.db", "README.txt", "verify.py", "bagit.txt", "bag-info.txt", "manifest-sha256.txt", "tagmanifest-sha256.txt", "data"}, name)
 }
 
 // steppedIndex comes by points around each step of an index.
@@ -291,18 +345,18 @@ func (x *steppedIndex) Apply(ctx context.Context, batches []*evidence.Batch) err
 
 // indexAhead plants an index that is told of a batch before the segment is synced.
 func (c *stepped) indexAhead() evidence.Index {
-	var late []func() error
-	c.folder.sync = func(name string, do func() error) error {
-		if !strings.HasPrefix(name, evidence.SegmentsPath+"/") {
-			return do()
+	var late []*file
+	c.folder.sync = func(o *file) error {
+		if !o.inSegments() {
+			return o.flush()
 		}
-		late = append(late, do)
+		late = append(late, o)
 		return nil
 	}
 	return &steppedIndex{Index: c.index, trap: c.trap, then: func() error {
 		var errs []error
-		for _, do := range late {
-			errs = append(errs, do())
+		for _, o := range late {
+			errs = append(errs, o.flush())
 		}
 		late = nil
 		return errors.Join(errs...)

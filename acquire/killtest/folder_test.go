@@ -19,7 +19,7 @@ type folder struct {
 	evidence.Folder
 	trap  *trap
 	power bool
-	sync  func(name string, do func() error) error // what Sync does; nil for do alone. Planted bugs hook in here
+	sync  func(*file) error // what Sync does; nil to flush. Planted bugs hook in here
 
 	mu       sync.Mutex
 	unsynced map[string]*content
@@ -189,7 +189,7 @@ func (o *file) write(p []byte) (int, error) {
 	}
 	if o.f.trap.due(pointOf(amid, "write", o.name)) {
 		_, _ = o.File.Write(p[:len(p)/2]) // whether it succeeds, nobody will learn
-		die()
+		o.f.trap.die()
 	}
 	return o.File.Write(p)
 }
@@ -239,7 +239,7 @@ func (o *file) Sync() error {
 	}
 	return o.f.trap.around("sync", name, func() error {
 		if o.f.sync != nil {
-			return o.f.sync(o.name, o.flush)
+			return o.f.sync(o)
 		}
 		return o.flush()
 	})
@@ -252,7 +252,7 @@ func (o *file) flush() error {
 	if c := o.f.unsynced[o.name]; c != nil {
 		if len(c.tail) > 1 && o.f.trap.due(pointOf(amid, "sync", o.name)) {
 			_ = c.write(o.File, c.tail[:len(c.tail)/2]) // whether it succeeds, nobody will learn
-			die()
+			o.f.trap.die()
 		}
 		if err := c.write(o.File, c.tail); err != nil {
 			return err

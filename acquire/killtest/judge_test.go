@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/exhibit-dfir/exhibit/acquire"
+	"github.com/exhibit-dfir/exhibit/acquire/casefile"
 	"github.com/exhibit-dfir/exhibit/evidence"
 	"github.com/exhibit-dfir/exhibit/evidence/bag"
 	"github.com/exhibit-dfir/exhibit/verify"
@@ -22,10 +23,12 @@ type judge struct {
 	*service
 	dir     string // of the case and its acknowledgements
 	from    int    // requests to the service before this case's death
+	after   [2]int // of these, from one to before the other, none counts: the machine had died before its process
 	discard bool   // planted: recovery throws the torn tail away
 	again   bool   // planted: going on begins anew
 	of      target // what the case asks for
 	checks  int    // beside a process that writes
+	unmade  bool   // the process was to make the case, and may not have come to it
 
 	sealed, sealing bool
 	torn            bool // a torn tail was found
@@ -56,6 +59,9 @@ func (v *judge) failed(what string, err error) bool {
 // all checks what is left, recovers, goes on, seals and checks again. It ends at the first error that lets nothing follow.
 func (v *judge) all(ctx context.Context) {
 	defer v.done()
+	if v.unmade && v.nothing(ctx) {
+		return
+	}
 	v.crashed(ctx)
 	if !v.sealed {
 		segments, err := segmentsOf(caseIn(v.dir))
@@ -75,6 +81,17 @@ func (v *judge) all(ctx context.Context) {
 		}
 	}
 	v.final(ctx)
+}
+
+// nothing reports whether there is no case yet, as a process may leave it that did not live to acknowledge one.
+func (v *judge) nothing(ctx context.Context) bool {
+	err := v.withCase(ctx, func(*opened) error { return nil })
+	none := errors.Is(err, casefile.ErrNoFolder) || errors.Is(err, evidence.ErrNoCase)
+	acks, ackErr := readAcks(acksIn(v.dir))
+	if v.failed("acknowledgements", ackErr); none && acknowledged(acks, ackMade) {
+		v.say("the new case was acknowledged and is gone: %v", err)
+	}
+	return none
 }
 
 // check checks the case as it lies there.
@@ -110,6 +127,10 @@ func codes(r *verify.Report) (words []string) {
 func (v *judge) crashed(ctx context.Context) {
 	_, err := os.Stat(caseIn(v.dir) + "/" + evidence.PackageNotePath)
 	v.sealed = err == nil
+	acks, err := readAcks(acksIn(v.dir))
+	if v.failed("acknowledgements", err); acknowledged(acks, ackSealed) && !v.sealed {
+		v.say("the seal was acknowledged, and there is no package.note")
+	}
 	r, _ := v.check(ctx)
 	switch {
 	case r == nil:
@@ -256,7 +277,10 @@ func (v *judge) declared(entries []*evidence.Entry) {
 		}
 	}
 	lost := 0
-	for _, r := range v.requestsFrom(v.from) {
+	for i, r := range v.requestsFrom(v.from) {
+		if at := v.from + i; at >= v.after[0] && at < v.after[1] {
+			continue
+		}
 		if !recorded[r.ClientRequestID] {
 			lost++
 		}

@@ -100,7 +100,7 @@ func refused(second phase) func(context.Context, *encounter) error {
 		}
 		err = e.run(job{Phase: second}.in(e.dir))
 		var exit *exitError
-		holder := fmt.Sprintf(`is in use by process %d on "lab-1" since `, e.cmd.Process.Pid)
+		holder := fmt.Sprintf(`is in use by process %d on %q since `, e.cmd.Process.Pid, here())
 		if !errors.As(err, &exit) || exit.code != exitLocked || !strings.Contains(exit.said, holder) || !strings.HasSuffix(exit.said, ": exhibit acquire") {
 			e.say("the second process: %v", err)
 		}

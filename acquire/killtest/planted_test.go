@@ -22,7 +22,7 @@ func caughtAfter(t *testing.T, n int, try func(i int) (*judge, error)) {
 			t.Fatal(err)
 		}
 		if len(v.wrong) > 0 {
-			t.Logf("caught after %d cases: %s", i+1, v.wrong[0])
+			t.Logf("caught after %d cases: %.300s", i+1, v.wrong[0])
 			return
 		}
 	}

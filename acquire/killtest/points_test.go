@@ -1,6 +1,7 @@
 package killtest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -62,6 +63,7 @@ func baseDeaths() map[string]struct {
 		on string
 		j  job
 	}{
+		"none":       {},
 		"new":        {},
 		"killed":     {"new", job{Phase: phaseAcquire, At: "after acknowledge entry", Hit: 7}},
 		"acquired":   {"new", job{Phase: phaseAcquire}},
@@ -82,7 +84,7 @@ func (s *service) base(name string) (*base, error) {
 	b := &base{}
 	var err error
 	if how.on == "" {
-		if b.dir, err = s.folderFor(); err == nil {
+		if b.dir, err = s.folderFor(); err == nil && name == "new" {
 			err = newCase(caseIn(b.dir))
 		}
 	} else {
@@ -299,6 +301,17 @@ func (c *count) add(what string, power, died bool, v *judge) {
 		if holds {
 			c.by[word]++
 		}
+	}
+}
+
+func (c *count) outage(what, mount string, how loss, amid bool, v *judge) {
+	c.add(what, false, true, v)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.by[how.String()]++
+	c.by["mounted with "+cmp.Or(mount, "the default")]++
+	if !amid {
+		c.by["after the end of the process"]++
 	}
 }
 

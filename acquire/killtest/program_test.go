@@ -22,7 +22,11 @@ func (j *job) asProgram(ctx context.Context, acks io.Writer) error {
 			return acquire.Seal(ctx, c, acquire.SealOptions{Env: environment()})
 		})
 	case phasePack:
-		return j.pack(ctx)
+		return j.pack(ctx, acks)
+	case phaseNew:
+		if err := j.make(acks); err != nil {
+			return err
+		}
 	}
 	err := j.withCase(ctx, func(c *casefile.Case) error {
 		held := false
@@ -34,8 +38,8 @@ func (j *job) asProgram(ctx context.Context, acks io.Writer) error {
 		})
 		return err
 	})
-	if err == nil && j.Phase == phaseWork {
-		err = j.pack(ctx)
+	if err == nil && (j.Phase == phaseWork || j.Phase == phaseNew) {
+		err = j.pack(ctx, acks)
 	}
 	return err
 }
@@ -46,9 +50,21 @@ func hold() {
 	_, _ = io.Copy(io.Discard, os.Stdin) // its end is all that counts
 }
 
-func (j *job) pack(ctx context.Context) error {
+func (j *job) make(acks io.Writer) error {
+	if err := newCase(j.Dir); err != nil {
+		return err
+	}
+	_, err := io.WriteString(acks, ack{done: ackMade}.String())
+	return err
+}
+
+func (j *job) pack(ctx context.Context, acks io.Writer) error {
 	return j.withCase(ctx, func(c *casefile.Case) error {
-		return acquire.Seal(ctx, c, acquire.SealOptions{Env: environment()})
+		err := acquire.Seal(ctx, c, acquire.SealOptions{Env: environment()})
+		if err == nil {
+			_, err = io.WriteString(acks, ack{done: ackSealed}.String())
+		}
+		return err
 	})
 }
 

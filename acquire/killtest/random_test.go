@@ -32,14 +32,14 @@ func rides() []ride {
 	}
 }
 
-// lasts tells how long a ride takes undisturbed: the shorter of two.
-func (s *service) lasts(r ride) (time.Duration, error) {
-	if d := s.lengths[r.name]; d > 0 {
+// lasts tells how long something takes undisturbed, on a new copy of a base: the shorter of two times.
+func (s *service) lasts(name, on string, do func(dir string) error) (time.Duration, error) {
+	if d := s.lengths[name]; d > 0 {
 		return d, nil
 	}
 	shortest := time.Hour
 	for range 2 {
-		b, err := s.base(r.base)
+		b, err := s.base(on)
 		if err != nil {
 			return 0, err
 		}
@@ -48,13 +48,21 @@ func (s *service) lasts(r ride) (time.Duration, error) {
 			return 0, err
 		}
 		began := time.Now()
-		if err := s.run(job{Phase: r.phase, Power: r.power, Of: r.of}.in(dir)); err != nil {
+		if err := do(dir); err != nil {
 			return 0, err
 		}
 		shortest = min(shortest, time.Since(began))
 	}
-	s.lengths[r.name] = shortest
+	s.lengths[name] = shortest
 	return shortest, nil
+}
+
+// job is what the ride's child does on the case in dir.
+func (r ride) job(dir string) job { return job{Phase: r.phase, Power: r.power, Of: r.of}.in(dir) }
+
+// length tells how long a ride takes undisturbed.
+func (s *service) length(r ride) (time.Duration, error) {
+	return s.lasts(r.name, r.base, func(dir string) error { return s.run(r.job(dir)) })
 }
 
 // killed runs a child and kills it after a time, or lets it end before.
@@ -78,7 +86,7 @@ func (s *service) catch(ctx context.Context, n uint64, r ride, p plant) (v *judg
 	if err != nil {
 		return nil, 0, err
 	}
-	length, err := s.lasts(r)
+	length, err := s.length(r)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -90,7 +98,9 @@ func (s *service) catch(ctx context.Context, n uint64, r ride, p plant) (v *judg
 	random := rand.New(rand.NewPCG(*seed, n))
 	for {
 		in := time.Duration((0.1 + random.Float64()) * float64(length))
-		err := s.killed(job{Phase: r.phase, Power: r.power, Of: r.of, Plant: p}.in(dir), in)
+		j := r.job(dir)
+		j.Plant = p
+		err := s.killed(j, in)
 		if errors.Is(err, errKilled) {
 			deaths++
 		} else if err != nil && p == "" {

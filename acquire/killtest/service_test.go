@@ -31,7 +31,7 @@ type service struct {
 	want  map[target][]string // ids of all records, in order
 	cases int
 	bases map[string]*base
-	// lengths of undisturbed rides
+	// lengths of what goes on undisturbed
 	lengths map[string]time.Duration
 }
 

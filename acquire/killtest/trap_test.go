@@ -25,10 +25,24 @@ func pointOf(side, op, name string) point {
 	return point(fmt.Sprintf("%s %s %s", side, op, numbers.ReplaceAllString(name, "N")))
 }
 
+// loss is what a disk loses with its power; the numbers are those of EXT4_IOC_SHUTDOWN.
+type loss int
+
+const (
+	lossNone  loss = 0
+	lossBytes loss = 1 // bytes of files that were not synced; names, sizes and what else is in the journal last
+	lossAll   loss = 2 // everything that was not synced
+)
+
+func (l loss) String() string {
+	return [...]string{"nothing is lost", "unsynced bytes are lost", "all that is unsynced is lost"}[l]
+}
+
 // trap counts the points that a child comes by, and kills it at the chosen hit of the chosen one. It is safe for concurrent use.
 type trap struct {
-	at  point // none for a child that lives
-	hit int   // from 1
+	at  point        // none for a child that lives
+	hit int          // from 1
+	cut func() error // takes the power of the disk before the process dies; nil for a process that dies alone
 
 	mu   sync.Mutex
 	hits map[point]int
@@ -38,7 +52,7 @@ type trap struct {
 // pass comes by a point. It does not return if that is the one to die at.
 func (t *trap) pass(p point) {
 	if t.due(p) {
-		die()
+		t.die()
 	}
 }
 
@@ -62,6 +76,16 @@ func (t *trap) around(op, name string, do func() error) error {
 	err := do()
 	t.pass(pointOf(after, op, name))
 	return err
+}
+
+// die ends this process, after its disk if there is one to end.
+func (t *trap) die() {
+	if t.cut != nil {
+		if err := t.cut(); err != nil {
+			panic(fmt.Sprintf("a disk that keeps its power: %v", err))
+		}
+	}
+	die()
 }
 
 // die kills this process with SIGKILL and waits for it to be gone.

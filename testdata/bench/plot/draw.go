@@ -12,7 +12,7 @@ import (
 // Places in the drawing, in pixels.
 const (
 	panelWidth, panelHeight = 300, 220
-	left, top, right, below = 52, 44, 14, 84
+	left, top, right, below = 52, 44, 14, 104
 	wide                    = left + panelWidth + right
 	high                    = top + panelHeight + below
 )
@@ -102,7 +102,7 @@ func (p *panel) draw(b *bytes.Buffer, lines []*line) {
 			fmt.Fprintf(b, `<circle cx="%.1f" cy="%.1f" r="3" fill="%s"/>`+"\n", x(at.exchanges), y(p.value(at)), colour)
 		}
 		fmt.Fprintf(b, `<path d="%s" fill="none" stroke="%s" stroke-width="1.6"/>`+"\n", path, colour)
-		fmt.Fprintf(b, `<text x="%d" y="%d" fill="%s">● %s</text>`+"\n", key%2*150, panelHeight+46+key/2*13, colour, html.EscapeString(l.name))
+		fmt.Fprintf(b, `<text x="%d" y="%d" fill="%s">● %s</text>`+"\n", key%2*164, panelHeight+46+key/2*13, colour, html.EscapeString(l.name))
 		key++
 	}
 }

@@ -23,7 +23,8 @@ import (
 type row struct {
 	measure, setting, variant string
 	round, n, bytes, rss      int64
-	seconds, target           float64
+	seconds, processor        float64
+	target                    float64
 }
 
 // pair is two variants of one measure and setting, or one alone.
@@ -93,7 +94,8 @@ func read(r io.Reader) ([]row, error) {
 			return v
 		}
 		rows = append(rows, row{measure: cell("measure"), setting: cell("setting"), variant: cell("variant"), round: int64(number("round")), n: int64(number("n")),
-			bytes: int64(number("bytes")), rss: int64(number("rss_kib")), seconds: number("seconds"), target: number("target")})
+			bytes: int64(number("bytes")), rss: int64(number("rss_kib")), seconds: number("seconds"),
+			processor: number("user") + number("system"), target: number("target")})
 		if err != nil {
 			return nil, err
 		}
@@ -221,16 +223,17 @@ func printGrowth(w io.Writer, pairs []*pair) {
 			continue
 		}
 		if first {
-			fmt.Fprint(w, "\n| measure | setting | rounds | seconds | units | µs a unit | to the first setting | peak MiB |\n|---|---|---:|---:|---:|---:|---:|---:|\n")
+			fmt.Fprint(w, "\n| measure | setting | rounds | seconds | units | µs a unit | to the first setting | of a processor, µs a unit | peak MiB |\n|---|---|---:|---:|---:|---:|---:|---:|---:|\n")
 			first = false
 		}
 		rows := p.rows[p.variants[0]]
 		unit := spreadOf(each(rows, func(r row) float64 { return r.seconds / float64(r.n) * 1e6 }))
+		processor := spreadOf(each(rows, func(r row) float64 { return r.processor / float64(r.n) * 1e6 }))
 		if base[p.measure] == 0 {
 			base[p.measure] = unit.median
 		}
-		fmt.Fprintf(w, "| %s | %s | %d | %s | %s | %s | %s | %s |\n", p.measure, p.setting, len(rows), spreadOf(each(rows, func(r row) float64 { return r.seconds })),
-			grouped(rows[0].n), short(unit.median), short(unit.median/base[p.measure]), short(peak(rows)))
+		fmt.Fprintf(w, "| %s | %s | %d | %s | %s | %s | %s | %s | %s |\n", p.measure, p.setting, len(rows), spreadOf(each(rows, func(r row) float64 { return r.seconds })),
+			grouped(rows[0].n), short(unit.median), short(unit.median/base[p.measure]), short(processor.median), short(peak(rows)))
 	}
 }
 
