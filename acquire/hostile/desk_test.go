@@ -28,6 +28,9 @@ import (
 // token is what the servers must not pass on.
 const token = "eyJ0eXAiOiJKV1QifQ.eyJhcHBpZCI6ImNhbmFyeSJ9.Y2FuYXJ5LW9mLXRoZS1ob3N0aWxlLXNlcnZlcnMtN2YzYQ"
 
+// password is what goes with a user by Basic.
+const password = "Canary-pass+word/of=the;hostile%servers"
+
 func pemOf(der []byte) []byte { return pemTyped("CERTIFICATE", der) }
 
 func pemTyped(kind string, der []byte) []byte {
@@ -206,7 +209,7 @@ func (d *desk) exchanges() (all []*recorded) {
 			switch b := d.block(dec, at); {
 			case i == 0:
 				r.request = b
-			case at.Header.Type == warc.Response:
+			case e.Detail.Records[i].Type == warc.Response:
 				r.response = b
 			default:
 				r.excess = b
