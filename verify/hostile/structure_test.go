@@ -3,6 +3,7 @@
 package hostile
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"maps"
@@ -11,6 +12,8 @@ import (
 	"slices"
 	"strconv"
 	"testing"
+
+	"github.com/klauspost/compress/zstd"
 
 	"github.com/exhibit-dfir/exhibit/evidence/sample"
 	"github.com/exhibit-dfir/exhibit/evidence/warc"
@@ -142,7 +145,7 @@ func structureTry(t *testing.T, second bool) func(d *desk, i int) error {
 	all := stances(t)
 	m := sample.Small(t)
 	m.Seal()
-	cases := map[bool]*sample.Forged{false: unsealed(t), true: m.Forge()}
+	cases, sealed := map[bool]*sample.Forged{false: unsealed(t), true: m.Forge()}, bundle(m.Folder.Files())
 	return func(d *desk, i int) error {
 		s := all[i%len(all)]
 		r := dice("structure", i)
@@ -156,7 +159,11 @@ func structureTry(t *testing.T, second bool) func(d *desk, i int) error {
 		if err := b.write(d.dir); err != nil {
 			return err
 		}
-		rep, o, err := d.check(s.args, s.codes...)
+		codes := s.codes
+		if s.sealed && sameContent(b, sealed) { // a frame in another spelling, sealed by the key that may: nothing is altered
+			codes = []int{0, 3}
+		}
+		rep, o, err := d.check(s.args, codes...)
 		if err == nil && s.must != "" && !rep.has(s.must) {
 			err = o.fail("no finding %s", s.must)
 		}
@@ -168,6 +175,23 @@ func structureTry(t *testing.T, second bool) func(d *desk, i int) error {
 		}
 		return nil
 	}
+}
+
+// sameContent reports whether the segments of two bundles hold the same records.
+func sameContent(a, b bundle) bool {
+	z, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(64<<20))
+	if err != nil {
+		return false
+	}
+	defer z.Close()
+	for _, name := range []string{segment1, segment2} {
+		x, err1 := z.DecodeAll(a[name], nil)
+		y, err2 := z.DecodeAll(b[name], nil)
+		if err1 != nil || err2 != nil || !bytes.Equal(x, y) {
+			return false
+		}
+	}
+	return true
 }
 
 // tags seals the case again; in one of three cases it then changes a number of a manifest, bag-info.txt or package.note and signs what is above that again.
