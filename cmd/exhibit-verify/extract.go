@@ -83,9 +83,9 @@ func runExtract(cmd *cobra.Command, path string, o *extractOptions) error {
 func writeRecords(ctx context.Context, stdout io.Writer, c *checked, o *extractOptions) (sum extract.Summary, err error) {
 	w := stdout
 	if o.out != "-" {
-		f, err := os.OpenFile(o.out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-		if err != nil {
-			return sum, cli.Fail(cli.Usage, fmt.Errorf("--out: %w", err), "nothing was written", "name a file that does not exist yet")
+		f, oerr := os.OpenFile(o.out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		if oerr != nil {
+			return sum, cli.Fail(cli.Usage, fmt.Errorf("--out: %w", oerr), "nothing was written", "name a file that does not exist yet")
 		}
 		defer func() {
 			if cerr := f.Close(); err == nil {
