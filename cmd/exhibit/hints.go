@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -80,6 +81,8 @@ func resultError(p *program, res *acquire.Result, err error, dir string) error {
 	case errors.Is(err, acquire.ErrInterrupted):
 		return cli.Fail(cli.Interrupted, fmt.Errorf("interrupted: window %d stays open", res.Window), "every exchange so far is recorded and durable; nothing has to be asked twice",
 			"to go on, "+again)
+	case errors.Is(err, context.Canceled):
+		return cli.Fail(cli.Interrupted, errors.New("interrupted: the run had not begun"), "nothing was asked", "to go on, "+again)
 	case errors.Is(err, acquire.ErrAuth):
 		return cli.Fail(cli.Auth, windowError(res), windowMeaning(res), reasonHint(res.Reason)+", then "+again)
 	case err != nil:
