@@ -156,14 +156,6 @@ func cutAfter(cmd *exec.Cmd, in time.Duration, cut func() error) (amid bool, err
 	return amid, err
 }
 
-func upTo(n int) []uint64 {
-	list := make([]uint64, n)
-	for i := range list {
-		list[i] = uint64(i)
-	}
-	return list
-}
-
 // TestPowerLost is row F4: the disk loses its power at a random time.
 func TestPowerLost(t *testing.T) {
 	needDisks(t)
