@@ -144,6 +144,7 @@ func found(b []byte, all []string) (hits []string) {
 // TestEcho is rows K1 and K2 as far as a server goes, over the program itself: a server writes the token or the password back wherever it can. What it wrote stays in the record of its answer, as it came, and is flagged; no
 // other record, entry, file, message or output holds it or a piece of it.
 func TestEcho(t *testing.T) {
+	t.Parallel()
 	if len(echoes) < 15 {
 		t.Fatalf("%d echoes", len(echoes))
 	}

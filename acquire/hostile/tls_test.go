@@ -109,6 +109,7 @@ func (c *certs) signedBy(parent *tls.Certificate) (tls.Certificate, error) {
 
 // TestTLS is rows S8 and S10: below TLS 1.2 and with a certificate that is not good nothing is sent; the chain is recorded all the same, and what is spoken is HTTP/1.1.
 func TestTLS(t *testing.T) {
+	t.Parallel()
 	c := certificates(t)
 	d := newDesk(t)
 	for _, h := range handshakes {
@@ -168,6 +169,7 @@ func TestTLS(t *testing.T) {
 
 // TestRenegotiation: a server that wants to negotiate anew when it has the request is refused. Only another implementation can ask for that.
 func TestRenegotiation(t *testing.T) {
+	t.Parallel()
 	program, err := exec.LookPath("openssl")
 	if err != nil {
 		if os.Getenv("EXHIBIT_REQUIRE_TOOLS") == "1" {
