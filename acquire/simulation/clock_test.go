@@ -44,6 +44,15 @@ func (w *wall) set(to time.Time) {
 	w.told, w.at = to, time.Now()
 }
 
+// jump moves or sets the clock.
+func (w *wall) jump(j jump) {
+	if j.to.IsZero() {
+		w.move(j.by)
+	} else {
+		w.set(j.to)
+	}
+}
+
 // withWall is a wall time with a monotonic reading. Package time has no way to make one: only an operating system sets clocks, and the time of a bubble has no
 // monotonic reading. Like time.Now it leaves the reading out of times before 1885 and after 2157 (src/time/time.go).
 func withWall(t time.Time, reading time.Duration) time.Time {

@@ -27,14 +27,17 @@ type script struct {
 type runPlan struct {
 	disk         diskPlan
 	stop, cancel time.Duration // after its begin; 0 for never
-	before       time.Duration // by how much the clock is set before it
+	before       jump          // of the clock, before it
 	jumps        []jump
 	lose         bool // the index is lost before it
 	twice        bool // the case is opened and closed twice before it
 }
 
-// jump sets the wall clock.
-type jump struct{ after, by time.Duration }
+// jump sets the wall clock, by a duration or to a time.
+type jump struct {
+	after, by time.Duration
+	to        time.Time
+}
 
 // weatherPlan says how bad the network is, in percent of connections.
 type weatherPlan struct {
@@ -127,10 +130,10 @@ func drawRun(d dice) runPlan {
 		p.cancel = soon(d)
 	}
 	if d.chance(20) {
-		p.before = drawJump(d)
+		p.before.by = drawJump(d)
 	}
 	for d.chance(50) {
-		p.jumps = append(p.jumps, jump{soon(d), drawJump(d)})
+		p.jumps = append(p.jumps, jump{after: soon(d), by: drawJump(d)})
 	}
 	p.lose, p.twice = d.chance(15), d.chance(25)
 	return p

@@ -88,6 +88,8 @@ type outcome struct {
 	trace *trace
 	plan  *script
 	count count
+
+	entries []*evidence.Entry // of the case in the end
 }
 
 // count is what was met, for the record.
@@ -111,7 +113,12 @@ func (w *world) say(format string, args ...any) {
 
 // simulate lives one seed. It must be called in a bubble.
 func (s *stage) simulate(seed uint64, p plant) *outcome {
-	w := &world{stage: s, seed: seed, script: newScript(seed), plant: p, trace: newTrace(), clock: newWall(),
+	return s.play(newScript(seed), seed, p)
+}
+
+// play lives a script. It must be called in a bubble.
+func (s *stage) play(plan *script, seed uint64, p plant) *outcome {
+	w := &world{stage: s, seed: seed, script: plan, plant: p, trace: newTrace(), clock: newWall(),
 		runRand: newRandom(seed, "acquire"), ownRand: newRandom(seed, "writer"), heard: map[int][]byte{}}
 	if p == realChance {
 		w.runRand = newRandom(rand.Uint64(), "acquire")
@@ -123,7 +130,7 @@ func (s *stage) simulate(seed uint64, p plant) *outcome {
 		w.say("%v", err)
 	}
 	out.count.simulated = time.Since(began)
-	out.wrong, out.hash = w.wrong, w.trace.hash()
+	out.wrong, out.hash, out.entries = w.wrong, w.trace.hash(), w.entries()
 	return out
 }
 
@@ -265,8 +272,8 @@ func (w *world) run(p runPlan, n *count) {
 	w.runs++
 	n.runs++
 	w.trace.note("run", "run %d: %+v", w.runs, p)
-	if p.before != 0 {
-		w.clock.move(p.before)
+	if p.before != (jump{}) {
+		w.clock.jump(p.before)
 		n.jumps++
 	}
 	if p.lose {
@@ -328,7 +335,7 @@ func (w *world) acquire(c *openCase, p runPlan, n *count) (*acquire.Result, erro
 		timers = append(timers, time.AfterFunc(p.cancel, func() { w.waits(nil); cancel() }))
 	}
 	for _, j := range p.jumps {
-		timers = append(timers, time.AfterFunc(j.after, func() { w.clock.move(j.by) }))
+		timers = append(timers, time.AfterFunc(j.after, func() { w.clock.jump(j) }))
 		n.jumps++
 	}
 	o := w.options(c, false)
