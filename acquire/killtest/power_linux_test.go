@@ -102,7 +102,7 @@ func (s *service) suffer(ctx context.Context, o outage) (v *judge, amid bool, er
 }
 
 // life is what a machine did until its power failed. What its process still does while the disk alone is dead, a machine without power would not have done: it counts
-// for nothing. A sync that began before may even succeed then: the system takes the end of a journal write that another sync began, and that failed, for its own.
+// for nothing. In one of a hundred cases a sync that is under way at that moment succeeds although its bytes are lost.
 type life struct {
 	s     *service
 	disk  *disk

@@ -285,11 +285,19 @@ func (x *disturbed) hold() error {
 	if err := x.cmd.Start(); err != nil {
 		return err
 	}
+	return x.await(held, "no request came")
+}
+
+// told waits until the program says what a second signal will do.
+func (x *disturbed) told() error { return x.await(x.talk.said, "the signal is not answered") }
+
+// await waits for a channel to be closed, and kills the command if that takes too long.
+func (x *disturbed) await(c <-chan struct{}, what string) error {
 	select {
-	case <-held:
+	case <-c:
 		return nil
 	case <-time.After(time.Minute):
-		return errors.Join(errors.New("no request came"), x.cmd.Process.Kill(), x.cmd.Wait())
+		return errors.Join(errors.New(what), x.cmd.Process.Kill(), x.cmd.Wait())
 	}
 }
 
@@ -301,7 +309,9 @@ func brokenOff(ctx context.Context, x *disturbed) error {
 	if err := x.cmd.Process.Signal(x.any()); err != nil {
 		return err
 	}
-	<-x.talk.said
+	if err := x.told(); err != nil {
+		return err
+	}
 	if err := errors.Join(x.cmd.Process.Signal(x.any()), onlyExit(x.cmd.Wait())); err != nil {
 		return err
 	}
@@ -321,7 +331,9 @@ func ended(ctx context.Context, x *disturbed) error {
 		if err := x.cmd.Process.Signal(x.any()); err != nil {
 			return err
 		}
-		<-x.talk.said
+		if err := x.told(); err != nil {
+			return err
+		}
 	}
 	_ = x.cmd.Process.Signal(x.any()) // it may have ended
 	if err := onlyExit(x.cmd.Wait()); err != nil {
