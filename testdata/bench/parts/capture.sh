@@ -10,6 +10,7 @@ requests_of() { # SIZE
 serve() {
   [ -z "${secure:-}" ] || return 0
   ca=$work/ca.pem
+  rm -f "$work/origins"
   "$bin/loadserver" -ca "$ca" >"$work/origins" &
   children+=($!)
   local tries

@@ -20,6 +20,7 @@ scale_case() { # EXCHANGES
   local n=$1 case=$work/scale-$1 list=$work/urls-scale times round i held
   say "$n exchanges ($(date -u +%H:%M:%S))"
   times=$(scale_rounds "$n")
+  rm -rf "$case" "$case-more"
   scale write "$n" 1 "$n" -expect "\"exchanges\":$n," -- "$bin/gencase" -o "$case" -n "$n" -size 1000 -workers 32
   [ "$times" = 1 ] || cp -r "$case" "$case-more" # what is added to a small case would change what the rest measures
   [ "$times" != 1 ] || mv "$case" "$case-more"
