@@ -91,6 +91,7 @@ func New(t testing.TB, change func(*evidence.Options)) *Maker {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = m.W.Close(context.Background()) }) // of a test that has not closed it: nothing it could say matters any more
 	return m
 }
 
