@@ -20,8 +20,8 @@ var ErrChanged = errors.New("case changed since it was checked: check it again")
 // ErrNoEntry says that there is no entry with the seq that was asked for.
 var ErrNoEntry = errors.New("no such entry")
 
-// Container gives access to a case that [Check] found neither altered nor damaged. What it hands out is held against the
-// checked state again while it is read. Any number of goroutines may use it.
+// Container gives access to a case that [Check] found neither altered nor damaged, or to what [Salvage] proved of one that is. What it hands
+// out is held against the checked state again while it is read. Any number of goroutines may use it.
 type Container struct {
 	files   fs.FS
 	caseID  string
@@ -30,6 +30,7 @@ type Container struct {
 	windows []*window
 	retried map[int64]bool
 	pages   pagePlan
+	salvage *salvage // of a damaged case, nil for an intact one
 }
 
 func newContainer(c *checker) *Container {
@@ -40,11 +41,14 @@ func newContainer(c *checker) *Container {
 // CaseID is the id of the case.
 func (c *Container) CaseID() string { return c.caseID }
 
-// Len is the number of entries.
+// Len is the number of entries; of a salvaged case, of those that there are known to have been.
 func (c *Container) Len() int64 { return c.entries }
 
-// Window returns what window n was opened for and how it ended. ok is false if there is no such window.
+// Window returns what window n was opened for and how it ended. ok is false if there is no such window, or none of its entries is left.
 func (c *Container) Window(n int64) (w Window, ok bool) {
+	if c.salvage != nil {
+		return c.salvage.window(n)
+	}
 	if n < 1 || n > int64(len(c.windows)) {
 		return Window{}, false
 	}
@@ -54,8 +58,12 @@ func (c *Container) Window(n int64) (w Window, ok bool) {
 // Replaced reports whether a later attempt replaced the exchange seq, so that its answer is not the page that was taken.
 func (c *Container) Replaced(seq int64) bool { return c.retried[seq] }
 
-// Entries yields all entries in order. An error ends it: ctx's, [ErrChanged], or one of reading.
+// Entries yields all entries in order. An error ends it: ctx's, [ErrChanged], or one of reading. Of a salvaged case it yields those that are proven;
+// the places of records that are lost are zero.
 func (c *Container) Entries(ctx context.Context) iter.Seq2[*evidence.Entry, error] {
+	if c.salvage != nil {
+		return c.salvage.entries(ctx)
+	}
 	return func(yield func(*evidence.Entry, error) bool) {
 		dec, err := warc.NewDecoder()
 		if err != nil {
@@ -111,10 +119,14 @@ func (c *Container) segment(ctx context.Context, walker *evidence.Walker, n int6
 	return err
 }
 
-// Entry returns one entry. It reads the segment that holds it.
+// Entry returns one entry. It reads the segment that holds it. Of a salvaged case it returns an entry that is proven, and
+// [ErrLost] for another.
 func (c *Container) Entry(ctx context.Context, seq int64) (*evidence.Entry, error) {
 	if seq < 0 || seq >= c.entries {
 		return nil, fmt.Errorf("entry %d of %d: %w", seq, c.entries, ErrNoEntry)
+	}
+	if c.salvage != nil {
+		return c.salvage.entry(ctx, seq)
 	}
 	for e, err := range c.Entries(ctx) {
 		if err != nil {
@@ -149,6 +161,9 @@ func (c *Container) Block(ctx context.Context, e *evidence.Entry, i int) (*Block
 		return nil, fmt.Errorf("record %d of entry %d: %w", i, e.Head.Seq, ErrNoEntry)
 	}
 	at, ref := e.Located[i], e.Detail.Records[i]
+	if at.Segment == 0 {
+		return nil, fmt.Errorf("record %d of entry %d: %w", i, e.Head.Seq, ErrLost)
+	}
 	file, size, err := evidence.OpenSegment(c.files, int64(at.Segment))
 	if err != nil {
 		return nil, err

@@ -11,5 +11,9 @@
 //	package     manifests and package.note of a sealed case
 //	ledger      the index, made again from the segments
 //
+// [Salvage] goes through a case that is damaged and makes a Container of what still proves against a signed head: batches that can be read wherever
+// they stand (lenient.go), leaves of lost entries out of the ledger (ledgerrows.go), and roots made of both and of frontiers (prove.go).
+// docs/container.md, section 10, says why that is enough.
+//
 // The package signs nothing, fetches nothing and links neither a network client nor a database.
 package verify

@@ -30,3 +30,13 @@ func NewRepeatedCheck() (check func(context.Context, fs.FS) (*Report, *Container
 		return checkWith(ctx, dec, files, Options{})
 	}, nil
 }
+
+// SalvageGullibly salvages as one would that believes the ledger's rows without a root.
+func SalvageGullibly(ctx context.Context, files fs.FS, o Options) (*Salvaged, error) {
+	return salvageWith(ctx, files, o, leaveOutRoot)
+}
+
+// SalvageUnproven salvages as one would that gives whatever can be read.
+func SalvageUnproven(ctx context.Context, files fs.FS, o Options) (*Salvaged, error) {
+	return salvageWith(ctx, files, o, leaveOutProof)
+}

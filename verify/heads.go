@@ -37,7 +37,7 @@ func (c *checker) heads() {
 			c.signed = append(c.signed, signedNote{evidence.NotePath(size), note})
 		}
 		if signers, ok := c.head(size, note); ok {
-			c.listHead(Head{From: covered, Size: size, Heads: 1, Signers: signers})
+			c.r.Heads = joinHead(c.r.Heads, Head{From: covered, Size: size, Heads: 1, Signers: signers})
 		}
 		covered = size
 		entry, ok := known[size]
@@ -62,13 +62,13 @@ func (c *checker) appeared(size int64) bool {
 	return !c.sealed && err == nil
 }
 
-// listHead adds a head to the run before it, if the same keys signed.
-func (c *checker) listHead(h Head) {
-	if n := len(c.r.Heads); n > 0 && slices.Equal(c.r.Heads[n-1].Signers, h.Signers) {
-		c.r.Heads[n-1].Size, c.r.Heads[n-1].Heads = h.Size, c.r.Heads[n-1].Heads+1
-		return
+// joinHead adds a head to the run before it, if the same keys signed, or begins another run.
+func joinHead(heads []Head, h Head) []Head {
+	if n := len(heads); n > 0 && slices.Equal(heads[n-1].Signers, h.Signers) {
+		heads[n-1].Size, heads[n-1].Heads = h.Size, heads[n-1].Heads+1
+		return heads
 	}
-	c.r.Heads = append(c.r.Heads, h)
+	return append(heads, h)
 }
 
 // head checks one head. ok is false if it cannot be told who signed it. Heads come in ascending order, because a key that an entry

@@ -77,6 +77,13 @@ func (s *sourcePages) add(e *evidence.Entry) {
 	s.bytes += ref.BlockLength
 }
 
+// split ends the last group of each source.
+func (p *pagePlan) split() {
+	for _, s := range p.sources {
+		s.bytes = groupBytes
+	}
+}
+
 // open is the group that the next page may join.
 func (s *sourcePages) open() *PageGroup {
 	if len(s.groups) == 0 {

@@ -37,8 +37,12 @@ func spans(m, n, from int64) []*span {
 	return append(spans(m-k, n-k, from+k), &span{from: from, to: from + k})
 }
 
-// Proof computes the audit path of entry seq in the tree over the first size entries, in memory that grows with its logarithm.
+// Proof computes the audit path of entry seq in the tree over the first size entries, in memory that grows with its logarithm. Of a salvaged case,
+// whose leaves are not all there, it is [ErrLost].
 func (c *Container) Proof(ctx context.Context, seq, size int64) (*Proof, error) {
+	if c.salvage != nil {
+		return nil, fmt.Errorf("proof of entry %d: %w", seq, ErrLost)
+	}
 	if seq < 0 || seq >= size || size > c.entries {
 		return nil, fmt.Errorf("proof of entry %d among %d: %w", seq, size, ErrNoEntry)
 	}

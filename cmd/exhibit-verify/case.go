@@ -17,7 +17,8 @@ import (
 // checked is a case after its check.
 type checked struct {
 	report    *verify.Report
-	container *verify.Container // nil if the case is altered or damaged
+	container *verify.Container // nil if the case is altered or damaged; once it is salvaged, what is proven of it
+	salvaged  *verify.Salvaged  // nil if the case is intact
 	folder    *bag.Folder
 }
 
@@ -35,7 +36,7 @@ func openChecked(ctx context.Context, path string, o verify.Options) (*checked, 
 		}
 		return nil, err
 	}
-	return &checked{report, container, folder}, nil
+	return &checked{report: report, container: container, folder: folder}, nil
 }
 
 func pathError(err error) error {
@@ -51,14 +52,8 @@ func (c *checked) needIntact(path string) error {
 	if c.container != nil {
 		return nil
 	}
-	n := 0
-	for _, f := range c.report.Findings {
-		if f.Class == verify.Damage {
-			n++
-		}
-	}
-	return cli.Fail(cli.Damaged, errors.New(path+" is altered or damaged"), "nothing is shown or extracted from a case that does not verify",
-		"run `exhibit-verify check "+path+"` to see what was found")
+	return cli.Fail(cli.Damaged, errors.New(path+" is altered or damaged"), "nothing is extracted from a case that does not verify, unless you ask for it",
+		"run `exhibit-verify check "+path+"` to see what was found; `exhibit-verify extract --salvage "+path+"` extracts what is still proven")
 }
 
 // keyFlags adds --key.

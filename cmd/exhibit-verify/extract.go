@@ -21,6 +21,8 @@ type extractOptions struct {
 	out    string
 	keys   []string
 	source []string
+
+	salvage bool
 }
 
 func newExtract() *cobra.Command {
@@ -29,13 +31,16 @@ func newExtract() *cobra.Command {
 		Use:   "extract PATH",
 		Short: "Write normalised records with their provenance",
 		Long: `extract checks the case and writes a record for each event in its answers. docs/records.md describes the fields; every record names the
-exchange, the byte range and the SHA-256 of the JSON that it was made from. Nothing is extracted from a case that is altered or damaged.`,
+exchange, the byte range and the SHA-256 of the JSON that it was made from. Nothing is extracted from a case that is altered or damaged. With
+--salvage the records of those exchanges are written that still prove against a signed head, and what is lost is listed: on standard error, and
+beside a file that is written, in FILE.losses.jsonl. The exit code is 3 all the same.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return runExtract(cmd, args[0], &o) },
 	}
 	cmd.Flags().StringVar(&o.format, "format", "jsonl", "jsonl or csv")
 	cmd.Flags().StringVarP(&o.out, "out", "o", "-", "file to write, which must not exist; - for standard output")
 	cmd.Flags().StringArrayVar(&o.source, "source", nil, "only what this source brought (repeatable)")
+	cmd.Flags().BoolVar(&o.salvage, "salvage", false, "extract what a damaged case still proves, and list what is lost")
 	keyFlags(cmd, &o.keys)
 	return cmd
 }
@@ -66,6 +71,9 @@ func runExtract(cmd *cobra.Command, path string, o *extractOptions) error {
 		return err
 	}
 	defer c.folder.Close()
+	if c.container == nil && o.salvage {
+		return extractSalvaged(cmd, path, c, o, keys)
+	}
 	if err := c.needIntact(path); err != nil {
 		return err
 	}
@@ -108,10 +116,9 @@ func writeRecords(ctx context.Context, stdout io.Writer, c *checked, o *extractO
 	return sum, err
 }
 
-// summarise says what was extracted, what could not be read, and whether the case itself is incomplete.
-func summarise(w io.Writer, path string, c *checked, sum extract.Summary) error {
+// tell says what was extracted and what could not be read. It returns the number of windows that this version cannot read.
+func tell(w io.Writer, c *checked, sum extract.Summary) (unread int) {
 	fmt.Fprintf(w, "%d records from %d pages; %d flagged\n", sum.Records, sum.Pages, sum.Flagged)
-	unread := 0
 	for _, win := range c.report.Windows {
 		if !slices.Contains(extract.Sources(), win.Source) {
 			fmt.Fprintln(w, cli.EscapeLine(fmt.Sprintf("window %d: this version makes no records of source %q; its answers can be seen with show", win.Window, win.Source)))
@@ -121,6 +128,12 @@ func summarise(w io.Writer, path string, c *checked, sum extract.Summary) error 
 	for _, p := range sum.Problems {
 		fmt.Fprintln(w, cli.EscapeLine("problem: "+p.String()))
 	}
+	return unread
+}
+
+// summarise tells all that, and whether the case itself is incomplete.
+func summarise(w io.Writer, path string, c *checked, sum extract.Summary) error {
+	unread := tell(w, c, sum)
 	if sum.ProblemCount > 0 {
 		return cli.Fail(cli.Incomplete, fmt.Errorf("%d places in the answers could not become records", sum.ProblemCount),
 			"the recorded bytes are kept; what they say there is not among the records", "look at them with `exhibit-verify show "+path+" SEQ --body`")

@@ -28,6 +28,7 @@ func TestScripts(t *testing.T) {
 			"exits":     exits,
 			"flip":      flip,
 			"printable": printable,
+			"zero":      zero,
 		},
 	})
 }
@@ -82,6 +83,19 @@ func flip(ts *testscript.TestScript, _ bool, args []string) {
 	at, err := strconv.Atoi(args[1])
 	ts.Check(err)
 	b[at] ^= 1
+	ts.Check(os.WriteFile(path, b, 0o600))
+}
+
+// zero FILE OFFSET LENGTH writes zeros over a part of a file, as a bad disk block reads.
+func zero(ts *testscript.TestScript, _ bool, args []string) {
+	path := ts.MkAbs(args[0])
+	b, err := os.ReadFile(path)
+	ts.Check(err)
+	at, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	n, err := strconv.Atoi(args[2])
+	ts.Check(err)
+	clear(b[at:min(at+n, len(b))])
 	ts.Check(os.WriteFile(path, b, 0o600))
 }
 

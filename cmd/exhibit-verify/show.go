@@ -29,7 +29,8 @@ func newShow() *cobra.Command {
 		Use:   "show PATH SEQ",
 		Short: "Show one entry: ledger lines, raw HTTP, hashes, proof; or just those bytes",
 		Long: `show checks the case and shows entry SEQ: its two ledger lines, its records with their hashes, and the path of hashes that proves it
-part of the newest head. With --request, --response or --body it writes just those bytes, exactly, to standard output.`,
+part of the newest head. With --request, --response or --body it writes just those bytes, exactly, to standard output. Of a case that is altered or
+damaged it shows an entry that still proves against a signed head, and no other; the exit code is 3.`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error { return runShow(cmd, args[0], args[1], &o) },
 	}
@@ -57,8 +58,8 @@ func runShow(cmd *cobra.Command, path, seqText string, o *showOptions) error {
 		return err
 	}
 	defer c.folder.Close()
-	if err := c.needIntact(path); err != nil {
-		return err
+	if c.container == nil {
+		return showSalvaged(cmd, path, c, seq, o, keys)
 	}
 	e, err := c.container.Entry(ctx, seq)
 	if err != nil {
@@ -96,12 +97,15 @@ func showEntry(ctx context.Context, w io.Writer, c *checked, e *evidence.Entry, 
 		return err
 	}
 	if o.json {
-		return showJSON(w, e, proof)
+		return showJSON(w, c, e, proof)
 	}
 	return showText(ctx, w, c, e, proof)
 }
 
 func noBytes(err error) error {
+	if errors.Is(err, verify.ErrLost) {
+		return err
+	}
 	if errors.Is(err, verify.ErrNoBody) || errors.Is(err, verify.ErrNoEntry) {
 		return cli.Fail(cli.Usage, err, "", "run `exhibit-verify show` without that flag to see what the entry has")
 	}
@@ -124,8 +128,11 @@ func copyBlock(ctx context.Context, w io.Writer, c *verify.Container, e *evidenc
 	return cli.Usagef("entry %d has no %s", e.Head.Seq, typ)
 }
 
-// newestProof proves the entry under the newest head, nil if no head covers it yet.
+// newestProof proves the entry under the newest head, nil if no head covers it yet or if the case is damaged.
 func newestProof(ctx context.Context, c *checked, seq int64) (*verify.Proof, error) {
+	if c.salvaged != nil {
+		return nil, nil
+	}
 	size := int64(0)
 	for _, h := range c.report.Heads {
 		size = max(size, h.Size)
@@ -136,12 +143,13 @@ func newestProof(ctx context.Context, c *checked, seq int64) (*verify.Proof, err
 	return c.container.Proof(ctx, seq, size)
 }
 
-func showJSON(w io.Writer, e *evidence.Entry, proof *verify.Proof) error {
+func showJSON(w io.Writer, c *checked, e *evidence.Entry, proof *verify.Proof) error {
 	b, err := json.Marshal(struct {
-		Head   jsontext.Value `json:"head"`
-		Detail jsontext.Value `json:"detail"`
-		Proof  *verify.Proof  `json:"proof"`
-	}{e.HeadLine, e.DetailLine, proof}, jsontext.WithIndent("  "))
+		Head    jsontext.Value `json:"head"`
+		Detail  jsontext.Value `json:"detail"`
+		Proof   *verify.Proof  `json:"proof"`
+		Salvage *salvagedEntry `json:"salvage"` // null of an intact case
+	}{e.HeadLine, e.DetailLine, proof, c.salvagedEntry(e)}, jsontext.WithIndent("  "))
 	if err != nil {
 		return err
 	}
@@ -157,11 +165,19 @@ func showText(ctx context.Context, w io.Writer, c *checked, e *evidence.Entry, p
 	for i, ref := range e.Detail.Records {
 		at := e.Located[i]
 		line("record %d     %s %s", i, ref.Type, evidence.RecordID(e.Detail.Nonce, i))
+		if at.Segment == 0 {
+			line("             LOST: block %d bytes, SHA-256 %s", ref.BlockLength, ref.Block)
+			continue
+		}
 		line("             %s, frame at offset %d, %d bytes", evidence.SegmentPath(int64(at.Segment)), at.Offset, at.Length)
 		line("             block %d bytes, SHA-256 %s", ref.BlockLength, ref.Block)
 		if err := showBlock(ctx, w, c.container, e, i); err != nil {
 			return err
 		}
+	}
+	if c.salvaged != nil {
+		line("proof        under the signed head over %d entries; the case is altered or damaged, and no path of hashes is shown", c.salvaged.ProvenBy(e.Head.Seq))
+		return nil
 	}
 	if proof == nil {
 		line("proof        no head covers this entry yet")
