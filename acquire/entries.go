@@ -41,6 +41,9 @@ func (r *run) start(ctx context.Context) error {
 	if err := r.operator(ctx, evidence.ActionRunStart, "acquisition from "+r.source(), fields); err != nil {
 		return err
 	}
+	if err := r.setBack(ctx); err != nil {
+		return err
+	}
 	if err := r.window.open(ctx, r); err != nil {
 		return err
 	}
@@ -50,7 +53,7 @@ func (r *run) start(ctx context.Context) error {
 
 // connect makes sink and recorder. Nothing is dialled yet.
 func (r *run) connect() error {
-	r.sink = &sink{c: r.o.Case, env: r.o.Env, run: r.id, source: r.source(), origin: r.plan.Origin, window: r.window.number, connections: map[int64]int64{}, scrub: r.scrub}
+	r.sink = &sink{c: r.o.Case, env: r.o.Env, run: r.id, source: r.source(), origin: r.plan.Origin, window: r.window.number, connections: map[int64]int64{}, scrub: r.scrub, clock: r.began}
 	w := wire.Options{Origin: r.plan.Origin, RootCAs: r.o.RootCAs, Proxy: r.o.Proxy, UserAgent: userAgent(r.o.Env.Tool), MaxIdle: r.o.Parallel,
 		MaxBody: maxBody, SpoolDir: r.o.SpoolDir, Dial: r.o.Dial, Now: r.o.Env.Now, Sink: r.sink}
 	if r.o.Gzip {
@@ -104,6 +107,9 @@ func userAgent(tool []evidence.Pair) string {
 func (r *run) stop(ctx context.Context, reason string) error {
 	fields := []evidence.Pair{{Name: "reason", Value: reason}}
 	if r.sink != nil {
+		if err := r.sink.look(ctx, r.o.Env.Now()); err != nil {
+			return err
+		}
 		fields = append(fields, evidence.Pair{Name: "requests", Value: strconv.FormatInt(r.sink.counter, 10)},
 			evidence.Pair{Name: "bytes", Value: strconv.FormatInt(r.sink.bytes, 10)})
 		for _, c := range []struct {

@@ -63,9 +63,10 @@ type sink struct {
 	mu          sync.Mutex
 	connections map[int64]int64 // the recorder's ordinal → seq
 	counter     int64
-	bytes       int64   // of answers
-	recorded    int64   // of blocks, and perEntry for each entry: what MaxBytes bounds
-	first, last *offset // of the clock
+	bytes       int64     // of answers
+	recorded    int64     // of blocks, and perEntry for each entry: what MaxBytes bounds
+	first, last *offset   // of the clock
+	clock       time.Time // at the last look
 }
 
 // offset is how far the server's clock was ahead of ours, as far as whole seconds tell.
@@ -147,6 +148,9 @@ func (s *sink) Exchange(ctx context.Context, x *wire.Exchange) error {
 		if err := s.stray(ctx, stray); err != nil {
 			return err
 		}
+	}
+	if err := s.look(ctx, x.Ended); err != nil {
+		return err
 	}
 	s.mu.Lock()
 	s.counter++

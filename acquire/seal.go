@@ -7,6 +7,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -61,14 +62,25 @@ func Seal(ctx context.Context, c *casefile.Case, o SealOptions) error {
 // buildLedger makes the index of the sealed case in a temporary file, which is gone when the reader is closed. The next seal, or opening the case, removes what
 // a process that was killed leaves.
 func buildLedger(ctx context.Context, path string, batches iter.Seq2[*evidence.Batch, error]) (io.ReadCloser, error) {
-	if err := ledger.Build(ctx, path, batches); err != nil {
-		return nil, err
+	if err := mapped(func() error { return ledger.Build(ctx, path, batches) }); err != nil {
+		return nil, fmt.Errorf("%w: %w", casefile.ErrIndex, err)
 	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	return &temporary{f}, nil
+}
+
+// mapped makes an error of what ends in a fault in memory that stands for a file: the disk cannot be read, or is full.
+func mapped(f func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%w: file in memory: %v", ledger.ErrUnreadable, p)
+		}
+	}()
+	return f()
 }
 
 // temporary is a file that is removed when it is closed.

@@ -1,6 +1,7 @@
 package evidence
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,6 +20,8 @@ var (
 	ErrSealed   = errors.New("case is sealed")
 	ErrUnsealed = errors.New("case is not sealed")
 	ErrClosed   = errors.New("writer is closed")
+	// ErrDeleted says that the segment that is written to has no name any more: nobody will find what it holds.
+	ErrDeleted = errors.New("the file was deleted while it was in use")
 )
 
 // Options is what a Writer needs from outside.
@@ -384,6 +387,9 @@ func (w *Writer) write(ctx context.Context, batch []*prepared) (*Batch, error) {
 	}
 	if err := w.file.Sync(); err != nil {
 		return nil, w.fileError(err)
+	}
+	if gone, err := deleted(w.file); err != nil || gone {
+		return nil, w.fileError(cmp.Or(err, ErrDeleted))
 	}
 	b.Hash, b.Offset, b.End = Hash(enc.BlockHash), offset, offset+int64(len(enc.Frame))
 	l.advance(b)

@@ -2,14 +2,14 @@ package verify
 
 import (
 	"bufio"
+	"bytes"
+	"compress/gzip"
 	"compress/zlib"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
-
-	"compress/gzip"
 
 	"github.com/exhibit-dfir/exhibit/evidence"
 	"github.com/exhibit-dfir/exhibit/evidence/httpblock"
@@ -44,15 +44,19 @@ func (c *Container) Body(ctx context.Context, e *evidence.Entry) (*Body, error) 
 	if err != nil {
 		return nil, err
 	}
-	r, err := decodedBody(block, e.Head.Method)
+	r, err := (&codings{}).stored(block, block.Size, e.Head.Method)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("entry %d: %w", e.Head.Seq, err), block.Close())
 	}
 	return &Body{Reader: r, block: block}, nil
 }
 
-func decodedBody(block *Block, method string) (io.Reader, error) {
-	layout, err := httpblock.ParseResponse(block, block.Size, method)
+// codings takes codings off bodies. Its memory is used again for the next body.
+type codings struct{ gzip *gzip.Reader }
+
+// stored returns the body of a response block that is read from where it stands.
+func (c *codings) stored(block io.ReaderAt, size int64, method string) (io.Reader, error) {
+	layout, err := httpblock.ParseResponse(block, size, method)
 	if err != nil && !errors.Is(err, httpblock.ErrTrailing) {
 		return nil, err
 	}
@@ -60,35 +64,78 @@ func decodedBody(block *Block, method string) (io.Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	return decode(payload, layout.Fields.Values("Content-Encoding"))
+	return c.decode(payload, layout.Fields.Values("Content-Encoding"))
+}
+
+// inMemory is stored for a block in memory, which it does not copy.
+func (c *codings) inMemory(block []byte, method string) (io.Reader, error) {
+	f := httpblock.NewFramer(method, httpblock.Limits{}, nil)
+	f.Feed(block)
+	f.Close(true)
+	layout := f.Layout()
+	if layout.End != httpblock.EndComplete || layout.Framing == httpblock.FramingChunked {
+		return c.stored(bytes.NewReader(block), int64(len(block)), method)
+	}
+	payload := bytes.NewReader(block[layout.BodyOffset:][:layout.PayloadLength])
+	return c.decode(payload, layout.Fields.Values("Content-Encoding"))
 }
 
 // decode removes the content codings, the last one first.
-func decode(r io.Reader, values []string) (io.Reader, error) {
-	var codings []string
-	for _, c := range strings.Split(strings.Join(values, ","), ",") {
-		if c = strings.ToLower(strings.Trim(c, " \t")); c != "" && c != "identity" {
-			codings = append(codings, c)
-		}
+func (c *codings) decode(r io.Reader, values []string) (io.Reader, error) {
+	names := codingNames(values)
+	if len(names) > 2 {
+		return nil, fmt.Errorf("%d content codings: %w", len(names), ErrCoding)
 	}
-	if len(codings) > 2 {
-		return nil, fmt.Errorf("%d content codings: %w", len(codings), ErrCoding)
-	}
-	for i := len(codings) - 1; i >= 0; i-- {
+	for i := len(names) - 1; i >= 0; i-- {
 		var err error
-		switch codings[i] {
+		switch names[i] {
 		case "gzip", "x-gzip":
-			r, err = gzip.NewReader(bufio.NewReader(r))
+			r, err = c.gunzip(buffered(r), i == 0)
 		case "deflate":
-			r, err = zlib.NewReader(bufio.NewReader(r))
+			r, err = zlib.NewReader(buffered(r))
 		default:
-			return nil, fmt.Errorf("%q: %w", codings[i], ErrCoding)
+			return nil, fmt.Errorf("%q: %w", names[i], ErrCoding)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w: %w", codings[i], ErrCoding, err)
+			return nil, fmt.Errorf("%s: %w: %w", names[i], ErrCoding, err)
 		}
 	}
 	return &bounded{r: r, left: MaxBody}, nil
+}
+
+// codingNames splits the values of Content-Encoding.
+func codingNames(values []string) (names []string) {
+	for _, v := range values {
+		for name := range strings.SplitSeq(v, ",") {
+			if name = strings.ToLower(strings.Trim(name, " \t")); name != "" && name != "identity" {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
+}
+
+// buffered gives r's bytes one by one without a read for each.
+func buffered(r io.Reader) io.Reader {
+	if b, ok := r.(*bytes.Reader); ok {
+		return b
+	}
+	return bufio.NewReader(r)
+}
+
+// gunzip takes gzip off. last says that nothing else will be taken off the same body.
+func (c *codings) gunzip(r io.Reader, last bool) (io.Reader, error) {
+	if !last {
+		return gzip.NewReader(r)
+	}
+	if c.gzip != nil {
+		return c.gzip, c.gzip.Reset(r)
+	}
+	z, err := gzip.NewReader(r)
+	if err == nil {
+		c.gzip = z
+	}
+	return z, err
 }
 
 // bounded fails where a body goes on beyond the limit, so that a bomb is no silent cut.

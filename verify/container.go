@@ -29,10 +29,12 @@ type Container struct {
 	ends    []segmentEnd
 	windows []*window
 	retried map[int64]bool
+	pages   pagePlan
 }
 
 func newContainer(c *checker) *Container {
-	return &Container{files: c.files, caseID: c.r.Case, entries: c.r.Entries, ends: c.ends, windows: c.rules.windows, retried: c.rules.retried}
+	return &Container{files: c.files, caseID: c.r.Case, entries: c.r.Entries, ends: c.ends, windows: c.rules.windows, retried: c.rules.retried,
+		pages: c.rules.pages}
 }
 
 // CaseID is the id of the case.

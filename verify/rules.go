@@ -20,6 +20,7 @@ type rules struct {
 	counts                  map[string]int64
 	windows                 []*window // by number, from 1 at index 0
 	retried                 map[int64]bool
+	pages                   pagePlan
 	chains                  map[chainKey]attempt
 	forgot                  bool // chains were forgotten
 	lastIsCheckpoint        bool
@@ -176,6 +177,7 @@ func (r *rules) exchange(e *evidence.Entry, x *evidence.Exchange) {
 		}
 	}
 	r.exchanges.set(e.Head.Seq)
+	r.pages.add(e, x)
 	r.attempt(e, x)
 	if n := e.Head.Window; n >= 1 && n <= int64(len(r.windows)) {
 		r.windows[n-1].exchanges++

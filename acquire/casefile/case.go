@@ -25,6 +25,9 @@ const (
 // ErrNoFolder says that a folder is no case.
 var ErrNoFolder = errors.New("folder is no case")
 
+// ErrIndex says that the index could not be written, or read while that was done. The segments are not touched by that.
+var ErrIndex = errors.New("index cannot be written")
+
 // Case is an open case. Its methods may be called concurrently, but for Close, which ends it.
 type Case struct {
 	Opening evidence.Opening // what was found and done when it was opened; of a new case the case entry alone
@@ -204,9 +207,19 @@ func (c *Case) openIndex() error {
 		}
 	}
 	if err != nil {
-		return err
+		return fmt.Errorf("%w: %w", ErrIndex, err)
 	}
-	c.lazy = ledger.NewLazy(c.index)
+	c.lazy = ledger.NewLazy(named{c.index})
+	return nil
+}
+
+// named is an index whose errors name its file: the system names none where a sync fails, and bbolt passes on the system's words alone.
+type named struct{ evidence.Index }
+
+func (n named) Apply(ctx context.Context, batches []*evidence.Batch) error {
+	if err := n.Index.Apply(ctx, batches); err != nil {
+		return fmt.Errorf("%w: %s: %w", ErrIndex, indexPath, err)
+	}
 	return nil
 }
 
@@ -305,7 +318,12 @@ func (c *Case) closeIndex() error {
 	if c.index == nil {
 		return nil
 	}
-	err := errors.Join(c.lazy.Close(), c.index.Close())
+	err := c.lazy.Close()
+	if !errors.Is(err, ledger.ErrUnreadable) { // else bbolt was stopped amid a change, by a disk that cannot be read, and waits for its own locks: the system closes the file
+		if cerr := c.index.Close(); cerr != nil {
+			err = errors.Join(err, fmt.Errorf("%w: %w", ErrIndex, cerr))
+		}
+	}
 	c.index, c.lazy = nil, nil
 	return err
 }

@@ -62,6 +62,14 @@ func (l *lab) exhibit(args ...string) (int, string) {
 // measured does the same and returns its peak memory in bytes.
 func (l *lab) measured(args ...string) (code int, out string, peak int64) {
 	l.t.Helper()
+	if !peakIsMeasured {
+		if os.Getenv("EXHIBIT_REQUIRE_TOOLS") == "1" {
+			l.t.Fatal("the memory of a process is not measured on this system")
+		}
+		l.t.Log("NOT TESTED: peak memory; it is not measured on this system")
+		code, out = l.exhibit(args...)
+		return code, out, 0
+	}
 	self, err := os.Executable()
 	if err != nil {
 		l.t.Fatal(err)

@@ -2,6 +2,7 @@ package hostile
 
 import (
 	"bytes"
+	"crypto/tls"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
@@ -12,8 +13,11 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
+	"github.com/exhibit-dfir/exhibit/acquire"
+	"github.com/exhibit-dfir/exhibit/evidence"
 	"github.com/exhibit-dfir/exhibit/evidence/warc"
 )
 
@@ -144,6 +148,7 @@ func found(b []byte, all []string) (hits []string) {
 // TestEcho is rows K1 and K2 as far as a server goes, over the program itself: a server writes the token or the password back wherever it can. What it wrote stays in the record of its answer, as it came, and is flagged; no
 // other record, entry, file, message or output holds it or a piece of it.
 func TestEcho(t *testing.T) {
+	t.Parallel()
 	if len(echoes) < 15 {
 		t.Fatalf("%d echoes", len(echoes))
 	}
@@ -262,5 +267,47 @@ func flagged(t *testing.T, l *lab, sec *secret) {
 	}
 	if flags < 8 {
 		t.Errorf("%s: %d answers with the secret", sec.name, flags)
+	}
+}
+
+// TestEchoInCertificate: a server that has the token writes it into the certificate of its next connection, from where it would come into an error. The chain is evidence and is kept; the error and the window's text hold nothing of it.
+func TestEchoInCertificate(t *testing.T) {
+	t.Parallel()
+	c := certificates(t)
+	other, err := c.leaf(template(token+".example", "x."+strings.Repeat("y", 40)+token[20:]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var conns atomic.Int64
+	conf := &tls.Config{GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+		if conns.Add(1) == 1 {
+			return &c.good, nil
+		}
+		return &other, nil
+	}}
+	s := serve(t, conf, func(conn net.Conn, _ *request) bool {
+		say(conn, answer("200 OK", "Connection: close\r\nContent-Type: application/json\r\n", `{"value":[{"Id":"a"}],"@odata.nextLink":"/next"}`))
+		return false
+	})
+	d := newDesk(t)
+	res := d.mailbox("https://localhost:"+s.port, "a", nil)
+	if res.State != evidence.Partial || res.Reason != acquire.ReasonTLS || !strings.Contains(res.Text, "certificate is valid for") {
+		t.Errorf("%s, %q (%s)", res.State, res.Reason, res.Text)
+	}
+	all := traces([]string{token})
+	if hits := found([]byte(res.Text), all); len(hits) > 0 {
+		t.Errorf("the window's text holds %q", hits)
+	}
+	refusals := 0
+	for _, e := range d.entries() {
+		if b, ok := e.Body.(*evidence.Connection); ok && b.Error != "" {
+			refusals++
+			if hits := found([]byte(b.Error), all); len(hits) > 0 || !strings.Contains(b.Error, "REDACTED") {
+				t.Errorf("the error of a connection holds %q: %s", hits, b.Error)
+			}
+		}
+	}
+	if refusals != 1 {
+		t.Errorf("%d refused connections", refusals)
 	}
 }

@@ -171,6 +171,7 @@ func documents() []document {
 
 // TestJSON is row S9: what came is kept as it came, a page that cannot be taken ends its chain with a reason, and no second link wins.
 func TestJSON(t *testing.T) {
+	t.Parallel()
 	documents := documents()
 	if len(documents) < 80 {
 		t.Fatalf("%d documents", len(documents))

@@ -26,7 +26,8 @@ func (h *together) Write(b []byte) (int, error) {
 
 // TestLeftovers: an answer that nobody asked for lies in the socket behind the one that was asked for, in a TLS record of its own. The next request, made at once, does not get it.
 func TestLeftovers(t *testing.T) {
-	tries := 60
+	t.Parallel()
+	tries := int(scaled(60, 2000))
 	extra := answer("200 OK", "Content-Type: application/json\r\n", `{"value":[{"Id":"poison"}],"x":"`+strings.Repeat("y", 8000)+`"}`)
 	s := serve(t, nil, nil)
 	s.answer = func(c net.Conn, r *request) bool {

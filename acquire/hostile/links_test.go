@@ -211,6 +211,7 @@ func quoted(s string) string {
 
 // TestLinks is row S1: whatever an answer names, the token reaches the pinned origin and nothing else is connected to; and what was refused is in the case.
 func TestLinks(t *testing.T) {
+	t.Parallel()
 	if len(forms) < 60 {
 		t.Fatalf("%d forms", len(forms))
 	}

@@ -20,6 +20,7 @@ import (
 
 // TestPaging is row S3: paging that has no end is ended, with a reason, and the same acquisition goes on.
 func TestPaging(t *testing.T) {
+	t.Parallel()
 	const row = `{"value":[{"Id":"%d"}],"@odata.nextLink":"%s"}`
 	cases := []struct {
 		name          string
@@ -108,6 +109,7 @@ func diskUse(t *testing.T, dir string) int64 {
 
 // TestByteBudgetOfManyChains: the bytes of a run are those of all its chains, and the answer that would pass them is broken off wherever it is.
 func TestByteBudgetOfManyChains(t *testing.T) {
+	t.Parallel()
 	const size = 300 << 10
 	s := serve(t, nil, func(c net.Conn, _ *request) bool {
 		return say(c, answer("200 OK", "Content-Type: text/plain\r\n", strings.Repeat("x", size)))

@@ -12,6 +12,7 @@ import (
 // TestRedirects is row S2 for the API (there is no token endpoint and no time stamping yet): each status that redirects, to each kind of place, at the first page and at the second. None is followed, each is
 // recorded, and the window says redirect.
 func TestRedirects(t *testing.T) {
+	t.Parallel()
 	places := []struct{ name, header, body string }{
 		{"same origin", "Location: https://127.0.0.1:PORT/elsewhere\r\n", ""},
 		{"other port", "Location: https://127.0.0.1:OTHER/\r\n", "moved"},

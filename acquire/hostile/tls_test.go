@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -109,6 +110,7 @@ func (c *certs) signedBy(parent *tls.Certificate) (tls.Certificate, error) {
 
 // TestTLS is rows S8 and S10: below TLS 1.2 and with a certificate that is not good nothing is sent; the chain is recorded all the same, and what is spoken is HTTP/1.1.
 func TestTLS(t *testing.T) {
+	t.Parallel()
 	c := certificates(t)
 	d := newDesk(t)
 	for _, h := range handshakes {
@@ -168,6 +170,7 @@ func TestTLS(t *testing.T) {
 
 // TestRenegotiation: a server that wants to negotiate anew when it has the request is refused. Only another implementation can ask for that.
 func TestRenegotiation(t *testing.T) {
+	t.Parallel()
 	program, err := exec.LookPath("openssl")
 	if err != nil {
 		if os.Getenv("EXHIBIT_REQUIRE_TOOLS") == "1" {
@@ -240,5 +243,47 @@ func TestRenegotiation(t *testing.T) {
 	all := d.exchanges()
 	if len(all) != 1 || all[0].response != "" || all[0].Ended == "complete" || !strings.Contains(all[0].Error, "renegotiation") {
 		t.Errorf("%d exchanges: ended %q with %q, %s", len(all), all[0].Ended, all[0].response, all[0].Error)
+	}
+}
+
+// TestAuthorities: which authorities are believed is what the command line says, and the case tells which they were. An authority that somebody put into the system's store is believed if none is named, and not otherwise.
+func TestAuthorities(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("NOT TESTED: an authority in the system's store; only where the environment names the store")
+	}
+	l := newLab(t)
+	other, err := makeCerts()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.write("other.pem", other.pem)
+	l.env = append(l.env, "SSL_CERT_FILE="+filepath.Join(l.dir, "ca.pem"), "SSL_CERT_DIR="+filepath.Join(l.dir, "none"))
+	s := serve(t, nil, func(c net.Conn, _ *request) bool { return say(c, page("{}")) })
+	for _, c := range []struct {
+		name  string
+		flags []string
+		exit  int
+		roots string
+	}{
+		{"the system's", nil, 0, "system"},
+		{"another one", []string{"--ca-file", "other.pem"}, 4, "file"},
+		{"the right one", []string{"--ca-file", "ca.pem"}, 0, "file"},
+	} {
+		before := len(s.requests())
+		code, out := l.exhibit(append([]string{"acquire", "http", "--yes", "--again", "--case", caseName, "--token-file", "token", "--patience", "1ns", s.origin + "/"}, c.flags...)...)
+		if came := len(s.requests()) - before; code != c.exit || (came > 0) != (c.exit == 0) {
+			t.Errorf("%s: exit code %d after %d requests, want %d\n%s", c.name, code, came, c.exit, out)
+		}
+		d := &desk{t: t, dir: filepath.Join(l.dir, caseName)}
+		var last *evidence.Connection
+		for _, e := range d.entries() {
+			if b, ok := e.Body.(*evidence.Connection); ok {
+				last = b
+			}
+		}
+		if last == nil || last.Roots != c.roots || last.Verified != (c.exit == 0) {
+			t.Errorf("%s: connection %+v", c.name, last)
+		}
 	}
 }

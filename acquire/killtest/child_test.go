@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"iter"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -60,6 +61,7 @@ const (
 	plantNoNames   plant = "no-names"    // Sync of a folder does nothing
 	plantNoteFirst plant = "note-first"  // a seal syncs package.note and not the files that it speaks for
 	plantIndexHead plant = "index-ahead" // the index takes a batch in before its bytes are synced
+	plantNoStop    plant = "no-stop"     // what asks to stop ends the process at once, with an exit code that says otherwise
 	plantEarlyAck  plant = "early-ack"   // an entry is acknowledged before it is written
 )
 
@@ -83,8 +85,9 @@ type job struct {
 
 // child is a process that does a job. Its exit code is 0, exitLocked or exitFailed, if it lives.
 const (
-	exitFailed = 1
-	exitLocked = 3
+	exitFailed      = 1
+	exitLocked      = 3
+	exitInterrupted = 6 // of the program, too
 )
 
 func child(text string) int {
@@ -106,6 +109,9 @@ func child(text string) int {
 }
 
 func (j *job) do(ctx context.Context) error {
+	if j.Plant == plantNoStop {
+		go hurry()
+	}
 	acks, err := os.OpenFile(j.Acks, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
 		return err
@@ -130,6 +136,15 @@ func (j *job) do(ctx context.Context) error {
 		_, err = j.run(ctx, run, nil)
 	}
 	return errors.Join(err, c.close(ctx))
+}
+
+// hurry ends the process as if it had stopped in order, when a signal comes.
+func hurry() {
+	came := make(chan os.Signal, 1)
+	signal.Notify(came, stopSignals()...)
+	<-came
+	fmt.Fprintln(os.Stderr, "interrupted: window 1 stays open\n  next: to go on, run `exhibit acquire`")
+	os.Exit(exitInterrupted)
 }
 
 // run acquires.

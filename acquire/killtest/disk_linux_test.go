@@ -20,6 +20,7 @@ import (
 // disk is an ext4 file system of its own that a case lies on: an image in a file, mounted where the case is. Its power can be taken away and come back.
 type disk struct {
 	dir     string // of the case and its acknowledgements, which are not on the disk
+	owner   int    // process
 	options string // of the mount
 	mounted bool
 }
@@ -41,16 +42,21 @@ func cutPower(dir string, how loss) error {
 
 // image is the file of a disk. It tells whose it is: what a process leaves when it is killed, the next one takes away.
 func (d *disk) image() string {
-	return filepath.Join(d.dir, fmt.Sprintf("exhibit-power-%d.img", os.Getpid()))
+	return filepath.Join(d.dir, fmt.Sprintf("exhibit-power-%d.img", d.owner))
 }
 
 // plug puts a copy of a base on a disk of its own, durably.
 func (s *service) plug(b *base, options string) (*disk, error) {
+	return s.plugAs(os.Getpid(), b, options)
+}
+
+// plugAs plugs a disk as a certain process.
+func (s *service) plugAs(owner int, b *base, options string) (*disk, error) {
 	dir, err := s.folderFor()
 	if err != nil {
 		return nil, err
 	}
-	d := &disk{dir: dir, options: options}
+	d := &disk{dir: dir, owner: owner, options: options}
 	s.t.Cleanup(func() {
 		if err := d.unplug(); err != nil {
 			s.t.Error(err)
@@ -196,5 +202,42 @@ func needDisks(t *testing.T) {
 	}
 	if err != nil {
 		untested(t, what+err.Error())
+	}
+}
+
+// TestSweep leaves a mounted disk behind as a process that was killed does; the next takes it away, and none of those who live.
+func TestSweep(t *testing.T) {
+	needDisks(t)
+	s := newService(t)
+	b, err := s.base("none")
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone := exec.Command("true")
+	if err := gone.Run(); err != nil {
+		t.Fatal(err)
+	}
+	left, err := s.plugAs(gone.Process.Pid, b, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept, err := s.plug(b, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := sweep(); err != nil {
+		t.Error(err)
+	}
+	mounts, err := os.ReadFile("/proc/self/mounts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(left.dir); !errors.Is(err, fs.ErrNotExist) || strings.Contains(string(mounts), caseIn(left.dir)) {
+		t.Errorf("the disk of a process that is gone is left: %v\n%s", err, mounts)
+	} else {
+		left.mounted = false
+	}
+	if !strings.Contains(string(mounts), caseIn(kept.dir)) {
+		t.Error("the disk of a process that lives is gone")
 	}
 }

@@ -12,5 +12,5 @@ func cutPower(string, loss) error { return errors.ErrUnsupported }
 
 // TestPowerLost says that rows F4 and F5 need Linux.
 func TestPowerLost(t *testing.T) {
-	untested(t, "power lost under a real file system: only Linux can take it away")
+	skip(t, "power lost under a real file system: only Linux can take it away")
 }

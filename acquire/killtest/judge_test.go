@@ -32,6 +32,7 @@ type judge struct {
 
 	sealed, sealing bool
 	torn            bool // a torn tail was found
+	unclean         bool // the last run had no end of its own
 	wrong           []string
 	open            []io.Closer // what a container that was returned reads from
 }
@@ -146,7 +147,7 @@ func (v *judge) crashed(ctx context.Context) {
 // recover opens the case and closes it, twice: the second time nothing may change any more (I9). Not one byte of a segment may be gone (I2).
 func (v *judge) recover(ctx context.Context, before map[string][]byte) bool {
 	if v.failed("open", v.withCase(ctx, func(c *opened) error {
-		v.sealing = c.Opening.Sealing
+		v.sealing, v.unclean = c.Opening.Sealing, c.Opening.Unclean != nil
 		return nil
 	})) {
 		return false

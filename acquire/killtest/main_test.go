@@ -11,10 +11,10 @@ import (
 )
 
 // full asks for the whole campaign; go test takes a stated part of it.
-var full = flag.Bool("kill.full", false, "the whole campaign: every point, 500 random deaths, 40 pairs of processes")
+var full = flag.Bool("kill.full", false, "the whole campaign: every point, 500 random deaths, 42 pairs of processes, 200 deaths at system calls, 140 disturbances")
 
 // seed begins what is random.
-var seed = flag.Uint64("kill.seed", 20261122, "seed of the random deaths")
+var seed = flag.Uint64("kill.seed", 20261122, "seed of what is random")
 
 func TestMain(m *testing.M) {
 	if j := os.Getenv(childJob); j != "" {

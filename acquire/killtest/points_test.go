@@ -67,6 +67,7 @@ func baseDeaths() map[string]struct {
 		"new":        {},
 		"killed":     {"new", job{Phase: phaseAcquire, At: "after acknowledge entry", Hit: 7}},
 		"acquired":   {"new", job{Phase: phaseAcquire}},
+		"sealed":     {"acquired", job{Phase: phasePack}},
 		"torn":       {"new", job{Phase: phaseAcquire, At: pointOf(amid, "write", segment), Hit: 7}},
 		"empty":      {"new", job{Phase: phaseAcquire, Power: true, At: pointOf(after, "create", segment), Hit: 1}},
 		"note":       {"new", job{Phase: phaseAcquire, At: "after rename to data/checkpoints/N.note", Hit: 2}},
@@ -223,6 +224,15 @@ func each[T any](t *testing.T, list []T, do func(*service, T) bool) {
 			return
 		}
 	}
+}
+
+// upTo lists the numbers of n cases.
+func upTo(n int) []uint64 {
+	list := make([]uint64, n)
+	for i := range list {
+		list[i] = uint64(i)
+	}
+	return list
 }
 
 // allDeaths lists those of all scenes.

@@ -123,12 +123,8 @@ func TestDeathAtAnyTime(t *testing.T) {
 		cases = 500
 	}
 	t.Logf("seed %d (-kill.seed)", *seed)
-	list := make([]uint64, cases)
-	for n := range list {
-		list[n] = uint64(n)
-	}
 	c := newCount()
-	each(t, list, func(s *service, n uint64) bool {
+	each(t, upTo(cases), func(s *service, n uint64) bool {
 		for try := uint64(0); ; try++ { // until somebody dies
 			r := rides()[n%4]
 			v, deaths, err := s.catch(t.Context(), n<<8|try, r, "")

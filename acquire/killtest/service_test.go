@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -20,6 +21,37 @@ import (
 	"github.com/exhibit-dfir/exhibit/evidence"
 )
 
+// gate lets answers pass, but for one that it holds until the client goes away.
+type gate struct {
+	mu     sync.Mutex
+	in     int           // the answer to hold is the in-th from now; 0 for none
+	closed chan struct{} // is closed when the answer is held
+}
+
+// hold makes the gate hold the n-th answer from now, and returns what is closed when it does.
+func (g *gate) hold(n int) <-chan struct{} {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.in, g.closed = n, make(chan struct{})
+	return g.closed
+}
+
+// pass is how the service waits before it answers.
+func (g *gate) pass(ctx context.Context, _ time.Duration) error {
+	g.mu.Lock()
+	held := g.in == 1
+	g.in = max(0, g.in-1)
+	if held {
+		close(g.closed)
+	}
+	g.mu.Unlock()
+	if !held {
+		return nil
+	}
+	<-ctx.Done()
+	return ctx.Err()
+}
+
 // service is the simulated service, which survives what is killed, and where the children of one worker find it. Its log tells what was asked; so cases of one service
 // come one after the other.
 type service struct {
@@ -27,6 +59,7 @@ type service struct {
 	t     testing.TB
 	dir   string
 	url   string
+	gate  gate // that all answers go through
 	pem   []byte
 	want  map[target][]string // ids of all records, in order
 	cases int
@@ -38,8 +71,14 @@ type service struct {
 func newService(t testing.TB) *service {
 	t.Helper()
 	s := &service{t: t, dir: t.TempDir(), want: map[target][]string{}, bases: map[string]*base{}, lengths: map[string]time.Duration{}}
-	var err error
-	if s.Tenant, err = simtenant.New(simtenant.Options{Seed: 3, Pages: s.pages()}); err != nil {
+	if err := os.Mkdir(s.temp(), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	slow, err := simtenant.ParseFaults("slow@1+:1s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Tenant, err = simtenant.New(simtenant.Options{Seed: 3, Pages: s.pages(), Faults: slow, Wait: s.gate.pass}); err != nil {
 		t.Fatal(err)
 	}
 	server, err := s.Tenant.Start("127.0.0.1:0")

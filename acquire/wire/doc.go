@@ -37,6 +37,9 @@
 // as sent; one that repeats a secret is refused. Response bytes are evidence and stay as they are; a secret of this
 // request in them is flagged.
 //
+// Of Basic authentication the password is a secret too, as it is. A URL that repeats a secret, also in percent escapes, is
+// refused before anything is sent.
+//
 // BUG: secrets shorter than 8 bytes are not looked for in the response or the body, and none is looked for in chunk
-// extensions or under a content coding.
+// extensions, under a content coding, or in an encoding other than those named here.
 package wire

@@ -78,8 +78,12 @@ func report(w io.Writer, cmd *cobra.Command, err error) int {
 	var e *Error
 	if !errors.As(err, &e) {
 		e = &Error{Code: Unexpected, Err: err}
-		if isCobraUsage(err) {
+		switch {
+		case isCobraUsage(err):
 			e.Code = Usage
+		case errors.Is(err, context.Canceled): // only a signal ends the context of a command
+			err = fmt.Errorf("interrupted: %w", err)
+			e = &Error{Code: Interrupted, Err: err}
 		}
 	}
 	if e.Err != nil && e.Err.Error() != "" {

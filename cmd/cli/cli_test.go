@@ -50,6 +50,7 @@ func TestErrors(t *testing.T) {
 		{errors.Join(Fail(Interrupted, errors.New("x"), "", ""), errors.New("and y")), Interrupted, "prog: x\nand y\n"},
 		{Usagef("--n %q is none", "a\x1b"), Usage, "prog: --n \"a\\x1b\" is none\n  next: see `prog fail --help`\n"},
 		{Fail(Unexpected, errors.New("\x1b[2J\u202e"), "\x07", "\r"), Unexpected, "prog: \\x1b[2J\\u{202e}\n  meaning: \\x07\n  next: \\x0d\n"},
+		{fmt.Errorf("walk: %w", context.Canceled), Interrupted, "prog: interrupted: walk: context canceled\n"},
 		{fmt.Errorf("read: %w", io.ErrUnexpectedEOF), Unexpected, "prog: read: unexpected EOF\n"},
 	} {
 		code, out, talk := run(c.err, "fail")

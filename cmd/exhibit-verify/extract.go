@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -84,9 +83,9 @@ func runExtract(cmd *cobra.Command, path string, o *extractOptions) error {
 func writeRecords(ctx context.Context, stdout io.Writer, c *checked, o *extractOptions) (sum extract.Summary, err error) {
 	w := stdout
 	if o.out != "-" {
-		f, err := os.OpenFile(o.out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-		if err != nil {
-			return sum, cli.Fail(cli.Usage, fmt.Errorf("--out: %w", err), "nothing was written", "name a file that does not exist yet")
+		f, oerr := os.OpenFile(o.out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		if oerr != nil {
+			return sum, cli.Fail(cli.Usage, fmt.Errorf("--out: %w", oerr), "nothing was written", "name a file that does not exist yet")
 		}
 		defer func() {
 			if cerr := f.Close(); err == nil {
@@ -98,18 +97,11 @@ func writeRecords(ctx context.Context, stdout io.Writer, c *checked, o *extractO
 		}()
 		w = f
 	}
-	buf := bufio.NewWriterSize(w, 1<<16)
-	out, err := export.New(o.format, buf)
+	format, err := export.Find(o.format)
 	if err != nil {
 		return sum, err
 	}
-	sum, err = extract.Extract(ctx, c.container, extract.Options{Sources: o.source}, out.Write)
-	if err == nil {
-		err = out.Close()
-	}
-	if err == nil {
-		err = buf.Flush()
-	}
+	sum, err = format.Extract(ctx, c.container, extract.Options{Sources: o.source}, w)
 	if errors.Is(err, verify.ErrChanged) {
 		err = cli.Fail(cli.Damaged, err, "what was written so far cannot be relied on", "check the case again")
 	}

@@ -15,8 +15,12 @@ import (
 func main() { os.Exit(run(os.Args[1:], cli.Std())) }
 
 func run(args []string, s cli.Streams) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
+	ctx := context.Background()
+	if asks := cli.StopSignals(); len(asks) > 0 { // none would mean all
+		var stop context.CancelFunc
+		ctx, stop = signal.NotifyContext(ctx, asks...)
+		defer stop()
+	}
 	return cli.Run(ctx, newRoot(), args, s)
 }
 

@@ -107,11 +107,11 @@ func runCaseNew(cmd *cobra.Command, p *program, dir string, o *caseOptions) erro
 	}
 	c, err := casefile.New(ctx, env, dir, options)
 	if err != nil {
-		return caseError(err, dir)
+		return caseError(diskError(err, dir, "no case was made", "remove what is left in "+shell([]string{dir})+" and run the same command again"), dir)
 	}
 	tellKey(cmd.ErrOrStderr(), c)
 	if err := c.Close(ctx); err != nil {
-		return caseError(err, dir)
+		return caseError(diskError(err, dir, "the case was made and what it states is kept", "go on with it: it has not to be made again"), dir)
 	}
 	m := made{Case: c.ID(), Folder: dir, Key: c.Opening.Case.Keys[0]}
 	return m.print(cmd.OutOrStdout(), o.json)

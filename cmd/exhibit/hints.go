@@ -1,12 +1,12 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"syscall"
 
 	"github.com/exhibit-dfir/exhibit/acquire"
 	"github.com/exhibit-dfir/exhibit/acquire/casefile"
@@ -46,14 +46,20 @@ func caseError(err error, dir string) error {
 		return cli.Fail(cli.Usage, err, "nothing can be added to a sealed case", "make another case with `exhibit case new`; to check this one, "+check)
 	case errors.Is(err, evidence.ErrNoCase):
 		return cli.Fail(cli.Damaged, err, "either `case new` was interrupted before it had written anything, or what it wrote is damaged or gone", check)
+	case errors.As(err, &damage) && diskHint(damage.Err, dir) != "": // it could not be read, which says nothing of what it holds
+		return diskError(err, dir, diskMeaning, diskAgain)
 	case errors.As(err, &damage), errors.As(err, &fault):
 		return cli.Fail(cli.Damaged, err, "the case is not what its signed heads commit to; nothing was changed",
 			check+" to see all of it, keep the folder as it is, and go on in a new case")
-	case errors.As(err, &space), errors.Is(err, syscall.ENOSPC):
-		return cli.Fail(cli.Unexpected, err, "what was acknowledged before is kept", "free space and run the same command again")
+	case errors.As(err, &space):
+		return cli.Fail(cli.Unexpected, err, "the seal was not begun", "free space and run the same command again")
 	case errors.Is(err, trust.ErrKeyExposed), errors.Is(err, trust.ErrKeyFile):
 		return cli.Fail(cli.Usage, err, "nothing was signed", "make the key file readable for you alone (mode 0600 in a folder of mode 0700), or move it away and run `exhibit key new`")
-	case errors.Is(err, fs.ErrPermission):
+	}
+	if explained := diskError(err, dir, diskMeaning, diskAgain); errors.As(explained, &own) {
+		return explained
+	}
+	if errors.Is(err, fs.ErrPermission) {
 		return cli.Fail(cli.Unexpected, err, "nothing was changed", "make the folder writable for this account")
 	}
 	return err
@@ -75,6 +81,8 @@ func resultError(p *program, res *acquire.Result, err error, dir string) error {
 	case errors.Is(err, acquire.ErrInterrupted):
 		return cli.Fail(cli.Interrupted, fmt.Errorf("interrupted: window %d stays open", res.Window), "every exchange so far is recorded and durable; nothing has to be asked twice",
 			"to go on, "+again)
+	case errors.Is(err, context.Canceled):
+		return cli.Fail(cli.Interrupted, errors.New("interrupted: the run had not begun"), "nothing was asked", "to go on, "+again)
 	case errors.Is(err, acquire.ErrAuth):
 		return cli.Fail(cli.Auth, windowError(res), windowMeaning(res), reasonHint(res.Reason)+", then "+again)
 	case err != nil:

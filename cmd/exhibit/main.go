@@ -4,6 +4,8 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"io"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -17,7 +19,28 @@ func main() { os.Exit(run(os.Args[1:], cli.Std())) }
 func run(args []string, s cli.Streams) int {
 	ctx, first, release := signals(context.Background())
 	defer release()
-	return cli.Run(ctx, newRoot(&program{args: args, first: first}), args, s)
+	out := &output{Writer: s.Out}
+	s.Out = out
+	code := cli.Run(ctx, newRoot(&program{args: args, first: first}), args, s)
+	if code == cli.Done && out.err != nil {
+		fmt.Fprintf(s.Err, "exhibit: output: %s\n", cli.EscapeLine(out.err.Error()))
+		return cli.Unexpected
+	}
+	return code
+}
+
+// output remembers that it could not be written: what was to be said there was not said.
+type output struct {
+	io.Writer
+	err error
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	n, err := o.Writer.Write(p)
+	if o.err == nil {
+		o.err = err
+	}
+	return n, err
 }
 
 // program is what commands need of the process that they run in. The context of a command ends with the second signal.

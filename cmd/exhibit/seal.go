@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os/signal"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -36,7 +38,7 @@ func runSeal(cmd *cobra.Command, p *program, dir string, yes, takeOver bool) err
 	talk := cmd.ErrOrStderr()
 	status, err := casefile.ReadStatus(ctx, dir) // what cannot be sealed is told before anybody is asked
 	if err != nil {
-		return caseError(err, dir)
+		return sealError(p, err, dir)
 	}
 	left := acquire.Unfinished(status.Windows)
 	tellUnfinished(talk, left)
@@ -47,14 +49,12 @@ func runSeal(cmd *cobra.Command, p *program, dir string, yes, takeOver bool) err
 	if err != nil {
 		return err
 	}
+	signal.Ignore(syscall.SIGPIPE) // a reader of the steps that goes away must not end the seal
 	err = withCase(ctx, env, talk, place{dir, takeOver}, func(c *casefile.Case) error {
 		return acquire.Seal(ctx, c, acquire.SealOptions{Env: env, Step: func(step string) { fmt.Fprintln(talk, step) }})
 	})
-	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
-		return cli.Fail(cli.Interrupted, errors.New("interrupted: the case is not sealed"), "nothing is lost", "to go on, run `"+p.again()+"`")
-	}
 	if err != nil {
-		return caseError(err, dir)
+		return sealError(p, err, dir)
 	}
 	text := "sealed: " + dir
 	if len(left) > 0 {
@@ -63,6 +63,14 @@ func runSeal(cmd *cobra.Command, p *program, dir string, yes, takeOver bool) err
 	_, err = fmt.Fprintln(cmd.OutOrStdout(), cli.EscapeLine(text))
 	fmt.Fprintf(talk, "next: %s\n", cli.EscapeLine(shell([]string{"exhibit-verify", "check", dir})))
 	return err
+}
+
+// sealError explains a seal that did not come to its end.
+func sealError(p *program, err error, dir string) error {
+	if errors.Is(err, context.Canceled) {
+		return cli.Fail(cli.Interrupted, errors.New("interrupted: the case is not sealed"), "nothing is lost", "to go on, run `"+p.again()+"`")
+	}
+	return caseError(err, dir)
 }
 
 func tellUnfinished(w io.Writer, left []*row.Window) {

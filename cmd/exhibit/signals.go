@@ -4,14 +4,17 @@ import (
 	"context"
 	"os"
 	"os/signal"
-	"syscall"
+
+	"github.com/exhibit-dfir/exhibit/cmd/cli"
 )
 
 // signals listens for what asks a process to stop. The first closes the channel, the second ends the context, the third ends the process.
 func signals(ctx context.Context) (second context.Context, first <-chan struct{}, release func()) {
 	second, cancel := context.WithCancel(ctx)
 	came := make(chan os.Signal, 2)
-	signal.Notify(came, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	if asks := cli.StopSignals(); len(asks) > 0 { // none would mean all
+		signal.Notify(came, asks...)
+	}
 	stop := make(chan struct{})
 	go func() {
 		for n := 0; n < 2; n++ {

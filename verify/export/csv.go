@@ -2,7 +2,6 @@ package export
 
 import (
 	"encoding/hex"
-	"io"
 	"strconv"
 	"strings"
 
@@ -25,19 +24,16 @@ func csvColumns() []string {
 // of a row, and quotes only where they are needed. encoding/csv is not used
 // because, with CRLF, it would rewrite the line breaks inside cells.
 type csvFile struct {
-	output
 	columns []string
 	cells   []string
 	marks   []string
 }
 
-func newCSV(w io.Writer) (Writer, error) {
-	c := &csvFile{output: output{w: w}, columns: csvColumns()}
-	c.row(c.columns)
-	return c, nil
-}
+func newCSV() extract.Encoder { return &csvFile{columns: csvColumns()} }
 
-func (c *csvFile) Write(r *extract.Record) error {
+func csvHeader() []byte { return appendRow(nil, csvColumns()) }
+
+func (c *csvFile) Append(b []byte, r *extract.Record) ([]byte, error) {
 	p := &r.Provenance
 	c.cells = append(c.cells[:0],
 		extract.Schema, r.Source, r.ID, r.Time, r.Type, r.User, r.Mailbox, r.ClientIP, r.ClientApp, r.UserAgent,
@@ -54,24 +50,21 @@ func (c *csvFile) Write(r *extract.Record) error {
 		}
 	}
 	c.cells = append(c.cells, strings.Join(c.marks, ";"))
-	c.row(c.cells)
-	return c.spill(false)
+	return appendRow(b, c.cells), nil
 }
 
-func (c *csvFile) Close() error { return c.spill(true) }
-
-func (c *csvFile) row(cells []string) {
+func appendRow(b []byte, cells []string) []byte {
 	for i, cell := range cells {
 		if i > 0 {
-			c.buf = append(c.buf, ',')
+			b = append(b, ',')
 		}
 		if strings.ContainsAny(cell, "\",\r\n") {
-			c.buf = append(c.buf, '"')
-			c.buf = append(c.buf, strings.ReplaceAll(cell, `"`, `""`)...)
-			c.buf = append(c.buf, '"')
+			b = append(b, '"')
+			b = append(b, strings.ReplaceAll(cell, `"`, `""`)...)
+			b = append(b, '"')
 		} else {
-			c.buf = append(c.buf, cell...)
+			b = append(b, cell...)
 		}
 	}
-	c.buf = append(c.buf, '\r', '\n')
+	return append(b, '\r', '\n')
 }

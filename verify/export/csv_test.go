@@ -108,7 +108,7 @@ func hostileCSV(t *testing.T) (file []byte, want [][]string) {
 	t.Helper()
 	var out bytes.Buffer
 	export(t, "csv", &out, func(r *extract.Record) { want = append(want, rows(r)) })
-	w := &csvFile{output: output{w: &out}, columns: csvColumns()}
+	w := &writer{w: &out, encoder: newCSV()}
 	var cells []string
 	for cell := range hostile() {
 		cells = append(cells, cell)

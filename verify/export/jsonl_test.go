@@ -148,7 +148,7 @@ func TestFormats(t *testing.T) {
 		if !bytes.Equal(first.Bytes(), second.Bytes()) || first.Len() == 0 {
 			t.Errorf("%s: not the same bytes again", f.Name)
 		}
-		w, err := f.New(full{})
+		w, err := New(f.Name, full{})
 		if err == nil {
 			err = errors.Join(w.Write(example()), w.Close())
 		}

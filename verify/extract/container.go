@@ -2,42 +2,40 @@ package extract
 
 import (
 	"context"
-	"iter"
 
-	"github.com/exhibit-dfir/exhibit/evidence"
 	"github.com/exhibit-dfir/exhibit/verify"
 )
 
 // containerPages are the pages of a verified container.
 type containerPages struct{ c *verify.Container }
 
-func (p containerPages) Pages(ctx context.Context, source string) iter.Seq2[*keptPage, error] {
-	return func(yield func(*keptPage, error) bool) {
-		for e, err := range p.c.Entries(ctx) {
-			if err != nil {
-				yield(nil, err)
-				return
-			}
-			x, ok := e.Body.(*evidence.Exchange)
-			if !ok || e.Head.Source != source || !evidence.Kept(e.Head, x) || p.c.Replaced(e.Head.Seq) {
-				continue
-			}
-			if !p.page(ctx, e, x, yield) {
-				return
-			}
-		}
+func (p containerPages) Pieces(source string) int { return len(p.c.PageGroups(source)) }
+
+func (p containerPages) Reader() (pageReader, error) {
+	r, err := p.c.NewPageReader()
+	if err != nil {
+		return nil, err
 	}
+	return &containerReader{PageReader: r, c: p.c}, nil
 }
 
-// page yields one page and frees its body.
-func (p containerPages) page(ctx context.Context, e *evidence.Entry, x *evidence.Exchange, yield func(*keptPage, error) bool) bool {
-	w, _ := p.c.Window(e.Head.Window)
-	page := &keptPage{Container: p.c.CaseID(), Seq: e.Head.Seq, Source: e.Head.Source, URL: x.URL, User: w.User, Started: e.Head.Start.Time}
-	body, err := p.c.Body(ctx, e)
-	if err != nil {
-		return yield(page, err)
-	}
-	defer body.Close()
-	page.Body = body
-	return yield(page, nil)
+// containerReader reads one group of pages as one piece.
+type containerReader struct {
+	*verify.PageReader
+	c      *verify.Container
+	source string
+	pages  []verify.Page
+}
+
+func (r *containerReader) Read(ctx context.Context, source string, piece int) (n int, err error) {
+	r.source = source
+	r.pages, err = r.PageReader.Read(ctx, r.c.PageGroups(source)[piece])
+	return len(r.pages), err
+}
+
+func (r *containerReader) Page(i int) (keptPage, error) {
+	p := &r.pages[i]
+	w, _ := r.c.Window(p.Window)
+	body, err := p.Body()
+	return keptPage{Container: r.c.CaseID(), Seq: p.Seq, Source: r.source, User: w.User, Body: body}, err
 }

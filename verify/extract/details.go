@@ -8,16 +8,32 @@ func (s *scanner) appendMembers(dst []byte, ms []member, repeats bool) []byte {
 		return s.appendGrouped(dst, ms)
 	}
 	dst = append(dst, '{')
-	for i, m := range ms {
+	for i := 0; i < len(ms); {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = s.appendValue(dst, m.name)
+		run := i + 1
+		if s.clean() { // members that stand side by side are copied as they stand
+			for run < len(ms) && ms[run].name.from == ms[run-1].value.to+1 {
+				run++
+			}
+			if ms[i].value.from == ms[i].name.to+1 {
+				dst = append(dst, s.raw[ms[i].name.from:ms[run-1].value.to]...)
+				i = run
+				continue
+			}
+			run = i + 1
+		}
+		dst = s.appendValue(dst, ms[i].name)
 		dst = append(dst, ':')
-		dst = s.appendValue(dst, m.value)
+		dst = s.appendValue(dst, ms[i].value)
+		i = run
 	}
 	return append(dst, '}')
 }
+
+// clean reports whether values are written as they were received.
+func (s *scanner) clean() bool { return !s.spaced && s.flags&(InvalidUTF8|DuplicateKey) == 0 }
 
 func (s *scanner) appendGrouped(dst []byte, ms []member) []byte {
 	next := s.chain(ms)
@@ -68,7 +84,7 @@ func (s *scanner) chain(ms []member) []int {
 // tokens, with bytes that are not UTF-8 as [appendEscapedBytes] has them, and
 // with repeated names grouped. Number and string texts are not touched.
 func (s *scanner) appendValue(dst []byte, v span) []byte {
-	if !s.spaced && s.flags&(InvalidUTF8|DuplicateKey) == 0 {
+	if s.clean() {
 		return append(dst, s.text(v)...)
 	}
 	dst, _ = s.appendClean(dst, int(v.from))

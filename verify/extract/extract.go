@@ -2,13 +2,8 @@ package extract
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
 	"errors"
-	"fmt"
 	"io"
-	"iter"
-	"time"
 
 	"github.com/exhibit-dfir/exhibit/verify"
 )
@@ -18,20 +13,31 @@ type keptPage struct {
 	Container string // id of the case
 	Seq       int64  // sequence number of the exchange
 	Source    string // for example "outlook-activities"
-	URL       string // as requested, secrets redacted
 	User      string // the window's user; may be empty
-	Started   time.Time
 	// Body is the decoded body: transfer and content coding removed. It is
 	// read once, from the start. What it reads is not trusted.
 	Body io.Reader
 }
 
-// pages is what a verified container offers.
+// pages is what a verified container offers. Its pages come in pieces, which
+// several readers read at the same time.
 type pages interface {
-	// Pages yields the kept answers of a source in the order of their
-	// sequence numbers. An error beside a page is a fault of that page alone
-	// and the walk goes on; an error without a page ends it.
-	Pages(ctx context.Context, source string) iter.Seq2[*keptPage, error]
+	// Pieces is how many pieces the pages of a source come in.
+	Pieces(source string) int
+	// Reader returns a reader for one goroutine.
+	Reader() (pageReader, error)
+}
+
+// pageReader reads pages, piece by piece.
+type pageReader interface {
+	// Read reads a piece and returns how many pages it holds. An error ends
+	// the extraction.
+	Read(ctx context.Context, source string, piece int) (n int, err error)
+	// Page returns page i of the piece that was read last, valid until the
+	// next call of either. An error is a fault of this page alone, whose
+	// number and source are given all the same.
+	Page(i int) (keptPage, error)
+	Close() error
 }
 
 // Options bound and direct an extraction. The zero value is ready for use.
@@ -47,6 +53,9 @@ type Options struct {
 	// MemoryKeys is the number of record ids whose hashes are held in memory
 	// before they go to the file; 0 means 786,432 (24 MiB).
 	MemoryKeys int
+	// Workers is how many pages are worked on at the same time; 0 means as many
+	// as there are processors. Records and summary do not depend on it.
+	Workers int
 }
 
 const (
@@ -70,161 +79,24 @@ type Summary struct {
 // ErrUnknownSource is returned for a source that has no normaliser.
 var ErrUnknownSource = errors.New("unknown source")
 
+// Encoder writes records in a format of its own. It is used by one goroutine.
+type Encoder interface {
+	// Append appends a record, which it does not keep.
+	Append(dst []byte, r *Record) ([]byte, error)
+}
+
 // Extract emits the records of all pages of a verified container, in order: the
 // complete answers with status 200 that no later attempt replaced. It stops with
 // an error when ctx ends, when emit fails, when the container is not any more what
 // was verified, or when the temporary file cannot be used; faults in a page are
 // problems in the summary, not errors. The summary is valid beside an error, for
-// what was done until then.
+// what was done until then. emit is called once at a time, not always by the same goroutine.
 func Extract(ctx context.Context, c *verify.Container, opt Options, emit func(*Record) error) (Summary, error) {
-	return extract(ctx, containerPages{c}, opt, emit)
+	return run(ctx, containerPages{c}, opt, sink{emit: emit})
 }
 
-func extract(ctx context.Context, from pages, opt Options, emit func(*Record) error) (sum Summary, err error) {
-	list, err := chosen(opt.Sources)
-	if err != nil {
-		return sum, err
-	}
-	limit := opt.RecordLimit
-	if limit == 0 {
-		limit = defaultRecordLimit
-	}
-	if limit < 0 || limit > maxRecordLimit {
-		return sum, fmt.Errorf("record limit %d out of range 1 to %d", limit, maxRecordLimit)
-	}
-	x := &extraction{ctx: ctx, emit: emit, sum: &sum, seen: newSeen(opt.TempDir, opt.MemoryKeys)}
-	defer func() {
-		sum.Flags = x.flagCounts()
-		err = errors.Join(err, x.seen.Close())
-	}()
-	w := newWalker(limit, x)
-	for _, n := range list {
-		if err := x.source(w, n, from); err != nil {
-			return sum, err
-		}
-	}
-	return sum, nil
-}
-
-// extraction is the state that all pages share.
-type extraction struct {
-	ctx    context.Context
-	emit   func(*Record) error
-	sum    *Summary
-	seen   *seen
-	counts [32]int64
-	draft  draft
-	norm   normaliser
-	key    []byte // scratch for idKey
-}
-
-func (x *extraction) source(w *walker, n normaliser, from pages) error {
-	x.norm = n
-	for p, err := range from.Pages(x.ctx, n.source()) {
-		switch {
-		case p == nil && err == nil:
-			return fmt.Errorf("source %q: page missing", n.source())
-		case p == nil:
-			return fmt.Errorf("source %q: %w", n.source(), err)
-		}
-		if err := x.ctx.Err(); err != nil {
-			return err
-		}
-		x.sum.Pages++
-		if err != nil {
-			x.problem(Problem{Source: p.Source, Seq: p.Seq, Code: ProblemRead, Reason: printable(err.Error())})
-			continue
-		}
-		if err := w.page(p, n.shape()); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// element emits the record for one element of a page. unread is nonzero for
-// an element that was not interpreted; raw is then nil.
-func (x *extraction) element(p *keptPage, prov Provenance, raw []byte, unread Flags) error {
-	if err := x.ctx.Err(); err != nil {
-		return err
-	}
-	d := &x.draft
-	d.reset(p, raw)
-	d.rec.Provenance = prov
-	if unread != 0 {
-		d.scan.flags |= unread
-	} else {
-		d.normalise(x.norm)
-		if d.scan.flags.Has(TooManyMembers) {
-			x.problem(Problem{
-				Source: p.Source, Seq: p.Seq, Offset: prov.Offset, Code: ProblemTooManyMembers,
-				Reason: fmt.Sprintf("record with an object of more than %d members is not interpreted", maxMembers),
-			})
-		}
-	}
-	d.finish()
-	if d.rec.ID != "" {
-		if err := x.duplicate(p); err != nil {
-			return err
-		}
-	}
-	x.count(d.rec.Flags)
-	if err := x.emit(&d.rec); err != nil {
-		return fmt.Errorf("record at %d of exchange %d: %w", prov.Offset, p.Seq, err)
-	}
-	return nil
-}
-
-// duplicate flags a record whose id was seen before for this mailbox.
-func (x *extraction) duplicate(p *keptPage) error {
-	r := &x.draft.rec
-	x.key = x.key[:0]
-	for _, s := range [2]string{p.Source, r.Mailbox} {
-		x.key = binary.LittleEndian.AppendUint64(x.key, uint64(len(s)))
-		x.key = append(x.key, s...)
-	}
-	x.key = append(x.key, x.draft.exactID...)
-	h := sha256.Sum256(x.key)
-	sum := binary.LittleEndian.Uint64(r.Provenance.SHA256[:8])
-	before, found, err := x.seen.add(h, sum)
-	if err != nil {
-		return fmt.Errorf("finding duplicates: %w", err)
-	}
-	if found {
-		r.Flags |= DuplicateID
-		if before != sum {
-			r.Flags |= DuplicateIDOtherBytes
-		}
-	}
-	return nil
-}
-
-func (x *extraction) count(f Flags) {
-	x.sum.Records++
-	if f == 0 {
-		return
-	}
-	x.sum.Flagged++
-	for i := range x.counts {
-		if f&(1<<i) != 0 {
-			x.counts[i]++
-		}
-	}
-}
-
-func (x *extraction) flagCounts() map[string]int64 {
-	m := make(map[string]int64)
-	for i, w := range flagWords() {
-		if x.counts[i] > 0 {
-			m[w] = x.counts[i]
-		}
-	}
-	return m
-}
-
-func (x *extraction) problem(p Problem) {
-	x.sum.ProblemCount++
-	if len(x.sum.Problems) < maxProblems {
-		x.sum.Problems = append(x.sum.Problems, p)
-	}
+// Write writes the same records in the same order to w, as encoders write them.
+// It calls encoder once for each worker, so that records are encoded at the same time too.
+func Write(ctx context.Context, c *verify.Container, opt Options, w io.Writer, encoder func() Encoder) (Summary, error) {
+	return run(ctx, containerPages{c}, opt, sink{w: w, encoder: encoder})
 }

@@ -48,7 +48,7 @@ func TestRanges(t *testing.T) {
 		if name == "activities.json" {
 			source = "outlook-activities"
 		}
-		got, sum := run(t, onePage(source, string(fixture(t, name))), Options{})
+		got, sum := keep(t, onePage(source, string(fixture(t, name))), Options{})
 		var lines []string
 		for _, r := range got {
 			pointer := r.Provenance.Pointer
@@ -69,7 +69,7 @@ func TestRanges(t *testing.T) {
 // TestActivity states one record by hand. Offset, length and hash were taken
 // with grep -b and sha256sum.
 func TestActivity(t *testing.T) {
-	got, sum := run(t, onePage("outlook-activities", string(fixture(t, "activities.json"))), Options{})
+	got, sum := keep(t, onePage("outlook-activities", string(fixture(t, "activities.json"))), Options{})
 	if len(got) != 4 || sum.Records != 4 || sum.Pages != 1 || sum.Flagged != 2 || sum.ProblemCount != 0 {
 		t.Fatalf("records %d, summary %+v", len(got), sum)
 	}
@@ -99,7 +99,7 @@ func TestActivity(t *testing.T) {
 }
 
 func TestActivityMapping(t *testing.T) {
-	got, _ := run(t, onePage("outlook-activities", string(fixture(t, "activities.json"))), Options{})
+	got, _ := keep(t, onePage("outlook-activities", string(fixture(t, "activities.json"))), Options{})
 	server, logon, search := got[1], got[2], got[3]
 	for _, c := range []struct{ what, got, want string }{
 		{"server logon address", server.ClientIP, "198.51.100.7"},
@@ -136,7 +136,7 @@ func TestUserName(t *testing.T) {
 	for kind, want := range map[string]string{
 		"ServerLogon": "other@example.com", "Logon": "other@example.com", "MarkAsRead": "kim@example.com",
 	} {
-		got, _ := run(t, onePage("outlook-activities", fmt.Sprintf(body, kind)), Options{})
+		got, _ := keep(t, onePage("outlook-activities", fmt.Sprintf(body, kind)), Options{})
 		if got[0].User != want || got[0].Mailbox != "kim@example.com" {
 			t.Errorf("%s: user %q of mailbox %q, want user %q", kind, got[0].User, got[0].Mailbox, want)
 		}
@@ -144,7 +144,7 @@ func TestUserName(t *testing.T) {
 }
 
 func TestGenericMapping(t *testing.T) {
-	got, _ := run(t, onePage("http", string(fixture(t, "det-eng-samples/t1110.003_msolspray-python.json"))), Options{})
+	got, _ := keep(t, onePage("http", string(fixture(t, "det-eng-samples/t1110.003_msolspray-python.json"))), Options{})
 	r := got[0]
 	if r.ID != "71fafc2a-f5b7-42c6-9867-a8f36dae0300" || r.Time != "2023-07-23T06:25:34Z" || r.Type != "UserLoginFailed" ||
 		r.User != "Henrietta@contoso.onmicrosoft.com" || r.ClientIP != "2a09:bac5:111:105::1a:89" || r.Mailbox != "" {
@@ -167,7 +167,7 @@ func TestDetailsAreJSON(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, _ := run(t, onePage("http", string(b)), Options{})
+		got, _ := keep(t, onePage("http", string(b)), Options{})
 		for _, r := range got {
 			var m map[string]any
 			if err := json.Unmarshal(r.Details, &m); err != nil || bytes.ContainsAny(r.Details, "\r\n") {
@@ -213,7 +213,7 @@ func TestPageFaults(t *testing.T) {
 		{source: "http", body: io.MultiReader(strings.NewReader(`[{"id":"2"}]`), failing{boom})},
 		{source: "http", body: strings.NewReader(`[{"id":"3"}]`)},
 	}
-	got, sum := run(t, pages, Options{})
+	got, sum := keep(t, pages, Options{})
 	var ids []string
 	for _, r := range got {
 		ids = append(ids, r.ID)

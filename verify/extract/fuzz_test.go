@@ -106,14 +106,14 @@ func FuzzWalk(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		for _, source := range Sources() {
 			opt := Options{RecordLimit: 4096, TempDir: os.TempDir()}
-			whole, sum := run(t, fakePages{{source: source, body: bytes.NewReader(body)}}, opt)
+			whole, sum := keep(t, fakePages{{source: source, body: bytes.NewReader(body)}}, opt)
 			if err := checkRecords(body, whole); err != nil {
 				t.Fatalf("%s: %v", source, err)
 			}
 			if len(whole) == 0 && sum.ProblemCount == 0 && !bytes.Contains(body, []byte("[")) {
 				t.Fatalf("%s: neither record nor problem", source)
 			}
-			pieces, sum2 := run(t, fakePages{{source: source, body: iotest.OneByteReader(bytes.NewReader(body))}}, opt)
+			pieces, sum2 := keep(t, fakePages{{source: source, body: iotest.OneByteReader(bytes.NewReader(body))}}, opt)
 			if fmt.Sprint(whole, sum) != fmt.Sprint(pieces, sum2) {
 				t.Fatalf("%s: read byte by byte\n%+v %+v\nwant\n%+v %+v", source, pieces, sum2, whole, sum)
 			}
@@ -124,7 +124,7 @@ func FuzzWalk(f *testing.F) {
 // TestCheckWhole plants lost, altered and invented members.
 func TestCheckWhole(t *testing.T) {
 	body := fixture(t, "management-api-docs/content_blob_sample.json")
-	sound, _ := run(t, onePage("http", string(body)), Options{})
+	sound, _ := keep(t, onePage("http", string(body)), Options{})
 	if err := checkRecords(body, sound); err != nil {
 		t.Fatal(err)
 	}
@@ -147,7 +147,7 @@ func TestCheckWhole(t *testing.T) {
 // TestCheckRecords plants faults that FuzzWalk must not miss.
 func TestCheckRecords(t *testing.T) {
 	body := fixture(t, "activities.json")
-	sound, _ := run(t, onePage("outlook-activities", string(body)), Options{})
+	sound, _ := keep(t, onePage("outlook-activities", string(body)), Options{})
 	if err := checkRecords(body, sound); err != nil {
 		t.Fatal(err)
 	}

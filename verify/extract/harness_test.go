@@ -4,42 +4,53 @@ import (
 	"context"
 	"crypto/sha256"
 	"io"
-	"iter"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 )
 
-// fakePages offers pages as a verified container would.
+// fakePages offers pages as a verified container would, each as a piece.
 type fakePages []fakePage
 
 type fakePage struct {
 	source, user string
 	body         io.Reader
 	err          error
-	none         bool // yield err without a page
+	none         bool // err is of the container, not of the page
 }
 
-func (f fakePages) Pages(_ context.Context, source string) iter.Seq2[*keptPage, error] {
-	return func(yield func(*keptPage, error) bool) {
-		for i, p := range f {
-			if p.source != source {
-				continue
-			}
-			page := &keptPage{
-				Container: "3f2a9c1e-0000-4000-8000-000000000001", Seq: int64(i + 1), Source: source,
-				User: p.user, Started: time.Unix(0, 0), Body: p.body,
-			}
-			if p.none {
-				page = nil
-			}
-			if !yield(page, p.err) {
-				return
-			}
+func (f fakePages) of(source string) (list []int) {
+	for i, p := range f {
+		if p.source == source {
+			list = append(list, i)
 		}
 	}
+	return list
 }
+
+func (f fakePages) Pieces(source string) int { return len(f.of(source)) }
+
+func (f fakePages) Reader() (pageReader, error) { return &fakeReader{pages: f}, nil }
+
+type fakeReader struct {
+	pages fakePages
+	at    int
+}
+
+func (f *fakeReader) Read(_ context.Context, source string, piece int) (int, error) {
+	f.at = f.pages.of(source)[piece]
+	if p := f.pages[f.at]; p.none {
+		return 0, p.err
+	}
+	return 1, nil
+}
+
+func (f *fakeReader) Page(int) (keptPage, error) {
+	p := f.pages[f.at]
+	return keptPage{Container: "3f2a9c1e-0000-4000-8000-000000000001", Seq: int64(f.at + 1), Source: p.source, User: p.user, Body: p.body}, p.err
+}
+
+func (f *fakeReader) Close() error { return nil }
 
 // kept is a copy of a record that outlives emit.
 type kept struct {
@@ -47,8 +58,8 @@ type kept struct {
 	Words string
 }
 
-// run extracts and returns copies of all records.
-func run(t testing.TB, from pages, opt Options) ([]kept, Summary) {
+// keep extracts and returns copies of all records.
+func keep(t testing.TB, from pages, opt Options) ([]kept, Summary) {
 	t.Helper()
 	var out []kept
 	if opt.TempDir == "" {
@@ -64,6 +75,10 @@ func run(t testing.TB, from pages, opt Options) ([]kept, Summary) {
 		t.Fatal(err)
 	}
 	return out, sum
+}
+
+func extract(ctx context.Context, from pages, opt Options, emit func(*Record) error) (Summary, error) {
+	return run(ctx, from, opt, sink{emit: emit})
 }
 
 func onePage(source, body string) fakePages {

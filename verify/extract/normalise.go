@@ -2,8 +2,11 @@ package extract
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
 	"slices"
+	"strconv"
 	"unicode/utf8"
 )
 
@@ -57,43 +60,46 @@ func chosen(sources []string) ([]normaliser, error) {
 // draft is one record in the making. Its memory is used again for the next.
 type draft struct {
 	page    *keptPage
-	rec     Record
+	stage   *stage // where the record goes: columns and details are written there at once
 	scan    scanner
 	members []member // of the native record
 	extra   []member // members of details that come before the rest
 	columns [colCount]span
-	arena   []byte // texts of the columns
+	details int // where the details begin
 	scratch []byte
 	exactID []byte // the id as the bytes had it, before repair
-	details []byte
+	key     []byte // scratch for idKey
 }
 
-func (d *draft) reset(p *keptPage, raw []byte) {
+func (d *draft) reset(p *keptPage) {
 	d.page = p
-	d.rec = Record{Source: p.Source}
-	d.scan.reset(raw)
 	d.members = d.members[:0]
 	d.extra = d.extra[:0]
 	d.columns = [colCount]span{}
-	d.arena = d.arena[:0]
 	d.exactID = d.exactID[:0]
-	d.details = append(d.details[:0], "{}"...)
+	d.details = len(d.stage.details)
 }
 
-// normalise interprets the record.
-func (d *draft) normalise(n normaliser) {
-	s := &d.scan
+// read scans the record that the scanner was given and returns the index after
+// it, or -1 if the text is not what the scanner reads.
+func (d *draft) read() int {
+	if d.scan.raw[0] == '{' {
+		return d.scan.object(0, &d.members)
+	}
+	return d.scan.value(0)
+}
+
+// interpret makes columns and details of the record that was read.
+func (d *draft) interpret(n normaliser) {
+	s, out := &d.scan, d.stage
 	if s.raw[0] != '{' {
 		s.flags |= NotAnObject
-		s.value(0)
-		d.details = append(d.details[:0], `{"raw":`...)
-		d.details = s.appendValue(d.details, span{0, uint32(len(s.raw))})
-		d.details = append(d.details, '}')
+		out.details = append(out.details, `{"raw":`...)
+		out.details = s.appendValue(out.details, span{0, uint32(len(s.raw))})
+		out.details = append(out.details, '}')
 		return
 	}
-	s.object(0, &d.members)
 	if s.flags.Has(TooManyMembers) {
-		d.members = d.members[:0]
 		return
 	}
 	n.record(d)
@@ -152,7 +158,7 @@ func (d *draft) take(c column, m *member) {
 	if c == colID {
 		d.exactID = append(d.exactID[:0], text...)
 	}
-	start := uint32(len(d.arena))
+	start := uint32(len(d.stage.texts))
 	switch {
 	case c == colTime:
 		form := formOf(text)
@@ -162,12 +168,12 @@ func (d *draft) take(c column, m *member) {
 		d.takeTime(text, form)
 		exact = exact && form == timeExact
 	case d.scan.flags&(InvalidUTF8|LoneSurrogate) != 0 && !utf8.Valid(text):
-		d.arena = appendLossy(d.arena, text)
+		d.stage.texts = appendLossy(d.stage.texts, text)
 		exact = false
 	default:
-		d.arena = append(d.arena, text...)
+		d.stage.texts = append(d.stage.texts, text...)
 	}
-	d.columns[c] = span{start, uint32(len(d.arena))}
+	d.columns[c] = span{start, uint32(len(d.stage.texts))}
 	m.taken = exact
 }
 
@@ -181,7 +187,7 @@ func (d *draft) takeTime(text []byte, form timeForm) {
 	case timeSpelling:
 		d.scan.flags |= TimeNormalised
 	}
-	d.arena = appendTime(d.arena, text, form)
+	d.stage.texts = appendTime(d.stage.texts, text, form)
 }
 
 // unquoted returns the exact text of a JSON string, valid until the next call.
@@ -195,13 +201,13 @@ func (d *draft) unquoted(tok []byte) []byte {
 
 // fill sets a column from outside the native record.
 func (d *draft) fill(c column, text string) {
-	start := uint32(len(d.arena))
+	start := uint32(len(d.stage.texts))
 	if utf8.ValidString(text) {
-		d.arena = append(d.arena, text...)
+		d.stage.texts = append(d.stage.texts, text...)
 	} else {
-		d.arena = appendLossy(d.arena, []byte(text))
+		d.stage.texts = appendLossy(d.stage.texts, []byte(text))
 	}
-	d.columns[c] = span{start, uint32(len(d.arena))}
+	d.columns[c] = span{start, uint32(len(d.stage.texts))}
 }
 
 // writeDetails writes the extra members, then those of the native record that
@@ -219,7 +225,7 @@ func (d *draft) writeDetails() {
 	if repeats && (!grouped || d.repeatedProperty(properties)) {
 		s.flags |= RepeatedProperty
 	}
-	d.details = s.appendMembers(d.details[:0], d.extra, repeats)
+	d.stage.details = s.appendMembers(d.stage.details, d.extra, repeats)
 }
 
 // repeatedProperty reports whether one of the first n extra members has the
@@ -248,16 +254,35 @@ func (d *draft) repeats(m member) bool {
 	return false
 }
 
-// finish makes the record from the draft, with one allocation for all texts.
-func (d *draft) finish() {
-	all := string(d.arena)
-	text := func(c column) string { return all[d.columns[c].from:d.columns[c].to] }
-	r := &d.rec
-	r.ID, r.Time, r.Type = text(colID), text(colTime), text(colType)
-	r.User, r.Mailbox = text(colUser), text(colMailbox)
-	r.ClientIP, r.ClientApp, r.UserAgent = text(colClientIP), text(colClientApp), text(colUserAgent)
-	r.SessionID, r.ItemID = text(colSessionID), text(colItemID)
-	r.Subject, r.MessageID = text(colSubject), text(colMessageID)
-	r.Details = d.details
-	r.Flags = d.scan.flags
+// finish stages the record.
+func (d *draft) finish(at place) {
+	out := d.stage
+	if len(out.details) == d.details {
+		out.details = append(out.details, "{}"...)
+	}
+	out.source, out.container = d.page.Source, d.page.Container
+	from := len(out.texts)
+	out.texts = append(out.texts, at.pointer...)
+	if at.index >= 0 {
+		out.texts = strconv.AppendInt(append(out.texts, '/'), int64(at.index), 10)
+	}
+	out.records = append(out.records, staged{
+		columns: d.columns, pointer: span{uint32(from), uint32(len(out.texts))},
+		details: span{uint32(d.details), uint32(len(out.details))}, flags: d.scan.flags,
+		seq: d.page.Seq, offset: at.offset, length: at.length, sha256: at.sha256,
+	})
+	if !d.empty(colID) {
+		r := &out.records[len(out.records)-1]
+		r.hasKey, r.key = true, d.idKey()
+	}
+}
+
+// idKey is the hash of source, mailbox and id.
+func (d *draft) idKey() [32]byte {
+	mailbox := d.columns[colMailbox]
+	d.key = binary.LittleEndian.AppendUint64(d.key[:0], uint64(len(d.page.Source)))
+	d.key = append(d.key, d.page.Source...)
+	d.key = binary.LittleEndian.AppendUint64(d.key, uint64(mailbox.to-mailbox.from))
+	d.key = append(d.key, d.stage.texts[mailbox.from:mailbox.to]...)
+	return sha256.Sum256(append(d.key, d.exactID...))
 }

@@ -98,7 +98,7 @@ func checkOdd(t *testing.T, pages []odd) {
 	t.Helper()
 	for _, c := range pages {
 		t.Run(c.name, func(t *testing.T) {
-			got, sum := run(t, onePage(c.source, c.body), Options{})
+			got, sum := keep(t, onePage(c.source, c.body), Options{})
 			var lines []string
 			for _, r := range got {
 				lines = append(lines, fmt.Sprintf("%s|%s|%s", r.ID, r.Words, r.Details))
@@ -125,7 +125,7 @@ func TestProblemPlaces(t *testing.T) {
 		{"\ufeff" + `{"value":[1] ,"value":5}`, 0},
 		{`{"value":[1]}{"value":[]}`, 13},
 	} {
-		_, sum := run(t, onePage("outlook-activities", c.body), Options{})
+		_, sum := keep(t, onePage("outlook-activities", c.body), Options{})
 		if len(sum.Problems) == 0 || sum.Problems[0].Offset != c.want {
 			t.Errorf("%s: %v, want offset %d", c.body, sum.Problems, c.want)
 		}
@@ -162,7 +162,7 @@ func TestRefused(t *testing.T) {
 		for _, form := range []string{`[%s , %s]`, `{"value": [ %s, %s]}`} {
 			t.Run(c.name, func(t *testing.T) {
 				body := fmt.Sprintf(form, c.element, last)
-				got, sum := run(t, onePage("http", body), Options{RecordLimit: 1 << 20})
+				got, sum := keep(t, onePage("http", body), Options{RecordLimit: 1 << 20})
 				if len(got) != 2 || got[0].Words != c.words || codes(sum) != c.problem {
 					t.Fatalf("%d records, flags %q, problems %v", len(got), got[0].Words, sum.Problems)
 				}
@@ -190,20 +190,20 @@ func TestLongParts(t *testing.T) {
 		"member before value": `{"a":"` + long + `","value":[1]}`,
 		"name":                `{"` + long + `":1,"value":[1]}`,
 	} {
-		got, sum := run(t, onePage("outlook-activities", body), Options{RecordLimit: 1 << 20})
+		got, sum := keep(t, onePage("outlook-activities", body), Options{RecordLimit: 1 << 20})
 		if len(got) != 0 || codes(sum) != "too_large" {
 			t.Errorf("%s: %d records, %v", name, len(got), sum.Problems)
 		}
 	}
-	got, sum := run(t, onePage("http", `{"a":[`+strings.Repeat("1,", 1<<20)+`1]}`+"\n{}"), Options{RecordLimit: 1 << 20})
+	got, sum := keep(t, onePage("http", `{"a":[`+strings.Repeat("1,", 1<<20)+`1]}`+"\n{}"), Options{RecordLimit: 1 << 20})
 	if len(got) != 1 || got[0].Provenance.Offset == 0 || codes(sum) != "too_large" {
 		t.Errorf("long line: %d records, %v", len(got), sum.Problems)
 	}
-	got, sum = run(t, onePage("http", `[1,`+strings.Repeat(" ", 2<<20)+`{"id":"2"} ]`), Options{RecordLimit: 1 << 20})
+	got, sum = keep(t, onePage("http", `[1,`+strings.Repeat(" ", 2<<20)+`{"id":"2"} ]`), Options{RecordLimit: 1 << 20})
 	if len(got) != 2 || got[1].Provenance.Offset != 3+2<<20 {
 		t.Errorf("long white space: %+v, %v", got, sum.Problems)
 	}
-	got, sum = run(t, onePage("http", `[1`+strings.Repeat(" ", 2<<20)+`]`), Options{RecordLimit: 1 << 20})
+	got, sum = keep(t, onePage("http", `[1`+strings.Repeat(" ", 2<<20)+`]`), Options{RecordLimit: 1 << 20})
 	if len(got) != 1 || codes(sum) != "" {
 		t.Errorf("long white space at the end: %d records, %v", len(got), sum.Problems)
 	}

@@ -75,7 +75,7 @@ func (d *draft) properties() {
 	props, regular := d.scan.pairs(d.extra[:0], int(list.value.from))
 	target := activityProperty
 	kind := d.columns[colType]
-	switch string(d.arena[kind.from:kind.to]) {
+	switch string(d.stage.texts[kind.from:kind.to]) {
 	case "ServerLogon", "Logon":
 		target = logonProperty
 	}

@@ -100,8 +100,8 @@ func (w *walker) unread(err error, pointer string, index int, resume string) err
 		return w.end(ProblemSyntax, from+s.blank, "record without an end")
 	}
 	if s.length > 0 { // otherwise it was white space before the array's end
-		p := w.provenance(pointer, index, from+s.blank, s.length)
-		s.hash.Sum(p.SHA256[:0])
+		p := place{pointer: pointer, index: index, offset: from + s.blank, length: s.length}
+		s.hash.Sum(p.sha256[:0])
 		if err := w.emitUnread(p, why); err != nil {
 			return err
 		}

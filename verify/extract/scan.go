@@ -2,7 +2,9 @@ package extract
 
 import (
 	"bytes"
+	"encoding/binary"
 	"math"
+	"math/bits"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,63 +24,71 @@ type member struct {
 	taken       bool // a column holds it exactly
 }
 
-// scanner looks once at each byte of one JSON value and remarks on it. The
-// value must be syntactically valid, which the walker's decoder has seen to;
-// it may hold bytes that are not UTF-8 and surrogates without partner.
+// scanner looks once at each byte of one JSON value and remarks on it. It holds
+// the text against the grammar of RFC 8259, but takes bytes that are not UTF-8
+// and surrogates without partner. Its reading functions take the index of a
+// value's first byte and return the index after it, or -1 where the grammar is
+// broken.
 type scanner struct {
 	raw     []byte
 	flags   Flags
-	spaced  bool // white space between tokens
-	escaped bool // a backslash somewhere
-	oddName bool // a backslash in a name
-	// No backslash stands in raw[clearFrom:clearTo].
-	clearFrom, clearTo int
-	open               []member            // of the objects around the current place
-	groups             map[uint32][]member // of the objects that repeat a name, by place
-	order              []member            // scratch for repeatedMany
+	spaced  bool                // white space between tokens
+	escaped bool                // a backslash somewhere
+	oddName bool                // a backslash in a name
+	room    int                 // how much deeper objects and arrays may be nested
+	open    []member            // of the objects around the current place
+	groups  map[uint32][]member // of the objects that repeat a name, by place
+	order   []member            // scratch for repeatedMany
 }
 
+// maxDepth is the nesting that jsontext allows.
+const maxDepth = 10_000
+
 func (s *scanner) reset(raw []byte) {
-	s.raw, s.flags, s.spaced, s.oddName = raw, 0, false, false
-	s.escaped = bytes.IndexByte(raw, '\\') >= 0
-	s.clearFrom, s.clearTo = 0, 0
+	s.raw, s.flags, s.spaced, s.escaped, s.oddName = raw, 0, false, false, false
+	s.room = maxDepth
 	s.open = s.open[:0]
 	s.groups = nil
-	if !utf8.Valid(raw) {
-		s.flags |= InvalidUTF8
-	}
 }
 
 func (s *scanner) text(p span) []byte { return s.raw[p.from:p.to] }
 
-// object scans the object at i and returns the index after it. If top is not
-// nil, the object's members are appended to it.
+// at returns the byte at i, 0 behind the end: a byte that no token holds.
+func (s *scanner) at(i int) byte {
+	if i < len(s.raw) {
+		return s.raw[i]
+	}
+	return 0
+}
+
+// object reads an object. If top is not nil, the object's members are appended to it.
 func (s *scanner) object(i int, top *[]member) int {
 	at, base := uint32(i), len(s.open)
-	i = s.space(i + 1)
-	if s.raw[i] == '}' {
+	if s.room--; s.room < 0 {
+		return -1
+	}
+	if i = s.space(i + 1); s.at(i) == '}' {
+		s.room++
 		return i + 1
 	}
 	for {
 		var m member
-		m.name.from = uint32(i)
-		i = s.str(i)
-		m.name.to = uint32(i)
-		s.noteName(m.name)
-		i = s.space(s.space(i) + 1) // the colon
-		m.value.from = uint32(i)
-		i = s.value(i)
-		m.value.to = uint32(i)
+		if i = s.member(i, &m); i < 0 {
+			return -1
+		}
 		if len(s.open)-base < maxMembers {
 			s.open = append(s.open, m)
 		} else {
 			s.flags |= TooManyMembers
 		}
 		i = s.space(i)
-		c := s.raw[i]
+		c := s.at(i)
 		i++
 		if c == '}' {
 			break
+		}
+		if c != ',' {
+			return -1
 		}
 		i = s.space(i)
 	}
@@ -87,6 +97,31 @@ func (s *scanner) object(i int, top *[]member) int {
 		*top = append(*top, s.open[base:]...)
 	}
 	s.open = s.open[:base]
+	s.room++
+	return i
+}
+
+// member reads one member of an object.
+func (s *scanner) member(i int, m *member) int {
+	if s.at(i) != '"' {
+		return -1
+	}
+	before := s.escaped
+	s.escaped = false
+	m.name.from = uint32(i)
+	if i = s.str(i); i < 0 {
+		return -1
+	}
+	m.name.to = uint32(i)
+	s.oddName = s.oddName || s.escaped
+	s.escaped = s.escaped || before
+	if i = s.space(i); s.at(i) != ':' {
+		return -1
+	}
+	i = s.space(i + 1)
+	m.value.from = uint32(i)
+	i = s.value(i)
+	m.value.to = uint32(i)
 	return i
 }
 
@@ -108,110 +143,192 @@ func (s *scanner) close(at uint32, base int) {
 
 // noteName remembers whether a name has to be unescaped before it is compared.
 func (s *scanner) noteName(p span) {
-	if s.backslash(int(p.from), int(p.to)) {
+	if s.escaped && bytes.IndexByte(s.text(p), '\\') >= 0 {
 		s.oddName = true
 	}
 }
 
 func (s *scanner) array(i int) int {
-	i = s.space(i + 1)
-	if s.raw[i] == ']' {
+	if s.room--; s.room < 0 {
+		return -1
+	}
+	if i = s.space(i + 1); s.at(i) == ']' {
+		s.room++
 		return i + 1
 	}
 	for {
-		i = s.space(s.value(i))
-		c := s.raw[i]
+		if i = s.value(i); i < 0 {
+			return -1
+		}
+		i = s.space(i)
+		c := s.at(i)
 		i++
 		if c == ']' {
+			s.room++
 			return i
+		}
+		if c != ',' {
+			return -1
 		}
 		i = s.space(i)
 	}
 }
 
 func (s *scanner) value(i int) int {
-	switch s.raw[i] {
+	switch s.at(i) {
 	case '"':
 		return s.str(i)
 	case '{':
 		return s.object(i, nil)
 	case '[':
 		return s.array(i)
-	case 't', 'n':
-		return i + 4
+	case 't':
+		return s.word(i, "true")
 	case 'f':
-		return i + 5
+		return s.word(i, "false")
+	case 'n':
+		return s.word(i, "null")
 	}
 	return s.number(i)
 }
 
+func (s *scanner) word(i int, word string) int {
+	if end := i + len(word); end <= len(s.raw) && string(s.raw[i:end]) == word {
+		return end
+	}
+	return -1
+}
+
 func (s *scanner) space(i int) int {
-	for i < len(s.raw) && s.raw[i] <= ' ' {
+	for i < len(s.raw) && s.raw[i] <= ' ' && isSpace(s.raw[i]) {
 		s.spaced = true
 		i++
 	}
 	return i
 }
 
-// str returns the index after the string that starts at i.
-func (s *scanner) str(i int) int {
-	end := i + 1 + bytes.IndexByte(s.raw[i+1:], '"')
-	if !s.backslash(i+1, end) {
-		return end + 1
+// Constants for looking at eight bytes at once.
+const (
+	each = 0x0101010101010101
+	high = 0x8080808080808080
+)
+
+// plain returns the index of the first byte at or after i that is a quote, a
+// backslash, a control character, or beyond ASCII; len(s.raw) if there is none.
+func (s *scanner) plain(i int) int {
+	raw := s.raw
+	for ; i+8 <= len(raw); i += 8 {
+		v := binary.LittleEndian.Uint64(raw[i:])
+		quote, slash := v^each*'"', v^each*'\\'
+		// The lowest bit that is set is right; higher ones may be borrowed.
+		if hit := ((quote-each)&^quote | (slash-each)&^slash | (v-each*' ')&^v | v) & high; hit != 0 {
+			return i + bits.TrailingZeros64(hit)/8
+		}
 	}
-	for i++; s.raw[i] != '"'; {
-		switch {
-		case s.raw[i] != '\\':
-			i++
-		case s.raw[i+1] != 'u':
-			i += 2
+	for i < len(raw) && raw[i] >= ' ' && raw[i] < utf8.RuneSelf && raw[i] != '"' && raw[i] != '\\' {
+		i++
+	}
+	return i
+}
+
+// str reads the string that starts at i.
+func (s *scanner) str(i int) int {
+	for i++; ; {
+		i = s.plain(i)
+		switch c := s.at(i); {
+		case c == '"':
+			return i + 1
+		case c == '\\':
+			s.escaped = true
+			n := s.escape(i)
+			if n == 0 {
+				return -1
+			}
+			i += n
+		case c < ' ':
+			return -1
 		default:
-			_, n, lone := escapedRune(s.raw[i:])
-			if lone {
-				s.flags |= LoneSurrogate
+			r, n := utf8.DecodeRune(s.raw[i:])
+			if r == utf8.RuneError && n == 1 {
+				s.flags |= InvalidUTF8
 			}
 			i += n
 		}
 	}
-	return i + 1
 }
 
-// backslash reports whether there is one in raw[from:to]. It looks a little
-// further, so that most strings cost one comparison.
-func (s *scanner) backslash(from, to int) bool {
-	const ahead = 1024
-	switch {
-	case !s.escaped || from >= s.clearFrom && to <= s.clearTo:
-		return false
-	case from >= s.clearFrom && from < s.clearTo:
-		from = s.clearTo
-	default:
-		s.clearFrom = from
+// escape returns the length of the escape at i, 0 if it is none.
+func (s *scanner) escape(i int) int {
+	switch s.at(i + 1) {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		return 2
+	case 'u':
+		if !s.hex4(i+2) || s.at(i+6) == '\\' && s.at(i+7) == 'u' && !s.hex4(i+8) {
+			return 0
+		}
+		_, n, lone := escapedRune(s.raw[i:])
+		if lone {
+			s.flags |= LoneSurrogate
+		}
+		return n
 	}
-	s.clearTo = min(to+ahead, len(s.raw))
-	if k := bytes.IndexByte(s.raw[from:s.clearTo], '\\'); k >= 0 {
-		s.clearTo = from + k
-	}
-	return s.clearTo < to
+	return 0
 }
 
-// number returns the index after the number that starts at i.
+// hex4 reports whether four hexadecimal digits stand at i.
+func (s *scanner) hex4(i int) bool {
+	for k := i; k < i+4; k++ {
+		c := s.at(k)
+		if (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'f') {
+			return false
+		}
+	}
+	return true
+}
+
+// number reads the number that starts at i.
 func (s *scanner) number(i int) int {
 	from, whole := i, true
-	for ; i < len(s.raw); i++ {
-		c := s.raw[i]
-		if c >= '0' && c <= '9' || c == '-' {
-			continue
-		}
-		if c != '.' && c != 'e' && c != 'E' && c != '+' {
-			break
-		}
-		whole = false
+	if s.at(i) == '-' {
+		i++
 	}
-	if n := i - from; n > 18 || !whole {
+	first := s.at(i)
+	n := s.digits(i)
+	if n == 0 || n > 1 && first == '0' {
+		return -1
+	}
+	i += n
+	if s.at(i) == '.' {
+		whole = false
+		if n = s.digits(i + 1); n == 0 {
+			return -1
+		}
+		i += 1 + n
+	}
+	if s.at(i)|0x20 == 'e' {
+		whole = false
+		i++
+		if c := s.at(i); c == '+' || c == '-' {
+			i++
+		}
+		if n = s.digits(i); n == 0 {
+			return -1
+		}
+		i += n
+	}
+	if i-from > 18 || !whole {
 		s.judge(s.raw[from:i], whole)
 	}
 	return i
+}
+
+// digits counts the decimal digits at i.
+func (s *scanner) digits(i int) int {
+	n := i
+	for n < len(s.raw) && s.raw[n] >= '0' && s.raw[n] <= '9' {
+		n++
+	}
+	return n - i
 }
 
 // judge flags a number that common readers cannot hold.
@@ -269,7 +386,16 @@ func (s *scanner) repeated(ms []member) (same, variant bool) {
 	if len(ms) > 32 {
 		return s.repeatedMany(ms)
 	}
-	for i := 1; i < len(ms); i++ {
+	var marks [4]uint64 // one bit for each name before, by its length and ends
+	for i := range ms {
+		mark := uint8(0)
+		if a := ms[i].name; !s.oddName && a.to-a.from > 2 {
+			mark = uint8(a.to-a.from) ^ lower(s.raw[a.from+1])<<3 ^ lower(s.raw[a.to-2])*37
+		}
+		if word := &marks[mark/64]; *word>>(mark%64)&1 == 0 {
+			*word |= 1 << (mark % 64)
+			continue
+		}
 		for j := range i {
 			a, b := ms[i].name, ms[j].name
 			if !s.oddName && a.to-a.from != b.to-b.from {

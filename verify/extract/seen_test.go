@@ -103,9 +103,9 @@ func TestDuplicatesSpill(t *testing.T) {
 		}
 		return list
 	}
-	inMemory, sum := run(t, pages(), Options{})
+	inMemory, sum := keep(t, pages(), Options{})
 	dir := t.TempDir()
-	spilled, sum2 := run(t, pages(), Options{MemoryKeys: 33, TempDir: dir})
+	spilled, sum2 := keep(t, pages(), Options{MemoryKeys: 33, TempDir: dir})
 	if fmt.Sprint(inMemory, sum) != fmt.Sprint(spilled, sum2) {
 		t.Error("results differ with the file")
 	}

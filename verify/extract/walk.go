@@ -25,7 +25,7 @@ var errPageEnds = errors.New("page ends")
 // walker reads pages as streams of JSON. Its memory is bounded by the longest
 // record, not by the page. jsontext limits nesting to 10,000.
 type walker struct {
-	x       *extraction
+	w       *worker
 	limit   int
 	current *keptPage
 	shape   shape
@@ -33,12 +33,11 @@ type walker struct {
 	feed    *feed
 	// base is what to add to the decoder's offsets to have those of the body.
 	base    int64
-	pointer []byte
 	longest int // record of this page
 }
 
-func newWalker(limit int, x *extraction) *walker {
-	return &walker{x: x, limit: limit, dec: jsontext.NewDecoder(strings.NewReader(""))}
+func newWalker(limit int, w *worker) *walker {
+	return &walker{w: w, limit: limit, dec: jsontext.NewDecoder(strings.NewReader(""))}
 }
 
 // bigBuffer is the length of record after which the decoder, whose buffer
@@ -46,13 +45,13 @@ func newWalker(limit int, x *extraction) *walker {
 const bigBuffer = 1 << 20
 
 // page emits the records of one page. Its errors end the extraction.
-func (w *walker) page(p *keptPage, s shape) error {
+func (w *walker) page(p *keptPage, body io.Reader, s shape) error {
 	w.current, w.shape = p, s
 	if w.longest > bigBuffer {
 		w.dec = jsontext.NewDecoder(strings.NewReader(""))
 	}
 	w.longest = 0
-	w.feed = &feed{src: p.Body, budget: int64(w.limit) + feedSlack}
+	w.feed = &feed{src: body, budget: int64(w.limit) + feedSlack}
 	w.base = 0
 	if w.feed.skipBOM() {
 		w.base = bomLength
@@ -153,34 +152,31 @@ func (w *walker) array(pointer, resume string) error {
 // emit hands on the element that was read last. A negative index stands for
 // the whole document.
 func (w *walker) emit(pointer string, index int, raw []byte) error {
-	p := w.provenance(pointer, index, w.offset()-int64(len(raw)), int64(len(raw)))
-	p.SHA256 = sha256.Sum256(raw)
+	at := place{pointer: pointer, index: index, offset: w.offset() - int64(len(raw)), length: int64(len(raw))}
+	at.sha256 = sha256.Sum256(raw)
 	w.longest = max(w.longest, len(raw))
 	if len(raw) > w.limit {
-		return w.emitUnread(p, TooLarge)
+		return w.emitUnread(at, TooLarge)
 	}
-	return w.x.element(w.current, p, raw, 0)
+	return w.w.element(w.current, at, raw, 0)
 }
 
 // emitUnread hands on an element that is not interpreted.
-func (w *walker) emitUnread(p Provenance, why Flags) error {
+func (w *walker) emitUnread(at place, why Flags) error {
 	if why == TooLarge {
-		w.note(ProblemTooLarge, p.Offset, fmt.Sprintf("record of %d bytes, with white space before it, is longer than %d and not interpreted", p.Length, w.limit))
+		w.note(ProblemTooLarge, at.offset, fmt.Sprintf("record of %d bytes, with white space before it, is longer than %d and not interpreted", at.length, w.limit))
 	} else {
-		w.note(ProblemTooDeep, p.Offset, "record is nested beyond 10,000 and not interpreted")
+		w.note(ProblemTooDeep, at.offset, "record is nested beyond 10,000 and not interpreted")
 	}
-	return w.x.element(w.current, p, nil, why)
+	return w.w.element(w.current, at, nil, why)
 }
 
-func (w *walker) provenance(pointer string, index int, at, length int64) Provenance {
-	w.pointer = append(w.pointer[:0], pointer...)
-	if index >= 0 {
-		w.pointer = strconv.AppendInt(append(w.pointer, '/'), int64(index), 10)
-	}
-	return Provenance{
-		Container: w.current.Container, Seq: w.current.Seq,
-		Pointer: string(w.pointer), Offset: at, Length: length,
-	}
+// place says where the JSON text of a record stands in its page.
+type place struct {
+	pointer        string // to the array
+	index          int    // in it; negative for the whole document
+	offset, length int64
+	sha256         [32]byte
 }
 
 // offset is the place in the body after what the decoder has read.
@@ -197,7 +193,7 @@ func (w *walker) failIf(err error) error {
 
 // fail notes why the page cannot be read on.
 func (w *walker) fail(err error) error {
-	if cause := w.x.ctx.Err(); cause != nil {
+	if cause := w.w.x.ctx.Err(); cause != nil {
 		return cause
 	}
 	var syntax *jsontext.SyntacticError
@@ -221,7 +217,7 @@ func (w *walker) end(code ProblemCode, at int64, reason string) error {
 }
 
 func (w *walker) note(code ProblemCode, at int64, reason string) {
-	w.x.problem(Problem{Source: w.current.Source, Seq: w.current.Seq, Offset: at, Code: code, Reason: printable(reason)})
+	w.w.problem(Problem{Source: w.current.Source, Seq: w.current.Seq, Offset: at, Code: code, Reason: printable(reason)})
 }
 
 func isSyntax(err error) bool {
@@ -232,7 +228,6 @@ func isSyntax(err error) bool {
 // isTooDeep recognises jsontext's limit by the place of the error: its pointer
 // has as many tokens as there may be levels.
 func isTooDeep(err error) bool {
-	const maxDepth = 10_000
 	var syntax *jsontext.SyntacticError
 	return errors.As(err, &syntax) && strings.Count(string(syntax.JSONPointer), "/") >= maxDepth
 }

@@ -326,3 +326,22 @@ func TestSwappedOnDisk(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestTwoTagmanifests alters a file and both manifests, and shows the signed tagmanifest to whoever opens it again.
+func TestTwoTagmanifests(t *testing.T) {
+	good := small(t)
+	forged := clone(good)
+	forged["data/README.txt"] = []byte("Nothing to see here.\n")
+	reseal(t, forged, other(t))
+	for i, again := range []bool{true, false} {
+		f := newFickle(forged, func(name string, opened, _ int) []byte {
+			if name == "package.note" || again && name == "tagmanifest-sha256.txt" && opened > 1 {
+				return good[name]
+			}
+			return forged[name]
+		})
+		if code, err := checkCode(t.Context(), f); err != nil || code != verify.ExitDamaged {
+			t.Errorf("case %d: exit %d, %v", i, code, err)
+		}
+	}
+}

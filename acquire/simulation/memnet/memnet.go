@@ -44,6 +44,7 @@ type Event struct {
 	What string // "dial", "refused", "lost", "read", "write", "close"
 	N    int    // bytes
 	Err  error
+	Data []byte // that were read; it must not be kept
 }
 
 // Network joins clients that dial with one listener. Its methods may be called concurrently.
@@ -75,6 +76,9 @@ const (
 	clientPort = 40000
 )
 
+// ClientPort is the client's port of the n-th dial.
+func ClientPort(n int) int { return clientPort + n%20000 }
+
 // DialContext connects to the listener, whatever the address.
 func (w *Network) DialContext(ctx context.Context, network, _ string) (net.Conn, error) {
 	w.mu.Lock()
@@ -84,7 +88,7 @@ func (w *Network) DialContext(ctx context.Context, network, _ string) (net.Conn,
 	sky := w.weather(n)
 	remote := &net.TCPAddr{IP: serverAddr, Port: serverPort}
 	fail := func(what string, err error) (net.Conn, error) {
-		w.log(Event{n, what, 0, err})
+		w.log(Event{Conn: n, What: what, Err: err})
 		return nil, &net.OpError{Op: "dial", Net: network, Addr: remote, Err: err}
 	}
 	if sky.Lost {
@@ -97,7 +101,7 @@ func (w *Network) DialContext(ctx context.Context, network, _ string) (net.Conn,
 	if sky.Refused {
 		return fail("refused", syscall.ECONNREFUSED)
 	}
-	local := &net.TCPAddr{IP: net.IPv4(192, 0, 2, 20), Port: clientPort + n%20000}
+	local := &net.TCPAddr{IP: net.IPv4(192, 0, 2, 20), Port: ClientPort(n)}
 	here, there := w.pair(n, sky, local, remote)
 	select {
 	case <-w.closed:
@@ -107,16 +111,16 @@ func (w *Network) DialContext(ctx context.Context, network, _ string) (net.Conn,
 	default:
 	}
 	w.accept <- there
-	w.log(Event{n, "dial", 0, nil})
+	w.log(Event{Conn: n, What: "dial"})
 	return here, nil
 }
 
 func (w *Network) pair(n int, sky Weather, local, remote net.Addr) (here, there *Conn) {
 	up, down := newHalf(sky.Up), newHalf(sky.Down)
 	up.back, down.back = down, up
-	log := func(what string, k int, err error) { w.log(Event{n, what, k, err}) }
+	log := func(what string, k int, err error, data []byte) { w.log(Event{n, what, k, err, data}) }
 	here = &Conn{network: w, in: down, out: up, local: local, remote: remote, log: log}
-	there = &Conn{network: w, in: up, out: down, local: remote, remote: local, log: func(string, int, error) {}}
+	there = &Conn{network: w, in: up, out: down, local: remote, remote: local, log: func(string, int, error, []byte) {}}
 	w.mu.Lock()
 	w.live[here], w.live[there] = true, true
 	w.mu.Unlock()
@@ -181,7 +185,7 @@ type Conn struct {
 	network       *Network
 	in, out       *half
 	local, remote net.Addr
-	log           func(what string, n int, err error)
+	log           func(what string, n int, err error, data []byte)
 	linger        bool // Close resets
 	once          sync.Once
 }
@@ -191,14 +195,14 @@ var _ net.Conn = (*Conn)(nil)
 // Read returns what has arrived.
 func (c *Conn) Read(p []byte) (int, error) {
 	n, err := c.in.read(p)
-	c.log("read", n, err)
+	c.log("read", n, err, p[:n])
 	return n, wrap("read", err)
 }
 
 // Write sends p in segments. It waits where more than 256 KiB have not been read.
 func (c *Conn) Write(p []byte) (int, error) {
 	n, err := c.out.write(p)
-	c.log("write", n, err)
+	c.log("write", n, err, nil)
 	return n, wrap("write", err)
 }
 
@@ -223,7 +227,7 @@ func (c *Conn) SetLinger(sec int) error {
 // Close ends both directions. What was written still arrives, unless SetLinger was called.
 func (c *Conn) Close() error {
 	c.once.Do(func() {
-		c.log("close", 0, nil)
+		c.log("close", 0, nil, nil)
 		c.network.forget(c)
 		c.in.fail(net.ErrClosed)
 		how := Finish

@@ -146,6 +146,9 @@ func (t *tally) print(w io.Writer) error {
 		all.frames, all.header, all.block, all.stored = all.frames+s.frames, all.header+s.header, all.block+s.block, all.stored+s.stored
 	}
 	row("all", &all)
+	if all.stored != t.total {
+		return fmt.Errorf("frames take %d bytes, the segments %d", all.stored, t.total)
+	}
 	_, err := fmt.Fprintf(w, "\n%d bytes in the segments, %d exchanges, %.1f exchanges a batch\n", t.total, exchanges, float64(exchanges)/float64(max(1, t.batches())))
 	return err
 }

@@ -36,6 +36,11 @@ const chunk = 8 << 10
 // set is the pages of one size. They are served again and again: what a client keeps is not made smaller by that.
 type set struct{ plain, packed [][]byte }
 
+// size says how many different pages of a size there are.
+type size struct{ kb, pages int }
+
+func sizes() []size { return []size{{1, 4000}, {5, 2000}, {50, 500}, {500, 80}} }
+
 // server knows the pages by size in KB.
 type server map[string]*set
 
@@ -54,7 +59,7 @@ func main() {
 }
 
 func serve(ca string, seed uint64) error {
-	s, err := newServer(seed)
+	s, err := newServer(seed, sizes())
 	if err != nil {
 		return err
 	}
@@ -81,9 +86,9 @@ func serve(ca string, seed uint64) error {
 	return <-failed
 }
 
-func newServer(seed uint64) (server, error) {
+func newServer(seed uint64, sizes []size) (server, error) {
 	s := server{}
-	for _, size := range []struct{ kb, pages int }{{1, 4000}, {5, 2000}, {50, 500}, {500, 80}} {
+	for _, size := range sizes {
 		m := pages.New(seed)
 		of := &set{}
 		for range size.pages {

@@ -38,7 +38,7 @@ holds() {
 capture() {
   local case=$work/captured
   new_case "$case"
-  watch capture "$1" "$2 KB" "$3" exhibit -target "$4" -n "$6" -bytes $(($6 * $2 * 1000)) -expect "\"pages\": $6," -expect '"outcome": "complete"' -- \
+  watch capture "$1" "$2 KB$form" "$3" exhibit -target "$4" -n "$6" -bytes $(($6 * $2 * 1000)) -expect "\"pages\": $6," -expect '"outcome": "complete"' -- \
     "$exhibit" acquire http --case "$case" --url-file "$5" --parallel "$7" --ca-file "$ca" --yes --json
   holds "$case" "$6"
   rm -rf "$case"
@@ -46,8 +46,10 @@ capture() {
 
 # plain_client MEASURE SIZE ROUND LIST REQUESTS OPTION…
 plain_client() {
-  watch capture "$1" "$2 KB" "$3" 'plain client' -n "$5" -bytes $(($5 * $2 * 1000)) -expect "\"responses\":$5}" -- "$bin/floor" -ca "$ca" -url-file "$4" "${@:6}"
+  watch capture "$1" "$2 KB$form" "$3" 'plain client' -n "$5" -bytes $(($5 * $2 * 1000)) -expect "\"responses\":$5}" -- "$bin/floor" -ca "$ca" -url-file "$4" "${@:6}"
 }
+
+form= # of the answers, where it is another than plain with Content-Length
 
 part_capture() {
   serve
@@ -63,6 +65,13 @@ part_capture() {
       plain_client 'capture, 8 chains' "$size" "$round" "$chains" $((n / 8 * 8)) -follow
     done
   done
+  form=', gzip, chunked' n=$(requests_of 50)
+  for ((i = 0; i < n; i++)); do echo "$secure/pages/50/$i?coding=gzip&transfer=chunked"; done >"$list"
+  for ((round = 1; round <= rounds; round++)); do
+    capture 'capture, independent URLs' 50 "$round" 0 "$list" "$n" 8
+    plain_client 'capture, independent URLs' 50 "$round" "$list" "$n"
+  done
+  form=
   need wget || { skip "capture against wget: wget is missing"; return; }
   for size in "${sizes[@]}"; do
     [ "$size" != 5 ] || continue

@@ -1,0 +1,30 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/exhibit-dfir/exhibit/verify"
+)
+
+// TestUnfinishedFileGoes interrupts an extraction into a file: what could not be finished must not lie there as if it were.
+func TestUnfinishedFileGoes(t *testing.T) {
+	c, err := openChecked(t.Context(), smallCase(t), verify.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.folder.Close()
+	interrupted, cancel := context.WithCancel(t.Context())
+	cancel()
+	path := filepath.Join(t.TempDir(), "records")
+	if _, err := writeRecords(interrupted, io.Discard, c, &extractOptions{format: "jsonl", out: path}); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
+	}
+	if b, err := os.ReadFile(path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("%d bytes are left, %v", len(b), err)
+	}
+}
