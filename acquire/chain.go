@@ -72,7 +72,15 @@ func (r *run) step(ctx context.Context, c *chain) (done bool, why *PageError, er
 	if why != nil {
 		return true, why, nil
 	}
-	a := &asked{chain: c.n, page: c.page, before: c.before, parent: c.parent, retryOf: c.retryOf, attempt: c.attempt, flags: c.flags}
+	slot := r.slots.take(r.quit)
+	if slot == nil {
+		return false, nil, nil
+	}
+	defer slot.release()
+	if r.over() {
+		return false, nil, nil
+	}
+	a := &asked{slot: slot, chain: c.n, page: c.page, before: c.before, parent: c.parent, retryOf: c.retryOf, attempt: c.attempt, flags: c.flags}
 	id, err := requestID(r)
 	if err != nil {
 		return false, nil, err

@@ -30,7 +30,7 @@ func (r *run) start(ctx context.Context) error {
 	if err := r.connect(); err != nil {
 		return err
 	}
-	fields := []evidence.Pair{{Name: evidence.FieldParallel, Value: strconv.Itoa(r.o.Parallel)}, {Name: "origin", Value: r.plan.Origin}}
+	fields := []evidence.Pair{{Name: evidence.FieldParallel, Value: strconv.FormatInt(max(r.lanes(), int64(r.o.Parallel)), 10)}, {Name: "origin", Value: r.plan.Origin}}
 	if len(r.o.Env.Command) > 0 {
 		fields = append(fields, evidence.Pair{Name: "command", Value: clip(strings.Join(r.o.Env.Command, " "))})
 	}

@@ -36,6 +36,7 @@ type asked struct {
 	parent, retryOf     int64
 	attempt             int64
 	flags               []string
+	slot                *slot
 	edition             int64 // of the credential, set when the request is authorized
 	claims              []evidence.Pair
 
@@ -142,6 +143,7 @@ func connectRecords(c *wire.Connection, target string) []evidence.RecordDraft {
 // Exchange appends an exchange entry.
 func (s *sink) Exchange(ctx context.Context, x *wire.Exchange) error {
 	a := askedOf(ctx)
+	a.slot.answered(x.Response.Size())
 	for _, stray := range x.Strays {
 		if err := s.stray(ctx, stray); err != nil {
 			return err

@@ -121,6 +121,8 @@ const (
 	EventChain  = "chain"  // a chain has ended
 )
 
+const defaultMaxPages = 1_000_000
+
 func (o *Options) defaults() error {
 	switch {
 	case o.Case == nil || o.Source == nil || o.SpoolDir == "" || o.Env.Now == nil || o.Env.Rand == nil:
@@ -134,7 +136,7 @@ func (o *Options) defaults() error {
 	}
 	o.Retry.defaults()
 	if o.MaxPages <= 0 {
-		o.MaxPages = 1_000_000
+		o.MaxPages = defaultMaxPages
 	}
 	if o.Wait == nil {
 		o.Wait = timer
@@ -154,6 +156,7 @@ type run struct {
 	index    *ledger.Ledger
 	patience patience
 	seed     maphash.Seed
+	slots    *slots
 
 	quit     context.Context // ends when no new request may be made: stop, cancel, halt
 	giveUp   context.CancelFunc
@@ -178,7 +181,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	if err := o.defaults(); err != nil {
 		return nil, err
 	}
-	r := &run{o: o, began: o.Env.Now(), seed: maphash.MakeSeed(),
+	r := &run{o: o, began: o.Env.Now(), seed: maphash.MakeSeed(), slots: newSlots(o.Parallel),
 		patience: patience{retry: o.Retry, wait: o.Wait, rand: o.Env.Rand, left: o.Retry.Total}}
 	if err := r.prepare(ctx); err != nil {
 		return nil, err
@@ -211,7 +214,7 @@ func (r *run) work(ctx context.Context) error {
 	defer cancel()
 	var next atomic.Int64
 	var workers sync.WaitGroup
-	for range min(int64(r.o.Parallel), r.plan.Chains) {
+	for range r.lanes() {
 		workers.Go(func() {
 			for !r.over() {
 				n := next.Add(1) - 1
@@ -234,6 +237,19 @@ func (r *run) work(ctx context.Context) error {
 		err = errors.Join(err, r.sink.stray(context.WithoutCancel(ctx), b))
 	}
 	return errors.Join(r.fatal, err)
+}
+
+// shortLanes is how many short chains are worked on for each request at once.
+const shortLanes = 8
+
+// lanes is how many chains are worked on at once. It is more than the requests at once where chains are short: while one waits for the disk, another asks.
+// Not so under a budget, which each lane may pass.
+func (r *run) lanes() int64 {
+	n := int64(r.o.Parallel)
+	if r.plan.Short && r.o.MaxBytes == 0 && r.o.MaxPages == defaultMaxPages {
+		n *= shortLanes
+	}
+	return min(n, r.plan.Chains)
 }
 
 // rest counts what earlier runs took in the chains from n on, which this one did not come to.

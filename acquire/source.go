@@ -46,6 +46,8 @@ type Plan struct {
 	Parameters []evidence.Pair // everything that shapes requests, in a fixed order
 	Chains     int64           // numbered from 0
 	Pager      Pager
+	// Short says that most chains are one page. Then the next ones are asked for while the answers of earlier ones are on their way to the disk.
+	Short bool
 }
 
 // Pager steps through the chains of one plan. Its methods are pure functions and may be called concurrently.

@@ -59,7 +59,15 @@ func batchID(caseID string, number int64) string {
 func recordID(b [16]byte) string {
 	b[6] = b[6]&0x0F | 0x80
 	b[8] = b[8]&0x3F | 0x80
-	return fmt.Sprintf("urn:uuid:%x-%x-%x-%x-%x", b[0:4], b[4:6], b[6:8], b[8:10], b[10:16])
+	id := make([]byte, 0, 45)
+	id = append(id, "urn:uuid:"...)
+	for i, n := range b {
+		if i == 4 || i == 6 || i == 8 || i == 10 {
+			id = append(id, '-')
+		}
+		id = append(id, hexDigits[n>>4], hexDigits[n&0xF])
+	}
+	return string(id)
 }
 
 // header is the one header that a batch's record may have (docs/container.md, 3.3), but for its digest and length.

@@ -175,6 +175,8 @@ func (c *codec) digits(v *Hash) {
 	c.in = c.in[66:]
 }
 
+const hexDigits = "0123456789abcdef"
+
 // unhex decodes lower-case digits, two for each byte of dst.
 func unhex(dst []byte, s string) bool {
 	bad := byte(0)
@@ -191,7 +193,7 @@ var nibble = func() (t [256]byte) {
 	for i := range t {
 		t[i] = 0xFF
 	}
-	for i, c := range "0123456789abcdef" {
+	for i, c := range hexDigits {
 		t[c] = byte(i)
 	}
 	return t
@@ -319,8 +321,7 @@ func appendText(b []byte, s string) ([]byte, error) {
 
 // appendUnit appends one UTF-16 unit.
 func appendUnit(b []byte, r rune) []byte {
-	const digits = "0123456789abcdef"
-	return append(b, '\\', 'u', digits[r>>12&0xF], digits[r>>8&0xF], digits[r>>4&0xF], digits[r&0xF])
+	return append(b, '\\', 'u', hexDigits[r>>12&0xF], hexDigits[r>>8&0xF], hexDigits[r>>4&0xF], hexDigits[r&0xF])
 }
 
 // unescape reads text up to its closing quotation mark; the first i bytes of s need no look.

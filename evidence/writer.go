@@ -33,6 +33,7 @@ type Options struct {
 	Index   Index                 // may be nil
 	Spool   func() (Spool, error) // for records given by Source; may be nil
 
+	Gather      time.Duration // how long an entry waits for another one to share its sync, 16 times that in all; 0: not at all
 	SegmentSize int64         // bytes after which a segment is full; 0: 1 GiB
 	HeadEntries int64         // entries after which a head is due; 0: 10,000
 	HeadEvery   time.Duration // time after which a head is due; 0: 60 s
@@ -72,11 +73,12 @@ type Writer struct {
 	closed  bool
 
 	// The rest belongs to the appender's goroutine once it runs.
-	ledger ledgerState
-	file   File // the last segment
-	err    error
-	timer  *time.Timer // runs for HeadEvery from the newest head on
-	due    bool        // it has run out
+	ledger  ledgerState
+	arrived int  // entries of the batch before
+	file    File // the last segment
+	err     error
+	timer   *time.Timer // runs for HeadEvery from the newest head on
+	due     bool        // it has run out
 }
 
 // ledgerState is what the next batch depends on.
@@ -266,21 +268,41 @@ func (w *Writer) drain(ctx context.Context) {
 
 // collect takes what else is waiting into the same batch, within a batch's bounds.
 func (w *Writer) collect(p *prepared) []*prepared {
-	batch := []*prepared{p}
-	size := p.size + int64(len(p.detailLine)) + 1024
-	for len(batch) < MaxBatchEntries && size < MaxBatch/2 {
-		select {
-		case p, ok := <-w.queue:
-			if !ok {
-				return batch
-			}
-			batch = append(batch, p)
-			size += p.size + int64(len(p.detailLine)) + 1024
-		default:
-			return batch
+	var batch []*prepared
+	size, began := int64(0), time.Now()
+	for p != nil {
+		batch = append(batch, p)
+		size += p.size + int64(len(p.detailLine)) + 1024
+		if len(batch) == MaxBatchEntries || size >= MaxBatch/2 {
+			break
 		}
+		p = w.arrival(len(batch), began)
 	}
+	w.arrived = len(batch)
 	return batch
+}
+
+// gatherLimit is how many times Gather a batch may wait in all.
+const gatherLimit = 16
+
+// arrival is the next entry of a batch that has some: one that is queued, or comes within Gather. Nobody is waited for who is alone: neither this batch nor the one before has another entry.
+func (w *Writer) arrival(have int, began time.Time) *prepared {
+	select {
+	case p := <-w.queue:
+		return p
+	default:
+	}
+	if w.opts.Gather <= 0 || have < 2 && w.arrived < 2 || time.Since(began) >= gatherLimit*w.opts.Gather {
+		return nil
+	}
+	timer := time.NewTimer(w.opts.Gather)
+	defer timer.Stop()
+	select {
+	case p := <-w.queue:
+		return p
+	case <-timer.C:
+		return nil
+	}
 }
 
 func (w *Writer) fail(err error) {

@@ -198,7 +198,7 @@ func skippable(content string) []byte {
 
 func edit(b []byte, at int, to byte) []byte { b[at] = to; return b }
 
-// Where the fields of a frame lie that the writer makes for a record of 256 to 65,791 bytes: magic, descriptor, window, size in two
+// Where the fields of a frame lie that the writer makes for a record of 256 to 65,791 bytes: magic, descriptor, size in two
 // bytes, first block header (RFC 8878, 3.1.1).
 const (
 	atDescriptor = 4

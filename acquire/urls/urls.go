@@ -100,7 +100,7 @@ func (s Source) Plan(p acquire.Params) (*acquire.Plan, error) {
 		}
 		_, _ = io.WriteString(sum, identity(u)+"\n") // a hash takes everything
 	}
-	return &acquire.Plan{Origin: origin, Chains: int64(len(a.urls)), Pager: a, Parameters: []evidence.Pair{
+	return &acquire.Plan{Origin: origin, Chains: int64(len(a.urls)), Short: true, Pager: a, Parameters: []evidence.Pair{
 		{Name: "urls", Value: strconv.Itoa(len(a.urls))},
 		{Name: "urls-sha256", Value: hex.EncodeToString(sum.Sum(nil))},
 		{Name: flagAccept, Value: a.accept},
