@@ -3,6 +3,7 @@ package pages
 import (
 	"bytes"
 	"encoding/json"
+	"os"
 	"os/exec"
 	"testing"
 )
@@ -57,6 +58,9 @@ func TestPages(t *testing.T) {
 // TestPacks: whole streams pack as those of real services do.
 func TestPacks(t *testing.T) {
 	if _, err := exec.LookPath("zstd"); err != nil {
+		if os.Getenv("EXHIBIT_REQUIRE_TOOLS") == "1" {
+			t.Fatal("no zstd")
+		}
 		t.Skip("NOT TESTED that pages pack 7 to 9 times: no zstd")
 	}
 	for _, size := range []int{5_000, 50_000, 500_000} {
