@@ -12,15 +12,17 @@ import (
 	"github.com/exhibit-dfir/exhibit/cmd/cli"
 )
 
-func main() { os.Exit(run(os.Args[1:], cli.Std())) }
-
-func run(args []string, s cli.Streams) int {
+func main() {
 	ctx := context.Background()
 	if asks := cli.StopSignals(); len(asks) > 0 { // none would mean all
 		var stop context.CancelFunc
 		ctx, stop = signal.NotifyContext(ctx, asks...)
-		defer stop()
+		context.AfterFunc(ctx, stop) // a second signal ends the process; one that comes when all is done must not make it look undone
 	}
+	os.Exit(run(ctx, os.Args[1:], cli.Std()))
+}
+
+func run(ctx context.Context, args []string, s cli.Streams) int {
 	return cli.Run(ctx, newRoot(), args, s)
 }
 

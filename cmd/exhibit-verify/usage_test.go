@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -20,7 +21,7 @@ import (
 func refused(t *testing.T, args []string, says ...string) {
 	t.Helper()
 	var out, talk bytes.Buffer
-	code := run(args, cli.Streams{In: strings.NewReader(""), Out: &out, Err: &talk})
+	code := run(context.Background(), args, cli.Streams{In: strings.NewReader(""), Out: &out, Err: &talk})
 	if code != cli.Usage {
 		t.Errorf("exhibit-verify %q: exit code %d, expected 2\n%s%s", args, code, &out, &talk)
 	}
@@ -83,7 +84,7 @@ func inOrder(c *cobra.Command, flag, dir string) []string {
 // unrefused says what is wrong with how a command line is refused: "" if it is a usage error whose first line names the flag.
 func unrefused(args []string, flag string) string {
 	var out, talk bytes.Buffer
-	code := run(args, cli.Streams{In: strings.NewReader(""), Out: &out, Err: &talk})
+	code := run(context.Background(), args, cli.Streams{In: strings.NewReader(""), Out: &out, Err: &talk})
 	first, _, _ := strings.Cut(talk.String(), "\n")
 	switch {
 	case code != cli.Usage:

@@ -64,7 +64,7 @@ func (full) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
 // TestFullOutput requires that a command whose output is lost does not end as if all were well.
 func TestFullOutput(t *testing.T) {
 	var stderr strings.Builder
-	if code := run([]string{"sources"}, cli.Streams{In: strings.NewReader(""), Out: full{}, Err: &stderr}); code != cli.Unexpected || !strings.Contains(stderr.String(), "no space left") {
+	if code := run(t.Context(), nil, []string{"sources"}, cli.Streams{In: strings.NewReader(""), Out: full{}, Err: &stderr}); code != cli.Unexpected || !strings.Contains(stderr.String(), "no space left") {
 		t.Errorf("it ends with %d: %s", code, stderr.String())
 	}
 }

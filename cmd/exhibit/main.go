@@ -14,11 +14,12 @@ import (
 	"github.com/exhibit-dfir/exhibit/cmd/cli"
 )
 
-func main() { os.Exit(run(os.Args[1:], cli.Std())) }
+func main() {
+	ctx, first := signals(context.Background())
+	os.Exit(run(ctx, first, os.Args[1:], cli.Std()))
+}
 
-func run(args []string, s cli.Streams) int {
-	ctx, first, release := signals(context.Background())
-	defer release()
+func run(ctx context.Context, first <-chan struct{}, args []string, s cli.Streams) int {
 	out := &output{Writer: s.Out}
 	s.Out = out
 	code := cli.Run(ctx, newRoot(&program{args: args, first: first}), args, s)
