@@ -117,6 +117,10 @@ func FuzzWalk(f *testing.F) {
 			if fmt.Sprint(whole, sum) != fmt.Sprint(pieces, sum2) {
 				t.Fatalf("%s: read byte by byte\n%+v %+v\nwant\n%+v %+v", source, pieces, sum2, whole, sum)
 			}
+			slow, sum3 := keepSlowly(t, fakePages{{source: source, body: bytes.NewReader(body)}}, opt)
+			if fmt.Sprint(whole, sum) != fmt.Sprint(slow, sum3) {
+				t.Fatalf("%s: read as a stream\n%+v %+v\nwant\n%+v %+v", source, slow, sum3, whole, sum)
+			}
 		}
 	})
 }

@@ -61,16 +61,29 @@ type kept struct {
 // keep extracts and returns copies of all records.
 func keep(t testing.TB, from pages, opt Options) ([]kept, Summary) {
 	t.Helper()
+	return keepWith(t, &extraction{from: from, quick: quickLimit}, opt)
+}
+
+// keepSlowly does so without the quick way to read a page.
+func keepSlowly(t testing.TB, from pages, opt Options) ([]kept, Summary) {
+	t.Helper()
+	return keepWith(t, &extraction{from: from, quick: -1}, opt)
+}
+
+func keepWith(t testing.TB, x *extraction, opt Options) ([]kept, Summary) {
+	t.Helper()
 	var out []kept
 	if opt.TempDir == "" {
 		opt.TempDir = t.TempDir()
 	}
-	sum, err := extract(context.Background(), from, opt, func(r *Record) error {
+	x.ctx = context.Background()
+	x.sink.emit = func(r *Record) error {
 		k := kept{Record: *r, Words: strings.Join(r.Flags.Words(), " ")}
 		k.Details = slices.Clone(r.Details)
 		out = append(out, k)
 		return nil
-	})
+	}
+	sum, err := x.run(opt)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -284,5 +284,6 @@ func (d *draft) idKey() [32]byte {
 	d.key = append(d.key, d.page.Source...)
 	d.key = binary.LittleEndian.AppendUint64(d.key, uint64(mailbox.to-mailbox.from))
 	d.key = append(d.key, d.stage.texts[mailbox.from:mailbox.to]...)
-	return sha256.Sum256(append(d.key, d.exactID...))
+	d.key = append(d.key, d.exactID...)
+	return sha256.Sum256(d.key)
 }

@@ -24,6 +24,7 @@ type extraction struct {
 	from  pages
 	sink  sink
 	limit int // Options.RecordLimit
+	quick int // quickLimit
 	norm  normaliser
 	total int // pieces of the present source
 	taken atomic.Int64
@@ -39,19 +40,23 @@ type extraction struct {
 	err     error
 }
 
-func run(ctx context.Context, from pages, opt Options, to sink) (sum Summary, err error) {
+func run(ctx context.Context, from pages, opt Options, to sink) (Summary, error) {
+	x := &extraction{ctx: ctx, from: from, sink: to, quick: quickLimit}
+	return x.run(opt)
+}
+
+func (x *extraction) run(opt Options) (sum Summary, err error) {
 	list, err := chosen(opt.Sources)
 	if err != nil {
 		return sum, err
 	}
-	limit := opt.RecordLimit
-	if limit == 0 {
-		limit = defaultRecordLimit
+	if x.limit = opt.RecordLimit; x.limit == 0 {
+		x.limit = defaultRecordLimit
 	}
-	if limit < 0 || limit > maxRecordLimit {
-		return sum, fmt.Errorf("record limit %d out of range 1 to %d", limit, maxRecordLimit)
+	if x.limit < 0 || x.limit > maxRecordLimit {
+		return sum, fmt.Errorf("record limit %d out of range 1 to %d", x.limit, maxRecordLimit)
 	}
-	x := &extraction{ctx: ctx, from: from, sink: to, limit: limit, sum: &sum, seen: newSeen(opt.TempDir, opt.MemoryKeys)}
+	x.sum, x.seen = &sum, newSeen(opt.TempDir, opt.MemoryKeys)
 	defer func() {
 		sum.Flags = x.flagCounts()
 		err = errors.Join(err, x.seen.Close())

@@ -236,7 +236,7 @@ func (w *worker) problem(p Problem) {
 // body's, behind what was read.
 func (w *worker) load(r io.Reader) (whole bool, err error) {
 	w.body = w.body[:0]
-	limit := min(quickLimit, w.x.limit)
+	limit := min(w.x.quick, w.x.limit)
 	for len(w.body) <= limit {
 		if len(w.body) == cap(w.body) {
 			w.body = append(w.body, 0)[:len(w.body)]
