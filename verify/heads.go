@@ -125,8 +125,10 @@ func (c *checker) headRoot(head trust.Head, path string) {
 // keysOfCase are the keys that the case entry allows.
 func (c *checker) keysOfCase() []trust.VKey {
 	var keys []trust.VKey
+	c.rules.granted = map[trust.VKey]bool{}
 	for _, k := range c.rules.keys {
-		if k.from == 0 && !slices.Contains(keys, k.key) {
+		if k.from == 0 && !c.rules.granted[k.key] {
+			c.rules.granted[k.key] = true
 			keys = append(keys, k.key)
 		}
 	}
@@ -137,7 +139,8 @@ func (c *checker) keysOfCase() []trust.VKey {
 func (c *checker) allowMore(size int64) bool {
 	before := len(c.keys)
 	for _, k := range c.rules.keys {
-		if k.from > 0 && k.from < size && !slices.Contains(c.keys, k.key) {
+		if k.from > 0 && k.from < size && !c.rules.granted[k.key] {
+			c.rules.granted[k.key] = true
 			c.keys = append(c.keys, k.key)
 		}
 	}

@@ -26,6 +26,8 @@ type rules struct {
 	lastIsCheckpoint        bool
 	unknownKind             bool // said already
 	keys                    []allowedKey
+	granted                 map[trust.VKey]bool // those of keys that may sign so far
+	texts                   int64               // bytes kept of windows' texts
 	checkpoints             []checkpointEntry
 	torn                    []tornGap
 	seal                    *evidence.Seal
@@ -245,7 +247,7 @@ func (r *rules) window(e *evidence.Entry, b *evidence.Window) {
 	}
 	if n == int64(len(r.windows))+1 {
 		r.windows = append(r.windows, &window{Window: Window{Window: n, Acquisition: b.Acquisition.String(), Source: e.Head.Source,
-			User: clip(b.User), From: clip(b.From), To: clip(b.To), Parameters: clipPairs(b.Parameters), Outcome: b.State}})
+			User: r.keep(b.User), From: r.keep(b.From), To: r.keep(b.To), Parameters: r.keepPairs(b.Parameters), Outcome: b.State}})
 		if b.Last != evidence.None {
 			r.fail(e, "window %d opens with a last page", n)
 		}
@@ -270,7 +272,33 @@ func (r *rules) window(e *evidence.Entry, b *evidence.Window) {
 	if b.Pages > w.kept {
 		r.fail(e, "window %d ends with %d pages, and %d were brought", n, b.Pages, w.kept)
 	}
-	w.Outcome, w.Reason, w.Text, w.Requests, w.Pages, w.Records = b.State, b.Reason, clip(b.Text), b.Requests, b.Pages, b.Records
+	w.Outcome, w.Reason, w.Text, w.Requests, w.Pages, w.Records = b.State, b.Reason, r.keep(b.Text), b.Requests, b.Pages, b.Records
+}
+
+// maxTexts bounds what a report keeps of the texts of all windows together, in bytes: they compress well, and a small bundle may hold very many. What is
+// beyond is told as an ellipsis.
+const maxTexts = 32 << 20
+
+// keep bounds a window's text.
+func (r *rules) keep(s string) string {
+	if s != "" && r.texts > maxTexts {
+		return "…"
+	}
+	s = clip(s)
+	r.texts += int64(len(s))
+	return s
+}
+
+// keepPairs bounds a window's parameters.
+func (r *rules) keepPairs(all []Pair) []Pair {
+	if len(all) > 0 && r.texts > maxTexts {
+		return []Pair{{Name: "…"}}
+	}
+	all = clipPairs(all)
+	for _, p := range all {
+		r.texts += int64(len(p.Name) + len(p.Value))
+	}
+	return all
 }
 
 // clipPairs bounds what a report keeps of a window's parameters.
