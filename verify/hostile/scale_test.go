@@ -81,7 +81,7 @@ func larges() []large {
 			return &evidence.Draft{Body: &evidence.Operator{Action: evidence.ActionNote, Operator: "jo", Host: "host.example"}}
 		}},
 		{"windows that nobody opened", 500, 20_000, 256 << 20, window(20)},
-		{"keys", 1000, 60_000, 256 << 20, func(int) *evidence.Draft {
+		{"keys", 1000, 20_000, 256 << 20, func(int) *evidence.Draft {
 			pub, _, err := ed25519.GenerateKey(nil)
 			if err != nil {
 				panic(err)
