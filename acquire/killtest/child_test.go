@@ -162,7 +162,7 @@ func (j *job) run(ctx context.Context, c acquire.Case, progress func(acquire.Eve
 	return acquire.Run(ctx, o)
 }
 
-// parallel is how many requests each run says may be in flight.
+// parallel is how many requests each run has on the wire at once.
 const parallel = 3
 
 // options ask for a target, whole.

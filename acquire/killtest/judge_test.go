@@ -267,8 +267,8 @@ func (v *judge) declared(entries []*evidence.Entry) {
 			}
 			gaps++
 			ends[b.LostRun]++
-			if b.InFlight != parallel {
-				v.say("the gap says %d in flight, the run %d", b.InFlight, parallel)
+			if want := v.of.underWay(); b.InFlight != int64(want) {
+				v.say("the gap says %d in flight, the run %d", b.InFlight, want)
 			}
 		}
 	}
@@ -286,7 +286,7 @@ func (v *judge) declared(entries []*evidence.Entry) {
 			lost++
 		}
 	}
-	if most := gaps * min(v.of.chains(), parallel); lost > most {
+	if most := gaps * min(v.of.chains(), v.of.underWay()); lost > most {
 		v.say("%d requests are in no exchange, %d gaps can explain %d", lost, gaps, most)
 	}
 }

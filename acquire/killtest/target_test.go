@@ -56,3 +56,6 @@ func (s *service) pages() map[string][][]byte {
 	}
 	return sets
 }
+
+// underWay is how many requests a run says may be sent and not recorded: while an answer of one of its short chains waits for the disk, the next one asks.
+func (of target) underWay() int { return max(of.chains(), parallel) }
