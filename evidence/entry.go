@@ -79,6 +79,7 @@ type Located struct {
 	Segment int
 	Offset  int64 // of the frame in the segment's file
 	Length  int64 // of the frame
+	Seen    any   // what [Walker.Look] made of the record
 }
 
 // Body is what an entry of a known kind says. Its implementations are the types below.

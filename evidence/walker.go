@@ -42,6 +42,9 @@ const maxJump = 1 << 20
 type Walker struct {
 	// Report is told each fault and the walk goes on behind it. If it is nil, or returns an error, the walk ends.
 	Report func(*Fault) error
+	// Look, if it is not nil, is shown each record that is neither warcinfo nor batch, and what it returns becomes Located.Seen. Many goroutines
+	// call it at once. What it keeps for a record is kept until a batch claims that.
+	Look func(*warc.Record) any
 
 	dec     *warc.Decoder
 	known   bool // whether pos, tree and caseID stand for what came before
@@ -60,6 +63,7 @@ type pendingRecord struct {
 	header         headerSum
 	block          Hash
 	blockLength    int64
+	seen           any
 }
 
 // NewWalker returns a walker that starts before batch 1.
@@ -113,7 +117,7 @@ func (w *Walker) Segment(ctx context.Context, n int64, src io.ReaderAt, size int
 func (s *segmentWalk) ahead(ctx context.Context, from int64) (int64, error) {
 	a, err := warc.NewAhead(ctx, s.w.dec, s.src, from, s.size, func(rec *warc.Record) any {
 		if rec.Type != warc.Metadata || rec.Block() == nil {
-			return nil
+			return s.look(rec)
 		}
 		b, err := decodeBatch(rec, rec.Block())
 		return decodedBatch{b, err}
@@ -158,11 +162,18 @@ func (s *segmentWalk) one(ctx context.Context, from int64) error {
 			}
 			r = warc.NewReader(s.w.dec, s.src, next, s.size)
 		default:
-			if err := s.record(rec, nil); err != nil {
+			if err := s.record(rec, s.look(rec)); err != nil {
 				return err
 			}
 		}
 	}
+}
+
+func (s *segmentWalk) look(rec *warc.Record) any {
+	if s.w.Look == nil || rec.Type == warc.Metadata || rec.Type == warc.Warcinfo {
+		return nil
+	}
+	return s.w.Look(rec)
 }
 
 // segmentWalk is the walk over one segment.
@@ -200,7 +211,7 @@ func (s *segmentWalk) damaged(ctx context.Context, err error) (int64, error) {
 	return warc.FindFrame(ctx, s.w.dec, s.src, form.Offset+1, s.size, &s.budget)
 }
 
-// record takes the next record. made is the batch in it, if it was decoded already.
+// record takes the next record. made is the batch in it, if it was decoded already, or what was seen in it.
 func (s *segmentWalk) record(rec *warc.Record, made any) error {
 	s.records++
 	switch {
@@ -216,7 +227,7 @@ func (s *segmentWalk) record(rec *warc.Record, made any) error {
 		return nil
 	}
 	s.w.pending = append(s.w.pending, pendingRecord{offset: rec.Offset, length: rec.FrameLength,
-		header: headerSum{rec.HeaderHash, rec.HeaderLength}, block: rec.BlockHash, blockLength: rec.ContentLength})
+		header: headerSum{rec.HeaderHash, rec.HeaderLength}, block: rec.BlockHash, blockLength: rec.ContentLength, seen: made})
 	return nil
 }
 
@@ -415,7 +426,7 @@ func (s *segmentWalk) claim(b *Batch) error {
 					return err
 				}
 			}
-			e.Located = append(e.Located, Located{Segment: int(s.n), Offset: p.offset, Length: p.length})
+			e.Located = append(e.Located, Located{Segment: int(s.n), Offset: p.offset, Length: p.length, Seen: p.seen})
 		}
 	}
 	if next < len(w.pending) && !w.lost {

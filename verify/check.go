@@ -42,6 +42,7 @@ type checker struct {
 	ends   []segmentEnd // of a case without holes: segment n at index n-1
 	tails  []heldTail
 	faults []Finding // of the segment that is being walked
+	again  bitset    // exchanges that a deep check has to read again
 }
 
 // segmentEnd is where a segment was found to end.
@@ -114,6 +115,9 @@ func checkWith(ctx context.Context, dec *warc.Decoder, files fs.FS, o Options) (
 // segments walks all segments and holds the entries against the rules of the whole ledger.
 func (c *checker) segments(ctx context.Context) error {
 	c.walker = evidence.NewWalker(c.dec)
+	if c.opts.Deep {
+		c.walker.Look = look
+	}
 	c.walker.Report = func(f *evidence.Fault) error {
 		if len(c.faults) < maxFindings {
 			c.faults = append(c.faults, ofFault(f))
@@ -256,6 +260,7 @@ func (c *checker) visit(b *evidence.Batch) error {
 	c.rules.batch = b
 	for i, e := range b.Entries {
 		c.rules.entry(e, i)
+		c.deepEntry(e)
 		c.tree.Add(evidence.LeafHash(e.HeadLine))
 		if _, ok := slices.BinarySearch(c.notes, c.tree.Size()); ok {
 			c.roots[c.tree.Size()] = c.tree.Root()
