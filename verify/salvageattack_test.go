@@ -276,3 +276,40 @@ func (f filesFS) Open(name string) (fs.File, error)          { return mapFS(f).O
 func (f filesFS) Lstat(name string) (fs.FileInfo, error)     { return fs.Stat(mapFS(f), name) }
 func (f filesFS) ReadLink(string) (string, error)            { return "", fs.ErrInvalid }
 func (f filesFS) ReadDir(name string) ([]fs.DirEntry, error) { return fs.ReadDir(mapFS(f), name) }
+
+// TestSalvageOfVectors goes through every vector: none may end in an error or list an entry twice or not at all.
+func TestSalvageOfVectors(t *testing.T) {
+	for _, v := range loadVectors(t) {
+		if len(v.extra) > 0 {
+			continue // they are about what is no regular file, which is never opened
+		}
+		s, err := verify.Salvage(t.Context(), mapFS(v.files), verify.Options{})
+		if err != nil {
+			t.Errorf("%s: %v", v.name, err)
+			continue
+		}
+		said := map[int64]int{}
+		for e, err := range s.Container().Entries(t.Context()) {
+			if err != nil {
+				t.Errorf("%s: entries: %v", v.name, err)
+				break
+			}
+			said[e.Head.Seq]++
+		}
+		for l, err := range s.Losses(t.Context()) {
+			if err != nil {
+				t.Errorf("%s: losses: %v", v.name, err)
+				break
+			}
+			for seq := l.First; seq <= l.Last && seq < 1000 && l.State != verify.StateRecords; seq++ {
+				said[seq]++
+			}
+		}
+		for seq := range min(s.Entries, 1000) {
+			if said[seq] != 1 {
+				t.Errorf("%s: entry %d of %d is spoken of %d times", v.name, seq, s.Entries, said[seq])
+				break
+			}
+		}
+	}
+}

@@ -75,6 +75,12 @@ type faultyFile struct {
 }
 
 func (o *faultyFile) Write(p []byte) (int, error) {
+	info, err := o.Stat()
+	if err != nil {
+		return 0, err
+	}
+	p = bytes.Clone(p)
+	o.f.plan.flip(Write, o.name, p, info.Size())
 	for done := 0; ; { // as os.File does, which writes on behind a short write
 		v := o.f.plan.step(Write, o.name)
 		if v.errno == 0 && !v.short {

@@ -80,10 +80,10 @@ func bombOf(head, unit, tail string) func(string) ([]byte, error) {
 	return func(string) ([]byte, error) { return bomb(head, unit, charge(), tail) }
 }
 
-// charge is what a bomb holds, in bytes: in the campaign 1 GiB.
+// charge is what a bomb holds, in bytes.
 func charge() int {
 	if *full {
-		return 1 << 30
+		return 256 << 20
 	}
 	return 80 << 20
 }

@@ -219,7 +219,8 @@ func TestLinks(t *testing.T) {
 	s, k := withCanaries(t, func(c net.Conn, r *request) bool {
 		path, query, _ := strings.Cut(r.target, "?")
 		if first, ok := answers.Load(path); ok && strings.HasPrefix(query, "$filter=") {
-			return say(c, first.(string))
+			say(c, first.(string))
+			return !strings.Contains(first.(string), "\r\n\r\nGET ") // a head that was ended by a link has no length
 		}
 		return say(c, page(`{"value":[{"Id":"b"}]}`))
 	})

@@ -379,12 +379,10 @@ func (w *world) ended(res *acquire.Result, err, cerr error, n *count) {
 // died goes over to what the next process finds, and checks it (I7).
 func (w *world) died() {
 	w.waits(nil)
-	w.mu.Lock()
-	if w.disk.hit { // from there on the process could do nothing
+	if w.disk.struck() { // from there on the process could do nothing
 		w.ends = append(w.ends, w.disk.hitAt)
 	}
 	w.ends = append(w.ends, time.Now())
-	w.mu.Unlock()
 	if w.disk.Crashed() {
 		w.net.Cut()
 	}

@@ -55,19 +55,39 @@ func New() *Folder {
 }
 
 // CrashAt loses power before the n-th operation from now, counted from 0, takes effect.
-func (f *Folder) CrashAt(n int) { f.crashAt = f.ops + n }
+func (f *Folder) CrashAt(n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.crashAt = f.ops + n
+}
 
 // FailAt makes the n-th operation from now fail with err; a write then writes half of its bytes.
-func (f *Folder) FailAt(n int, err error) { f.failAt[f.ops+n] = err }
+func (f *Folder) FailAt(n int, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.failAt[f.ops+n] = err
+}
 
 // Ops is how many operations that change something there were.
-func (f *Folder) Ops() int { return f.ops }
+func (f *Folder) Ops() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.ops
+}
 
 // Trace lists those operations.
-func (f *Folder) Trace() []string { return f.trace }
+func (f *Folder) Trace() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.trace
+}
 
 // Crashed tells whether power was lost.
-func (f *Folder) Crashed() bool { return f.crashed }
+func (f *Folder) Crashed() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.crashed
+}
 
 // Reboot returns the folder as it is found after a crash.
 func (f *Folder) Reboot(s Survival) *Folder {

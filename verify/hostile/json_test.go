@@ -224,7 +224,7 @@ func TestPages(t *testing.T) {
 	if *full {
 		all = append(all, heavyPages()...)
 	}
-	n := part(len(all), 25)
+	n := part(len(all), 20)
 	sweep(t, n, func(d *desk, i int) error {
 		p := all[i*len(all)/n]
 		source, format := "outlook-activities", "jsonl"

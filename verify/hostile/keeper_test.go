@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -24,6 +25,7 @@ const keeperEnv = "EXHIBIT_HOSTILE_KEEPER"
 // A keeper is a small process that starts the children and measures them. The kernel counts the memory of the process that starts another one as that
 // one's own, and the test program is large.
 type keeper struct {
+	mu   sync.Mutex
 	jobs *gob.Encoder
 	done *gob.Decoder
 }
@@ -60,11 +62,13 @@ func newKeeper(t testing.TB) *keeper {
 			t.Errorf("keeper: %v", err)
 		}
 	})
-	return &keeper{gob.NewEncoder(in), gob.NewDecoder(out)}
+	return &keeper{jobs: gob.NewEncoder(in), done: gob.NewDecoder(out)}
 }
 
 func (k *keeper) run(j *job) (*outcome, error) {
 	var o outcome
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	if err := k.jobs.Encode(j); err != nil {
 		return nil, err
 	}

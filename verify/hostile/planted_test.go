@@ -42,7 +42,7 @@ func TestPlantedPrograms(t *testing.T) {
 		if c.bug != "hangs" {
 			d.time = maxTime
 		}
-		caughtAfter(t, c.bug, d, 60, flipCase(small(t)))
+		caughtAfter(t, c.bug, d, 60, flipCase(t, small(t)))
 	}
 }
 

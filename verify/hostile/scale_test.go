@@ -73,14 +73,14 @@ func larges() []large {
 		}
 	}
 	return []large{
-		{"records of one byte", 20_000, 1_000_000, 128 << 20, func(i int) *evidence.Draft {
+		{"records of one byte", 10_000, 1_000_000, 128 << 20, func(i int) *evidence.Draft {
 			return &evidence.Draft{Body: &evidence.Operator{Action: evidence.ActionNote, Operator: "jo", Host: "host.example"},
 				Records: []evidence.RecordDraft{{Type: warc.Resource, URI: "urn:exhibit:note", ContentType: "text/plain", Block: []byte{byte(i)}}}}
 		}},
-		{"entries without records", 20_000, 300_000, 128 << 20, func(int) *evidence.Draft {
+		{"entries without records", 10_000, 300_000, 128 << 20, func(int) *evidence.Draft {
 			return &evidence.Draft{Body: &evidence.Operator{Action: evidence.ActionNote, Operator: "jo", Host: "host.example"}}
 		}},
-		{"windows that nobody opened", 500, 20_000, 256 << 20, window(20)},
+		{"windows that nobody opened", 300, 20_000, 256 << 20, window(20)},
 		{"keys", 1000, 20_000, 256 << 20, func(int) *evidence.Draft {
 			pub, _, err := ed25519.GenerateKey(nil)
 			if err != nil {
@@ -92,7 +92,7 @@ func larges() []large {
 			}
 			return &evidence.Draft{Body: &evidence.Key{Action: "allow", Key: text}}
 		}},
-		{"gaps", 1000, 50_000, 128 << 20, func(int) *evidence.Draft {
+		{"gaps", 300, 50_000, 128 << 20, func(int) *evidence.Draft {
 			return &evidence.Draft{Body: &evidence.Gap{Reason: "unknown", Text: strings.Repeat("g", 30_000)}}
 		}},
 	}
@@ -127,7 +127,7 @@ func TestLarge(t *testing.T) {
 // TestManyFiles puts many files where some may be.
 func TestManyFiles(t *testing.T) {
 	d, good := newDesk(t), small(t)
-	n := part(100_000, 3000)
+	n := part(100_000, 1000)
 	for _, dir := range []string{"custody", "data/checkpoints", "data/evidence", "."} {
 		if err := good.write(d.dir); err != nil {
 			t.Fatal(err)
@@ -167,7 +167,7 @@ func TestManyFiles(t *testing.T) {
 // TestSparse puts a file that takes no room where a segment, a head, or anything else may be.
 func TestSparse(t *testing.T) {
 	d := newDesk(t)
-	bytes := int64(part(50<<30, 1<<30))
+	bytes := int64(part(50<<30, 1<<27))
 	for _, sealed := range []bool{true, false} {
 		b := bundle(unsealed(t).Build(t))
 		if sealed {

@@ -232,5 +232,5 @@ func TestStructure(t *testing.T) {
 // TestStructureInPython lets verify.py look at the same: the exit codes must be the same.
 func TestStructureInPython(t *testing.T) {
 	newDesk(t).python(t)
-	sweep(t, part(400, 15), structureTry(t, true))
+	sweep(t, part(400, 10), structureTry(t, true))
 }
