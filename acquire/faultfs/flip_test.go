@@ -135,7 +135,7 @@ func TestFlippedByteIsNotSigned(t *testing.T) {
 	for _, row := range []struct {
 		op          Op
 		part, whole int
-	}{{Read, 8, 200}, {Write, 4, 60}} {
+	}{{Read, 6, 200}, {Write, 3, 60}} {
 		t.Run(string(row.op), func(t *testing.T) {
 			cases := row.part
 			if *full {

@@ -174,7 +174,7 @@ func TestFullDisk(t *testing.T) {
 			t.Parallel()
 			step := int64(1)
 			if !*full {
-				step = map[target]int64{mailbox: 6, noise: 41}[of]
+				step = map[target]int64{mailbox: 6, noise: 50}[of]
 			}
 			w, n := newWorld(t), count{by: map[string]int{}}
 			for k := int64(1); ; k += step {

@@ -19,7 +19,7 @@ import (
 var full = flag.Bool("fault.full", false, "the whole campaign: every operation of every scene, all sizes of a disk")
 
 // some is how many cases of row F6, and of row F7, go test takes.
-var some = flag.Int("fault.cases", 16, "cases of each of the two rows of k-th operations, without -fault.full")
+var some = flag.Int("fault.cases", 12, "cases of each of the two rows of k-th operations, without -fault.full")
 
 // seed begins what is random.
 var seed = flag.Uint64("fault.seed", 20261122, "seed of what is random")

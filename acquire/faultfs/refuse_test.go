@@ -250,7 +250,7 @@ func TestRefusals(t *testing.T) {
 	w, n := newOpenWorld(t), count{by: map[string]int{}}
 	list := refusals()
 	if !*full {
-		list = everyNth(list, 14)
+		list = everyNth(list, 10)
 	}
 	for _, r := range list {
 		v, err := w.refused(t.Context(), r)
