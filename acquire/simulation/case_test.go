@@ -160,6 +160,19 @@ func (c credential) Authorization(ctx context.Context) (string, int64, error) {
 func (c credential) Renew(ctx context.Context, edition int64) (bool, error) {
 	c.w.mu.Lock()
 	defer c.w.mu.Unlock()
+	c.w.renewals++
+	if c.w.runs == 1 {
+		switch c.w.script.renewal {
+		case noNewer:
+			return false, ctx.Err()
+		case renewalFails:
+			return false, errors.New("token endpoint answers 400 invalid_grant")
+		case newIsRefused:
+			c.w.edition++
+			c.w.token = "not-a-token-of-this-service"
+			return true, ctx.Err()
+		}
+	}
 	if c.w.edition == edition {
 		c.w.token = c.w.tenant.Renew()
 		c.w.edition++

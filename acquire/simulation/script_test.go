@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/exhibit-dfir/exhibit/acquire"
 	"github.com/exhibit-dfir/exhibit/acquire/simulation/memnet"
 	"github.com/exhibit-dfir/exhibit/evidence/crashfs"
 )
@@ -21,7 +22,20 @@ type script struct {
 	runs             []runPlan
 	seals            []diskPlan // attempts at sealing that may fail
 	weather          weatherPlan
+	renewal          renewal       // of the credential, in the first run
+	retry            acquire.Retry // zero for what the product takes
 }
+
+// renewal is what comes of a credential that is to be renewed.
+type renewal int
+
+// Renewals. The first works.
+const (
+	renewed renewal = iota
+	noNewer
+	renewalFails
+	newIsRefused
+)
 
 // runPlan is what one run meets.
 type runPlan struct {

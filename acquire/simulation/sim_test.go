@@ -24,7 +24,7 @@ import (
 )
 
 var (
-	seeds = flag.Int("sim.seeds", 400, "how many seeds to live")
+	seeds = flag.Int("sim.seeds", 300, "how many seeds to live")
 	from  = flag.Uint64("sim.from", 1, "the first of them")
 	one   = flag.Uint64("sim.seed", 0, "live this seed alone, twice, and print its trace with -v")
 )

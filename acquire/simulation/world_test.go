@@ -58,14 +58,16 @@ type world struct {
 
 	runRand, ownRand *random // of acquire, and of the writer
 
-	mu      sync.Mutex
-	acks    []acked
-	token   string
-	edition int64
-	wrong   []string
-	heard   map[int][]byte // what the client read of a connection, by its port
-	waiting *wait
-	ends    []time.Time // when a process ended
+	mu       sync.Mutex
+	acks     []acked
+	token    string
+	edition  int64
+	wrong    []string
+	heard    map[int][]byte // what the client read of a connection, by its port
+	waiting  *wait
+	told     []time.Duration // as announced
+	renewals int             // that were asked for
+	ends     []time.Time     // when a process ended
 
 	taken  map[string]bool // URLs of pages that stood in the case when the run began
 	asked  int             // requests of the service before the run
@@ -89,7 +91,9 @@ type outcome struct {
 	plan  *script
 	count count
 
-	entries []*evidence.Entry // of the case in the end
+	entries  []*evidence.Entry // of the case in the end
+	waits    []time.Duration   // as the product announced them
+	renewals int               // of the credential that it asked for
 }
 
 // count is what was met, for the record.
@@ -131,6 +135,7 @@ func (s *stage) play(plan *script, seed uint64, p plant) *outcome {
 	}
 	out.count.simulated = time.Since(began)
 	out.wrong, out.hash, out.entries = w.wrong, w.trace.hash(), w.entries()
+	out.waits, out.renewals = w.told, w.renewals
 	return out
 }
 
@@ -243,7 +248,7 @@ func (w *world) env() casefile.Env {
 // options ask for one mailbox.
 func (w *world) options(c acquire.Case, again bool) acquire.Options {
 	return acquire.Options{Case: c, Env: w.env(), SpoolDir: w.dir, Source: source{outlook.Source{}, w}, Credential: credential{w}, RootCAs: w.roots, Again: again,
-		Gzip: w.script.gzip, Dial: w.net.DialContext, Progress: w.progress, Wait: w.plantedWait(),
+		Gzip: w.script.gzip, Dial: w.net.DialContext, Progress: w.progress, Wait: w.plantedWait(), Retry: w.script.retry,
 		Params: acquire.Params{Values: map[string][]string{"base-url": {w.origin()}, "user": {simtenant.Apostrophe},
 			"start": {acquire.FormatTime(w.since)}, "end": {"2018-06-11T12:00:00Z"}, "page-size": {strconv.Itoa(w.script.pageSize)}}}}
 }
@@ -252,6 +257,7 @@ func (w *world) progress(e acquire.Event) {
 	w.trace.note("run", "%s chain %d pages %d wait %v %s %s", e.Kind, e.Chain, e.Result.Pages, e.Wait, e.Reason, e.Text)
 	if e.Kind == acquire.EventWait {
 		w.waits(&wait{time.Now(), e.Wait})
+		w.told = append(w.told, e.Wait)
 	} else {
 		w.waits(nil)
 	}
