@@ -65,6 +65,7 @@ type world struct {
 	wrong    []string
 	heard    map[int][]byte // what the client read of a connection, by its port
 	waiting  *wait
+	stopping bool
 	told     []time.Duration // as announced
 	renewals int             // that were asked for
 	ends     []time.Time     // when a process ended
@@ -267,7 +268,16 @@ func (w *world) progress(e acquire.Event) {
 func (w *world) waits(announced *wait) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.waiting = announced
+	if w.waiting = announced; w.stopping {
+		w.waiting = nil
+	}
+}
+
+// stops notes that the run is told to stop, from when on waits are cut short, or that another one begins.
+func (w *world) stops(now bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.waiting, w.stopping = nil, now
 }
 
 // longest is what one run may take. Patience is bounded to two hours, and so is each of some hundred exchanges, to minutes.
@@ -335,10 +345,10 @@ func (w *world) acquire(c *openCase, p runPlan, n *count) (*acquire.Result, erro
 		}
 	}()
 	if p.stop > 0 {
-		timers = append(timers, time.AfterFunc(p.stop, func() { w.waits(nil); close(stop) }))
+		timers = append(timers, time.AfterFunc(p.stop, func() { w.stops(true); close(stop) }))
 	}
 	if p.cancel > 0 {
-		timers = append(timers, time.AfterFunc(p.cancel, func() { w.waits(nil); cancel() }))
+		timers = append(timers, time.AfterFunc(p.cancel, func() { w.stops(true); cancel() }))
 	}
 	for _, j := range p.jumps {
 		timers = append(timers, time.AfterFunc(j.after, func() { w.clock.jump(j) }))
@@ -384,7 +394,7 @@ func (w *world) ended(res *acquire.Result, err, cerr error, n *count) {
 
 // died goes over to what the next process finds, and checks it (I7).
 func (w *world) died() {
-	w.waits(nil)
+	w.stops(false)
 	if w.disk.struck() { // from there on the process could do nothing
 		w.ends = append(w.ends, w.disk.hitAt)
 	}
