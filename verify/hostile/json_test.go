@@ -28,7 +28,6 @@ const (
 type page struct {
 	name, body, want string
 	fields           string // of the response, besides its length
-	framing          string
 }
 
 const stamp = `"TimeStamp":"2026-11-01T10:00:00Z"`
