@@ -29,6 +29,7 @@ func (f *Fault) Error() string {
 const (
 	maxPending   = MaxRecords * MaxBatchEntries
 	searchBudget = 64 << 20
+	maxSearched  = 2 << 30 // of a segment: honest ones hardly pass 1 GiB
 )
 
 // aheadFrom is the size of a segment, or of what is left of one, that is worth reading on several cores.
@@ -45,6 +46,9 @@ type Walker struct {
 	// Look, if it is not nil, is shown each record that is neither warcinfo nor batch, and what it returns becomes Located.Seen. Many goroutines
 	// call it at once. What it keeps for a record is kept until a batch claims that.
 	Look func(*warc.Record) any
+	// Content, if it is not nil, is how many bytes records may still decode to; what is decoded is taken off. A walk that would pass it ends
+	// with [warc.ErrContent]: a few bytes may decode to very many.
+	Content *int64
 
 	dec     *warc.Decoder
 	known   bool // whether pos, tree and caseID stand for what came before
@@ -97,7 +101,7 @@ func (w *Walker) Segment(ctx context.Context, n int64, src io.ReaderAt, size int
 	if w.pos.Segment == n {
 		from, seg.records, seg.batches = w.pos.Offset, 1, 1
 	}
-	seg.budget = searchBudget + 4*size
+	seg.budget = searchBudget + 4*min(size, maxSearched)
 	w.pending, w.lost = w.pending[:0], false // claims never cross segments
 	if w.known && w.pos.Segment < n-1 {
 		if err := seg.fault("segment-missing", 0, None, fmt.Sprintf("no batch of segment %d was there", n-1)); err != nil {
@@ -115,7 +119,7 @@ func (w *Walker) Segment(ctx context.Context, n int64, src io.ReaderAt, size int
 
 // ahead walks from an offset with all cores, up to the end or behind the first frame or record that cannot be read. It returns where to go on, -1 for nowhere.
 func (s *segmentWalk) ahead(ctx context.Context, from int64) (int64, error) {
-	a, err := warc.NewAhead(ctx, s.w.dec, s.src, from, s.size, func(rec *warc.Record) any {
+	a, err := warc.NewAhead(ctx, s.w.dec, s.src, from, s.size, s.w.Content, func(rec *warc.Record) any {
 		if rec.Type != warc.Metadata || rec.Block() == nil {
 			return s.look(rec)
 		}
@@ -149,7 +153,7 @@ type decodedBatch struct {
 
 // one walks from an offset to the end on one core.
 func (s *segmentWalk) one(ctx context.Context, from int64) error {
-	r := warc.NewReader(s.w.dec, s.src, from, s.size)
+	r := s.reader(from)
 	for {
 		rec, err := r.Next(ctx)
 		switch {
@@ -160,13 +164,19 @@ func (s *segmentWalk) one(ctx context.Context, from int64) error {
 			if err != nil || next < 0 {
 				return err
 			}
-			r = warc.NewReader(s.w.dec, s.src, next, s.size)
+			r = s.reader(next)
 		default:
 			if err := s.record(rec, s.look(rec)); err != nil {
 				return err
 			}
 		}
 	}
+}
+
+func (s *segmentWalk) reader(from int64) *warc.Reader {
+	r := warc.NewReader(s.w.dec, s.src, from, s.size)
+	r.Limit(s.w.Content)
+	return r
 }
 
 func (s *segmentWalk) look(rec *warc.Record) any {

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -14,6 +15,9 @@ import (
 	"github.com/exhibit-dfir/exhibit/evidence/warc"
 )
 
+// ErrContent says that the records of a case decode to more than Options.MaxContent. Nothing is said about the case then.
+var ErrContent = errors.New("case decodes to more than was allowed")
+
 // ErrNoCase says that a folder is no case: it has none of data/, bagit.txt and custody/.
 var ErrNoCase = errors.New("folder is no case: it has neither data/ nor bagit.txt nor custody/")
 
@@ -21,6 +25,10 @@ var ErrNoCase = errors.New("folder is no case: it has neither data/ nor bagit.tx
 type Options struct {
 	Keys []trust.VKey // pinned by the user; each must have signed
 	Deep bool         // also layouts and redactions of every exchange
+
+	// MaxContent is how many bytes the records of a case may decode to. A few bytes may decode to very many, which takes hours to hash. 0 stands for 256 times
+	// the size of the segments, at least 16 GiB; honest answers seldom pass 50 times.
+	MaxContent int64
 }
 
 // checker is the state of one check.
@@ -53,7 +61,7 @@ type segmentEnd struct {
 }
 
 // Check checks the case in files and reports everything that it finds. It returns a Container only if nothing is altered or
-// damaged; an incomplete one is returned. An error means that the check itself could not be done: [ErrNoCase], ctx's, or no memory
+// damaged; an incomplete one is returned. An error means that the check itself could not be done: [ErrNoCase], [ErrContent], ctx's, or no memory
 // for the decoder. files must give io.ReaderAt for regular files, as [evidence/bag.OpenFolder] does.
 func Check(ctx context.Context, files fs.FS, o Options) (*Report, *Container, error) {
 	if !isCase(files) {
@@ -130,8 +138,11 @@ func (c *checker) segments(ctx context.Context) error {
 	if len(present) == 0 {
 		c.r.find("segment-missing", evidence.SegmentPath(1), "there is no segment")
 	}
+	size, allowed := c.allowContent(present)
 	for _, n := range present {
-		if err := c.segment(ctx, n); err != nil {
+		if err := c.segment(ctx, n); errors.Is(err, warc.ErrContent) {
+			return fmt.Errorf("%w: %d bytes of segments decode to more than %d", ErrContent, size, allowed)
+		} else if err != nil {
 			return err
 		}
 	}
@@ -141,6 +152,25 @@ func (c *checker) segments(ctx context.Context) error {
 		c.r.Root = tree.Root().String()
 	}
 	return nil
+}
+
+// Bounds of what a case may decode to, where the user gives none.
+const (
+	minContent   = 16 << 30
+	contentRatio = 256
+)
+
+// allowContent bounds what the walker decodes. It returns the size of the segments and that bound, in bytes.
+func (c *checker) allowContent(present []int64) (size, allowed int64) {
+	for _, n := range present {
+		if info, err := fs.Stat(c.files, evidence.SegmentPath(n)); err == nil {
+			size = min(size+max(info.Size(), 0), 1<<50)
+		}
+	}
+	allowed = cmp.Or(c.opts.MaxContent, max(minContent, contentRatio*size))
+	left := allowed
+	c.walker.Content = &left
+	return size, allowed
 }
 
 // present lists the segments that are there, in order, and reports the holes between them.
@@ -173,8 +203,8 @@ func (c *checker) segment(ctx context.Context, n int64) error {
 	c.r.Bytes += size
 	c.faults = c.faults[:0]
 	if err := c.walker.Segment(ctx, n, file, size, c.visit); err != nil {
-		if ctx.Err() != nil {
-			return ctx.Err()
+		if ctx.Err() != nil || errors.Is(err, warc.ErrContent) {
+			return cmp.Or(ctx.Err(), err)
 		}
 		c.r.find("segment-read", path, "%v", err)
 	}
@@ -215,7 +245,7 @@ func (c *checker) tailOf(n int64, file io.ReaderAt, size int64) {
 
 // tearable reports whether the segment's faults may all come from an interrupted write at its end, and hashes that end.
 func (c *checker) tearable(file io.ReaderAt, end, size int64) (hash evidence.Hash, ok bool) {
-	if c.sealed || c.walker.Sealed() || len(c.tails) >= maxTails || len(c.faults) >= maxFindings {
+	if c.sealed || c.walker.Sealed() || len(c.tails) >= maxTails || len(c.faults) >= maxFindings || size-end > maxTorn {
 		return hash, false
 	}
 	for _, f := range c.faults {
@@ -229,6 +259,10 @@ func (c *checker) tearable(file io.ReaderAt, end, size int64) (hash evidence.Has
 	}
 	return evidence.Hash(sum.Sum(nil)), true
 }
+
+// maxTorn is the longest tail, in bytes, that is taken for an interrupted write. A write is a batch with its records: 4 MiB of them and one larger answer, which has at
+// most 1 GiB.
+const maxTorn = 4 << 30
 
 // maxTails bounds what is held back of a hostile case: recovery leaves one.
 const maxTails = 16

@@ -1,14 +1,18 @@
 package verify_test
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"slices"
 	"testing"
 
 	"golang.org/x/mod/sumdb/tlog"
 
+	"github.com/exhibit-dfir/exhibit/evidence"
 	"github.com/exhibit-dfir/exhibit/evidence/sample"
 	"github.com/exhibit-dfir/exhibit/evidence/trust"
+	"github.com/exhibit-dfir/exhibit/evidence/warc"
 	"github.com/exhibit-dfir/exhibit/verify"
 )
 
@@ -94,5 +98,35 @@ func BenchmarkCheckSmall(b *testing.B) {
 		if r, _, err := verify.Check(context.Background(), files, verify.Options{}); err != nil || r.Exit() != 0 {
 			b.Fatal(err, codesOf(r))
 		}
+	}
+}
+
+// TestMaxContent: a case that decodes to more than is allowed is not judged, and one byte more is enough.
+func TestMaxContent(t *testing.T) {
+	m := sample.Small(t)
+	m.Close()
+	files := m.Folder.Files()
+	size := int64(0)
+	dec, err := warc.NewDecoder()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dec.Close()
+	for n := int64(1); files[evidence.SegmentPath(n)] != nil; n++ {
+		b := files[evidence.SegmentPath(n)]
+		r := warc.NewReader(dec, bytes.NewReader(b), 0, int64(len(b)))
+		for {
+			rec, err := r.Next(t.Context())
+			if err != nil {
+				break
+			}
+			size += int64(len(rec.Whole()))
+		}
+	}
+	if _, _, err := verify.Check(t.Context(), mapFS(files), verify.Options{MaxContent: size}); err != nil {
+		t.Errorf("with room for all %d bytes: %v", size, err)
+	}
+	if _, _, err := verify.Check(t.Context(), mapFS(files), verify.Options{MaxContent: size - 1}); !errors.Is(err, verify.ErrContent) {
+		t.Errorf("with room for all but one of %d bytes: %v", size, err)
 	}
 }

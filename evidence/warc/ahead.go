@@ -16,6 +16,7 @@ type Ahead struct {
 	src    io.ReaderAt
 	size   int64
 	each   func(*Record) any
+	limit  *int64 // bytes of content that may still be decoded; nil for no limit
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 	free   chan *job
@@ -50,8 +51,9 @@ type job struct {
 }
 
 // NewAhead starts reading the first size bytes of src at offset. each, if not nil, is called for every record, by many goroutines at once, and
-// what it returns comes with the record. The caller must call Close, and must not use dec until then.
-func NewAhead(ctx context.Context, dec *Decoder, src io.ReaderAt, offset, size int64, each func(*Record) any) (*Ahead, error) {
+// what it returns comes with the record. No more than limit bytes of content are decoded, if it is not nil, as by [Reader.Limit]. The caller must call Close, and
+// must not use dec and limit until then.
+func NewAhead(ctx context.Context, dec *Decoder, src io.ReaderAt, offset, size int64, limit *int64, each func(*Record) any) (*Ahead, error) {
 	workers := min(runtime.GOMAXPROCS(0), aheadWorkers)
 	for len(dec.others) < workers-1 {
 		d, err := NewDecoder()
@@ -62,7 +64,7 @@ func NewAhead(ctx context.Context, dec *Decoder, src io.ReaderAt, offset, size i
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	jobs := workers + 2
-	a := &Ahead{src: src, size: size, each: each, cancel: cancel, free: make(chan *job, jobs), work: make(chan *job, jobs), order: make(chan *job, jobs)}
+	a := &Ahead{src: src, size: size, each: each, limit: limit, cancel: cancel, free: make(chan *job, jobs), work: make(chan *job, jobs), order: make(chan *job, jobs)}
 	for range jobs {
 		a.free <- &job{}
 	}
@@ -170,6 +172,9 @@ func (a *Ahead) fill(j *job) error {
 		if f.Content > InlineLimit {
 			j.stream = true
 		}
+		if err := a.allow(f); err != nil {
+			return err
+		}
 		j.frames = append(j.frames, f)
 		if j.content += f.Content; j.content > aheadContent {
 			return nil
@@ -185,6 +190,9 @@ func (a *Ahead) fillLarge(j *job) error {
 	if err != nil {
 		return err
 	}
+	if err := a.allow(f); err != nil {
+		return err
+	}
 	if f.Content > InlineLimit {
 		j.frames, j.stream = append(j.frames, f), true
 		return nil
@@ -198,6 +206,16 @@ func (a *Ahead) fillLarge(j *job) error {
 	}
 	j.frames, j.content = append(j.frames, f), f.Content
 	return err
+}
+
+// allow takes a frame's content off the limit.
+func (a *Ahead) allow(f Frame) error {
+	if a.limit != nil {
+		if *a.limit -= f.Content; *a.limit < 0 {
+			return ErrContent
+		}
+	}
+	return nil
 }
 
 func (a *Ahead) read(j *job, n int64) error {

@@ -86,7 +86,7 @@ func ahead(t *testing.T, b []byte) (s seen) {
 		t.Fatal(err)
 	}
 	defer dec.Close()
-	a, err := NewAhead(t.Context(), dec, bytes.NewReader(b), 0, int64(len(b)), func(rec *Record) any { return rec.Offset })
+	a, err := NewAhead(t.Context(), dec, bytes.NewReader(b), 0, int64(len(b)), nil, func(rec *Record) any { return rec.Offset })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,6 +148,50 @@ func TestAheadReadsTheSame(t *testing.T) {
 	}
 }
 
+// TestLimit: what passes the limit is not decoded, in order and ahead alike.
+func TestLimit(t *testing.T) {
+	b := segmentOf(t, 4)
+	whole := serially(t, b)
+	dec, err := NewDecoder()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dec.Close()
+	size := func(n int) (sum int64) {
+		for _, rec := range whole.Records[:n] {
+			sum += rec.HeaderLength + rec.ContentLength + int64(len(recordEnd))
+		}
+		return sum
+	}
+	for _, n := range []int{0, 1, 200, 301, len(whole.Records)} {
+		limit := size(n)
+		r := NewReader(dec, bytes.NewReader(b), 0, int64(len(b)))
+		r.Limit(&limit)
+		got, err := 0, error(nil)
+		for ; err == nil; got++ {
+			_, err = r.Next(t.Context())
+		}
+		limit = size(n)
+		a, aerr := NewAhead(t.Context(), dec, bytes.NewReader(b), 0, int64(len(b)), &limit, nil)
+		if aerr != nil {
+			t.Fatal(aerr)
+		}
+		ahead := 0
+		for aerr == nil {
+			_, _, aerr = a.Next(t.Context())
+			ahead++
+		}
+		a.Close()
+		want := ErrContent
+		if n == len(whole.Records) {
+			want = io.EOF
+		}
+		if got-1 != n || ahead-1 != n || !errors.Is(err, want) || !errors.Is(aerr, want) {
+			t.Errorf("with room for %d records: %d and %v in order, %d and %v ahead", n, got-1, err, ahead-1, aerr)
+		}
+	}
+}
+
 // TestAheadStops: a reading that is given up leaves nothing running, and a cancelled one says so.
 func TestAheadStops(t *testing.T) {
 	b := segmentOf(t, 9)
@@ -158,7 +202,7 @@ func TestAheadStops(t *testing.T) {
 	defer dec.Close()
 	ctx, cancel := context.WithCancel(t.Context())
 	for n := range 5 {
-		a, err := NewAhead(ctx, dec, bytes.NewReader(b), 0, int64(len(b)), nil)
+		a, err := NewAhead(ctx, dec, bytes.NewReader(b), 0, int64(len(b)), nil, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -169,7 +213,7 @@ func TestAheadStops(t *testing.T) {
 		}
 		a.Close()
 	}
-	a, err := NewAhead(ctx, dec, bytes.NewReader(b), 0, int64(len(b)), nil)
+	a, err := NewAhead(ctx, dec, bytes.NewReader(b), 0, int64(len(b)), nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -89,8 +89,16 @@ type Reader struct {
 
 	win    []byte // bytes of the file from winOff on
 	winOff int64
-	budget *int64 // if set, what the reader may still spend on headers and decoding
+	budget *int64 // if set, what the reader may still spend on headers and decoding behind damage
+	limit  *int64 // if set, how many bytes of content may still be decoded
 }
+
+// ErrContent says that a segment decodes to more than the reader was allowed.
+var ErrContent = errors.New("records decode to more than was allowed")
+
+// Limit lets the reader decode so many bytes of content and no more: a frame that would pass that is not decoded, and Next fails with
+// [ErrContent]. What is decoded is taken off.
+func (r *Reader) Limit(bytes *int64) { r.limit = bytes }
 
 // NewReader returns a reader of the first size bytes of src that starts at offset.
 func NewReader(dec *Decoder, src io.ReaderAt, offset, size int64) *Reader {
@@ -193,7 +201,14 @@ func (r *Reader) Next(ctx context.Context) (*Record, error) {
 		return nil, err
 	}
 	if r.budget != nil {
-		*r.budget -= f.Content
+		if *r.budget -= f.Content; *r.budget < 0 {
+			return nil, &FormatError{Code: "frame-content", Offset: f.Offset, Detail: "more content than is looked at behind damage"}
+		}
+	}
+	if r.limit != nil {
+		if *r.limit -= f.Content; *r.limit < 0 {
+			return nil, ErrContent
+		}
 	}
 	rec := &Record{Offset: f.Offset, FrameLength: f.Length}
 	if f.Content <= InlineLimit {
@@ -390,12 +405,14 @@ func CopyBlock(ctx context.Context, dec *Decoder, src io.ReaderAt, offset, size 
 }
 
 // FindFrame returns the first offset at or after from where a whole frame with a whole record lies, or -1. It is how a
-// reader looks beyond damage; it tries every byte. What it does is taken off budget, bytes decoded and more for each block header; below
+// reader looks beyond damage; it tries every byte. What it does is taken off budget: bytes read, bytes decoded, and more for each block header; below
 // zero it gives up and returns -1.
 func FindFrame(ctx context.Context, dec *Decoder, src io.ReaderAt, from, size int64, budget *int64) (int64, error) {
 	const step = 1 << 20
 	magic := []byte{0x28, 0xB5, 0x2F, 0xFD}
-	buf := make([]byte, step+len(magic)-1)
+	buf := make([]byte, min(step+int64(len(magic))-1, max(size-from, 0)))
+	r := NewReader(dec, src, from, size) // one, whose window serves all candidates in it
+	r.budget = budget
 	for ; from < size; from += step {
 		if err := ctx.Err(); err != nil {
 			return -1, err
@@ -404,14 +421,16 @@ func FindFrame(ctx context.Context, dec *Decoder, src io.ReaderAt, from, size in
 		if got, err := src.ReadAt(buf[:n], from); got < n {
 			return -1, fmt.Errorf("segment at offset %d: %w", from, err)
 		}
+		if *budget -= int64(n); *budget < 0 {
+			return -1, nil
+		}
 		for at := 0; ; at++ {
 			i := bytes.Index(buf[at:n], magic)
 			if i < 0 {
 				break
 			}
 			at += i
-			r := NewReader(dec, src, from+int64(at), size)
-			r.budget = budget
+			r.pos = from + int64(at)
 			if _, err := r.Next(ctx); err == nil {
 				return from + int64(at), nil
 			}
