@@ -23,6 +23,8 @@
 //   - No fetch.txt, no other manifests, no other tag files, no empty folders.
 //
 // [Build] and [TagFiles] make the files, [Check] compares a folder with them and
-// stops at no difference. All work on an [io/fs.FS]; [OpenFolder] gives one for a
-// folder on disk that may be hostile.
+// stops at no difference. [Pack] writes a sealed case as one file, a stored zip of
+// which there is one form alone (docs/container.md, section 11). All work on an
+// [io/fs.FS]; [OpenFolder] gives one for a folder on disk that may be hostile,
+// [OpenZip] one for a packed case that may be.
 package bag

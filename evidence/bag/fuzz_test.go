@@ -1,6 +1,10 @@
 package bag
 
 import (
+	"bytes"
+	"context"
+	"errors"
+	"io/fs"
 	"slices"
 	"strings"
 	"testing"
@@ -61,6 +65,43 @@ func FuzzBagInfo(f *testing.F) {
 			if p.Detail == "" || strings.ContainsFunc(p.Error(), func(r rune) bool { return r < ' ' }) {
 				t.Errorf("problem %q", p.Error())
 			}
+		}
+	})
+}
+
+// FuzzZip checks that what is accepted as a packed case is, byte for byte, what is written of the files in it, and that what is not accepted is refused at
+// a place in the file.
+func FuzzZip(f *testing.F) {
+	f.Add(packed(f, signedBag(f)))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		z, err := OpenZip(bytes.NewReader(b), int64(len(b)))
+		if err != nil {
+			var e *ZipError
+			if !errors.As(err, &e) || e.Offset < 0 || e.Offset > int64(len(b)) || e.Detail == "" || strings.ContainsFunc(e.Detail, func(r rune) bool { return r < ' ' }) {
+				t.Errorf("refused with %q", err)
+			}
+			return
+		}
+		if !IsZip(bytes.NewReader(b), int64(len(b))) {
+			t.Error("accepted, and does not look like a packed case")
+		}
+		bad, err := z.BadSums(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var names []string
+		for _, m := range z.members {
+			names = append(names, m.name)
+			if !fs.ValidPath(m.name) || strings.ContainsAny(m.name, "\\:\x00") {
+				t.Errorf("name %q", m.name)
+			}
+		}
+		var again bytes.Buffer
+		if err := writeZip(context.Background(), &again, z, names); err != nil {
+			t.Fatalf("cannot be packed again: %v", err)
+		}
+		if bytes.Equal(again.Bytes(), b) != (len(bad) == 0) {
+			t.Errorf("%d bytes, packed again %d; sums that differ: %v", len(b), again.Len(), bad)
 		}
 	})
 }

@@ -31,6 +31,7 @@ func subjects() map[string]string {
 		"rows of the index":     "evidence/ledger/row/FuzzDecode",
 		"manifests":             "evidence/bag/FuzzManifest",
 		"bag-info.txt":          "evidence/bag/FuzzBagInfo",
+		"packed cases":          "evidence/bag/FuzzZip",
 		"extraction, JSON":      "verify/extract/FuzzWalk",
 		"filters":               "evidence/odata/FuzzParse",
 		"queries":               "evidence/odata/FuzzParseQuery",
