@@ -119,7 +119,7 @@ func newDeskAt(t testing.TB, now func() time.Time) *desk {
 func (d *desk) run(s acquire.Source, values map[string][]string, change func(*acquire.Options)) *acquire.Result {
 	d.t.Helper()
 	o := acquire.Options{Case: d.c, Env: d.env, SpoolDir: d.c.SpoolDir(), Source: s, Params: acquire.Params{Values: values}, Credential: d.token,
-		RootCAs: certificates(d.t).pool, Wait: d.wait, Dial: d.dial, Retry: acquire.Retry{Attempts: 1, Pages: 1}}
+		RootCAs: certificates(d.t).pool, Wait: d.wait, Dial: d.dial, Retry: acquire.Retry{Attempts: 1, Pages: 1}, Parallel: 1}
 	if change != nil {
 		change(&o)
 	}
