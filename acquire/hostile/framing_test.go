@@ -260,7 +260,7 @@ func TestPoison(t *testing.T) {
 			// One window each: some answers end a run.
 			d.list(func(o *acquire.Options) {
 				o.Dial, o.Wait = p.dial, nil
-				o.MaxPages = 10 // under a budget one chain follows the other
+				o.MaxPages = 10                                              // under a budget one chain follows the other
 				o.Progress = func(acquire.Event) { time.Sleep(time.Second) } // the poison is there before the next request
 			}, fmt.Sprintf("http://localhost/form/%d", i), fmt.Sprintf("http://localhost/clean/%d", i))
 		}
