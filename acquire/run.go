@@ -157,6 +157,7 @@ type run struct {
 	patience patience
 	seed     maphash.Seed
 	slots    *slots
+	reading  *reading
 
 	quit     context.Context // ends when no new request may be made: stop, cancel, halt
 	giveUp   context.CancelFunc
@@ -165,7 +166,7 @@ type run struct {
 	progress sync.Mutex
 
 	mu            sync.Mutex
-	authorization string // last value
+	authorization string   // last value
 	scrubber      *scrubber
 	claims        []evidence.Pair
 	halt          *PageError // why all chains end
@@ -181,7 +182,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	if err := o.defaults(); err != nil {
 		return nil, err
 	}
-	r := &run{o: o, began: o.Env.Now(), seed: maphash.MakeSeed(), slots: newSlots(o.Parallel),
+	r := &run{o: o, began: o.Env.Now(), seed: maphash.MakeSeed(), slots: newSlots(o.Parallel), reading: newReading(),
 		patience: patience{retry: o.Retry, wait: o.Wait, rand: o.Env.Rand, left: o.Retry.Total}}
 	if err := r.prepare(ctx); err != nil {
 		return nil, err
