@@ -167,7 +167,7 @@ type run struct {
 
 	mu            sync.Mutex
 	authorization string   // last value
-	scrubber      *scrubber
+	scrubber      scrubber // knows all values so far
 	claims        []evidence.Pair
 	halt          *PageError // why all chains end
 	fatal         error      // the container, or the credential, cannot go on
@@ -184,6 +184,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	}
 	r := &run{o: o, began: o.Env.Now(), seed: maphash.MakeSeed(), slots: newSlots(o.Parallel), reading: newReading(),
 		patience: patience{retry: o.Retry, wait: o.Wait, rand: o.Env.Rand, left: o.Retry.Total}}
+	r.scrubber.learn(wire.ProxyAuthorization(o.Proxy))
 	if err := r.prepare(ctx); err != nil {
 		return nil, err
 	}
