@@ -17,10 +17,12 @@ const hugeContent = 16 << 20
 type reading struct {
 	turns chan struct{} // one is held for each answer that is interpreted: as many as can be at once
 	large chan struct{} // the one of an answer with more than smallContent
+	loads chan struct{} // one is held for each chain whose pages are read back from the case: as many as there are turns
 }
 
 func newReading() *reading {
-	return &reading{make(chan struct{}, runtime.GOMAXPROCS(0)), make(chan struct{}, 1)}
+	n := runtime.GOMAXPROCS(0)
+	return &reading{make(chan struct{}, n), make(chan struct{}, 1), make(chan struct{}, n)}
 }
 
 // turn is one answer's, from the first byte of its content that is read until it is done.

@@ -46,6 +46,8 @@ func (r *run) load(ctx context.Context, n int64) (*chain, *PageError, error) {
 
 // goOn sets a chain behind the page taken last, or on it if that cannot be taken as it is. The page before it is read as well, for what it says of this one.
 func (r *run) goOn(ctx context.Context, c *chain, last *row.Exchange) (ended bool, why *PageError, err error) {
+	r.reading.loads <- struct{}{}
+	defer func() { <-r.reading.loads }()
 	if err := r.history(c, last); err != nil {
 		return false, nil, err
 	}

@@ -2,6 +2,7 @@ package hostile
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"path/filepath"
 	"strings"
@@ -73,5 +74,37 @@ func TestSpoolFails(t *testing.T) {
 	}
 	if len(gaps) != 1 || gaps[0] != evidence.GapUnrecorded+" 1" {
 		t.Errorf("gaps %q, want one that was not recorded", gaps)
+	}
+}
+
+// TestReadingBackForManyChains: to go on with many chains whose last pages are of 4 MB takes no more memory than to go on with a few.
+func TestReadingBackForManyChains(t *testing.T) {
+	body := make([]byte, 4_190_000)
+	if _, err := rand.NewChaCha8([32]byte{byte(*seed)}).Read(body); err != nil {
+		t.Fatal(err)
+	}
+	s := serve(t, nil, func(c net.Conn, r *request) bool {
+		if strings.HasSuffix(r.target, "/next") {
+			return say(c, answer("404 No", "", ""))
+		}
+		return say(c, answer("200 OK", "Link: <"+r.target+"/next>; rel=next\r\n", string(body)))
+	})
+	var list strings.Builder
+	const chains = 64
+	for n := range chains {
+		fmt.Fprintf(&list, "%s/%d\n", s.origin, n)
+	}
+	l := newLab(t)
+	l.write("urls", []byte(list.String()))
+	args := []string{"acquire", "http", "--case", caseName, "--ca-file", "ca.pem", "--url-file", "urls", "--yes", "--parallel"}
+	if code, out := l.exhibit(append(args, "4")...); code != 4 {
+		t.Fatalf("exit %d: %s", code, out)
+	}
+	code, out, peak := l.measured(append(args, "64")...)
+	if code != 4 || len(s.requests()) != 3*chains {
+		t.Errorf("exit %d after %d requests: %s", code, len(s.requests()), out)
+	}
+	if peak > mostMemory {
+		t.Errorf("%d MiB were taken at the peak, want %d at most", peak>>20, mostMemory>>20)
 	}
 }
