@@ -6,6 +6,7 @@
 package outlook
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"strconv"
@@ -99,6 +100,10 @@ func (s Source) Plan(p acquire.Params) (*acquire.Plan, error) {
 	}
 	if a.max > 0 {
 		a.size = min(a.size, a.max)
+	}
+	var fault *acquire.PageError
+	if err := acquire.CheckURL(a.origin, a.url(a.skip)); errors.As(err, &fault) {
+		return nil, &acquire.UsageError{Text: "what is asked for makes a URL that cannot be sent: " + strings.Replace(fault.Text, "the link", "it", 1)}
 	}
 	return &acquire.Plan{Origin: a.origin, User: a.user, From: acquire.FormatTime(a.start), To: acquire.FormatTime(a.end),
 		Parameters: a.parameters(), Chains: 1, Pager: &a}, nil

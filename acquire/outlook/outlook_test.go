@@ -132,4 +132,12 @@ func TestFlags(t *testing.T) {
 			t.Errorf("--%s %.40q: %v", flag, v, err)
 		}
 	}
+	for i := range long {
+		long[i] = strings.Repeat("x", 200)
+	}
+	_, err := outlook.Source{}.Plan(acquire.Params{Values: map[string][]string{"user": {"me"}, "type": long[:64]}, Now: time.Now()})
+	var usage *acquire.UsageError
+	if !errors.As(err, &usage) { // no line of the ledger would hold the exchange
+		t.Errorf("a URL of 13,000 bytes: %v", err)
+	}
 }
