@@ -254,13 +254,16 @@ func (r *run) lanes() int64 {
 	return min(n, r.plan.Chains)
 }
 
-// rest counts what earlier runs took in the chains from n on, which this one did not come to.
+// rest counts what earlier runs took in the chains from n on, which this one did not come to. It fails with ErrInterrupted if the run is stopped meanwhile.
 func (r *run) rest(ctx context.Context, n int64) error {
 	if r.window.old == nil || r.stopped.Load() || ctx.Err() != nil {
 		return nil
 	}
 	for ; n < r.plan.Chains; n++ {
 		c, why, err := r.load(ctx, n)
+		if r.over() && (r.stopped.Load() || ctx.Err() != nil) {
+			return ErrInterrupted
+		}
 		if err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package acquire
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -273,6 +274,8 @@ func (r *run) close(ctx context.Context, err *error) string {
 	halt := r.halt
 	r.mu.Unlock()
 	switch {
+	case errors.Is(*err, ErrInterrupted):
+		return "interrupted"
 	case *err != nil:
 		return "error"
 	case r.stopped.Load() && halt == nil && r.window.endedChains() < r.plan.Chains:
