@@ -211,7 +211,7 @@ type zipNames struct {
 	folded map[string]string // each file, and each folder with a slash at its end, by its name in lower case
 }
 
-// add refuses a name that is not allowed, not in order, there before, or there before in another case or as a folder.
+// add refuses a name that is not allowed, not in order, there before, or there before in another case or as a folder, and one too many.
 func (n *zipNames) add(name string) error {
 	if err := checkZipName(name); err != nil {
 		return err
@@ -223,6 +223,10 @@ func (n *zipNames) add(name string) error {
 		return fmt.Errorf("path %q is not in order: it is after %q", clip(name), clip(n.last))
 	}
 	n.last = name
+	limits := DefaultLimits()
+	if strings.Count(name, "/") > limits.Depth {
+		return fmt.Errorf("path %q has more than %d levels of folders", clip(name), limits.Depth)
+	}
 	if n.folded == nil {
 		n.folded = map[string]string{}
 	}
@@ -233,7 +237,13 @@ func (n *zipNames) add(name string) error {
 			}
 		}
 	}
-	return n.fold(name, "")
+	if err := n.fold(name, ""); err != nil {
+		return err
+	}
+	if len(n.folded) > limits.Files {
+		return fmt.Errorf("more than %d files and folders", limits.Files)
+	}
+	return nil
 }
 
 func (n *zipNames) fold(name, kind string) error {

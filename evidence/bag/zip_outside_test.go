@@ -200,6 +200,29 @@ func TestManyFiles(t *testing.T) {
 	}
 }
 
+// TestManyFolders gives names of which each needs more folders, as somebody would who wants memory for them.
+func TestManyFolders(t *testing.T) {
+	var names zipNames
+	for i := range 250_000 {
+		err := names.add(fmt.Sprintf("custody/%06d/a/b/c/d/e/f/g/h/i/j/k/l/m/x", i)) // 14 new folders and a file
+		if i < 16_666 && err != nil {
+			t.Fatalf("name %d: %v", i, err)
+		}
+		if i == 16_666 { // 1 + 15 * 16,667 = 250,006
+			if err == nil || !strings.Contains(err.Error(), "more than 250000 files and folders") {
+				t.Fatalf("name %d: %v", i, err)
+			}
+			break
+		}
+	}
+	for n, says := range map[int]string{16: "", 17: "levels of folders"} {
+		err := new(zipNames).add("custody" + strings.Repeat("/a", n))
+		if says == "" != (err == nil) || err != nil && !strings.Contains(err.Error(), says) {
+			t.Errorf("%d levels: %v", n, err)
+		}
+	}
+}
+
 // zeros is a file system of which one file is longer than any disk holds readily.
 type zeros struct {
 	fstest.MapFS

@@ -162,7 +162,7 @@ func hostileNames(top string) map[string]string {
 		"custody/a/../b": "element", "..": "element", ".": "element", "": "empty", "/": "element", "custody/": "element", "custody//x": "element",
 		top + "/evil": "element", "/evil": "element", "//server/share/x": "element", `\\server\share\x`: `'\\'`, `C:\evil`: `':'`, "C:/evil": `':'`, "C:evil": `':'`,
 		`custody\..\..\evil`: `'\\'`, `..\evil`: `'\\'`, "custody/x:stream": `':'`, "custody/a\x00b": `'\x00'`, "\x00": `'\x00'`, "custody/a\x00": `'\x00'`,
-		"custody/" + strings.Repeat("a", 65_535-8): "65535 bytes", "custody/" + strings.Repeat("a", 256): "256 bytes", "custody/" + strings.Repeat("a/", 600) + "b": "1209 bytes",
+		"custody/" + strings.Repeat("a", 65_535-8): "65535 bytes", "custody/" + strings.Repeat("a", 256): "256 bytes", "custody/" + strings.Repeat("a/", 600) + "b": "1209 bytes", "stamps/" + strings.Repeat("a/", 16) + "b": "16 levels",
 		"custody/x.": "dot or a space", "custody/x ": "dot or a space", "custody/ /x": "dot or a space", "custody/x. .": "dot or a space",
 		"custody/CON": "device", "custody/con.txt": "device", "custody/NUL": "device", "custody/aux.h/x": "device", "custody/COM1": "device", "custody/lpt9.log": "device",
 		"custody/PRN.tar.gz": "device", "custody/CONIN$": "device", "custody/nul .txt": "device",
