@@ -235,6 +235,9 @@ func (r *run) take(c *chain, p *Page, seq int64) (bool, *PageError, error) {
 
 // interpret asks the source what a page says, and compares it with the page before. A step that is nil comes with a fault.
 func (r *run) interpret(c *chain, p *Page) (*Step, *PageError) {
+	turn := r.reading.take(p.Body)
+	defer turn.done()
+	p.Body = turn
 	s, err := r.plan.Pager.Next(p)
 	var fault *PageError
 	switch {

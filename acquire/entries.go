@@ -103,8 +103,22 @@ func userAgent(tool []evidence.Pair) string {
 	return agent
 }
 
+// unrecorded declares requests that were sent and whose answers could not be kept.
+func (r *run) unrecorded(ctx context.Context) error {
+	n := r.recorder.Lost()
+	if n == 0 {
+		return nil
+	}
+	_, err := r.o.Case.Append(ctx, &evidence.Draft{Start: r.o.Env.Now(), Source: r.source(), Run: r.id, Body: &evidence.Gap{Reason: evidence.GapUnrecorded, InFlight: n,
+		Text: fmt.Sprintf("up to %d requests were sent whose answers could not be kept, because something failed on this machine", n)}})
+	return err
+}
+
 // stop appends run-stop.
 func (r *run) stop(ctx context.Context, reason string) error {
+	if err := r.unrecorded(ctx); err != nil {
+		return err
+	}
 	fields := []evidence.Pair{{Name: "reason", Value: reason}}
 	if r.sink != nil {
 		if err := r.sink.look(ctx, r.o.Env.Now()); err != nil {

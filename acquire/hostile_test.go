@@ -293,7 +293,7 @@ func TestManyURLsInterrupted(t *testing.T) {
 		t.Fatal(err)
 	}
 	closed(t, b.files(), res, evidence.Complete, "")
-	if res.Pages != 90 || runs < 8 || len(b.twice()) > 0 {
+	if res.Pages != 90 || runs < 3 || len(b.twice()) > 0 {
 		t.Errorf("%d runs, %+v, asked for twice: %q", runs, res, b.twice())
 	}
 }

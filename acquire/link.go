@@ -13,6 +13,7 @@ import (
 const (
 	maxURL        = 8 << 10
 	maxParameters = 256
+	maxLine       = 48 << 10 // of the line of an entry, for the URL and its redactions
 )
 
 // OriginOf returns the origin of an absolute URL in one spelling: scheme, host in lower case and, unless it is the scheme's own, the port. It returns "" for
@@ -44,7 +45,7 @@ func OriginOf(raw string) string {
 	return scheme + "://" + host + port
 }
 
-// QuotedURL is a URL as an error may quote it: without its query and without whatever stands before its last "@", which may be a password.
+// QuotedURL is a URL as an error may quote it: without its query and fragment, and without whatever stands before its last "@", which may be a password.
 func QuotedURL(raw string) string {
 	if i := strings.LastIndexByte(raw, '@'); i >= 0 {
 		scheme := ""
@@ -53,7 +54,9 @@ func QuotedURL(raw string) string {
 		}
 		raw = scheme + "REDACTED" + raw[i:]
 	}
-	raw, _, _ = strings.Cut(raw, "?")
+	if i := strings.IndexAny(raw, "?#"); i >= 0 {
+		raw = raw[:i]
+	}
 	return strconv.Quote(raw[:min(len(raw), 200)])
 }
 
@@ -105,7 +108,22 @@ func resolve(origin, page, link string) (string, *PageError) {
 	if len(full) > maxURL {
 		return bad(fmt.Sprintf("the link makes a URL of %d bytes, more than %d", len(full), maxURL))
 	}
+	if n := lineOf(full); n > maxLine {
+		return bad(fmt.Sprintf("the link takes %d bytes of the ledger's line, quotes and secrets in it several times, more than %d", n, maxLine))
+	}
 	return full, nil
+}
+
+// lineOf is at least how many bytes of an entry's line a URL takes (docs/container.md, 4.2): in the body and in the references to request and response, where each quote
+// is two bytes, and for each secret a redaction.
+func lineOf(full string) int {
+	const redaction = len(`{"record":0,"what":"query","name":"","offset":00000,"length":8},`)
+	stored := wire.RedactURL(full)
+	names := 0
+	for part := range strings.SplitSeq(stored, "="+wire.Redacted) {
+		names += redaction + len(part) - strings.LastIndexAny(part, "?&;")
+	}
+	return 3*(len(stored)+strings.Count(stored, `"`)) + names
 }
 
 // complete makes a link absolute (RFC 3986, section 5.2, without removing dot segments).

@@ -72,6 +72,7 @@ func TestLinks(t *testing.T) {
 		"":                                                      ReasonBadLink,
 		"https://api.example/" + strings.Repeat("a", 8<<10):     ReasonBadLink,
 		"https://api.example/?" + strings.Repeat("sig=x&", 300): ReasonBadLink,
+		"https://api.example/" + strings.Repeat(`"`, 8000):      ReasonBadLink,
 	} {
 		got, bad := resolve(origin, page, link)
 		if bad != nil {
@@ -257,6 +258,21 @@ func TestParams(t *testing.T) {
 	for given, ok := range map[string]bool{"1": true, "1000": true, "0": false, "1001": false, "-1": false, "01": false, "1e2": false, "": false} {
 		if _, err := (Params{Values: map[string][]string{FlagPageSize: {given}}}).Number(FlagPageSize, 5, 1, 1000); (err == nil) != ok {
 			t.Errorf("%q: %v", given, err)
+		}
+	}
+}
+
+// TestQuotedURL: what an error quotes of a URL holds neither its query nor its fragment, where the token of a sign-in may stand, nor a password.
+func TestQuotedURL(t *testing.T) {
+	for raw, want := range map[string]string{
+		"https://h.example/cb?sig=CANARY":                `"https://h.example/cb"`,
+		"https://h.example/cb#access_token=CANARY":       `"https://h.example/cb"`,
+		"https://h.example/cb#a?access_token=CANARY":     `"https://h.example/cb"`,
+		"https://ann:CANARY@h.example/cb?x#y":            `"https://REDACTED@h.example/cb"`,
+		"https://h.example/cb#access_token=CANARY@there": `"https://REDACTED@there"`,
+	} {
+		if got := QuotedURL(raw); got != want {
+			t.Errorf("%q is quoted as %s, want %s", raw, got, want)
 		}
 	}
 }

@@ -268,7 +268,8 @@ func (r *run) authorize(ctx context.Context) (string, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if value != r.authorization {
-		r.authorization, r.claims, r.scrubber = value, auth.Claims(value), newScrubber(value)
+		r.authorization, r.claims = value, auth.Claims(value)
+		r.scrubber.learn(value) // what was sent before stays known: the service may write it still
 	}
 	a.edition, a.claims = edition, r.claims
 	return value, nil

@@ -106,15 +106,19 @@ func readError(body io.Reader) (code, message string) {
 
 // clean makes a text of a service fit for a log: one line of at most 512 bytes, control and format characters replaced by spaces.
 func clean(s string) string {
-	s = strings.ToValidUTF8(s, "?")
-	s = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == '\u2028' || r == '\u2029' {
-			return ' '
-		}
-		return r
-	}, s)
+	s = visible(s)
 	if len(s) <= maxText {
 		return s
 	}
 	return strings.ToValidUTF8(s[:maxText-3], "") + "..."
+}
+
+// visible is a text in one line of UTF-8, with spaces for control and format characters.
+func visible(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == '\u2028' || r == '\u2029' {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(s, "?"))
 }

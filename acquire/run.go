@@ -157,6 +157,7 @@ type run struct {
 	patience patience
 	seed     maphash.Seed
 	slots    *slots
+	reading  *reading
 
 	quit     context.Context // ends when no new request may be made: stop, cancel, halt
 	giveUp   context.CancelFunc
@@ -165,8 +166,8 @@ type run struct {
 	progress sync.Mutex
 
 	mu            sync.Mutex
-	authorization string // last value
-	scrubber      *scrubber
+	authorization string   // last value
+	scrubber      scrubber // knows all values so far
 	claims        []evidence.Pair
 	halt          *PageError // why all chains end
 	fatal         error      // the container, or the credential, cannot go on
@@ -181,8 +182,9 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	if err := o.defaults(); err != nil {
 		return nil, err
 	}
-	r := &run{o: o, began: o.Env.Now(), seed: maphash.MakeSeed(), slots: newSlots(o.Parallel),
+	r := &run{o: o, began: o.Env.Now(), seed: maphash.MakeSeed(), slots: newSlots(o.Parallel), reading: newReading(),
 		patience: patience{retry: o.Retry, wait: o.Wait, rand: o.Env.Rand, left: o.Retry.Total}}
+	r.scrubber.learn(wire.ProxyAuthorization(o.Proxy))
 	if err := r.prepare(ctx); err != nil {
 		return nil, err
 	}

@@ -3,6 +3,8 @@ package acquire
 import (
 	"encoding/base64"
 	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/exhibit-dfir/exhibit/acquire/wire"
@@ -14,7 +16,7 @@ const (
 	minSecret = 8
 )
 
-// scrubber keeps a credential out of texts that hold what the service wrote. The service has it, and may write it anywhere; and a text that was cut holds a part of it.
+// scrubber keeps credentials out of texts that hold what the service wrote. The service has it, and may write it anywhere; and a text that was cut holds a part of it.
 //
 // BUG: a service that encodes the credential otherwise than in percent escapes or, for Basic, base64 is not seen through.
 type scrubber struct {
@@ -22,9 +24,8 @@ type scrubber struct {
 	short  []string
 }
 
-// newScrubber takes the value of Authorization.
-func newScrubber(authorization string) *scrubber {
-	s := &scrubber{pieces: map[string]struct{}{}}
+// learn adds the value of an Authorization, which may be empty.
+func (s *scrubber) learn(authorization string) {
 	scheme, secret, ok := strings.Cut(authorization, " ")
 	if !ok {
 		secret = authorization
@@ -35,20 +36,31 @@ func newScrubber(authorization string) *scrubber {
 			s.add(password)
 		}
 	}
-	return s
 }
 
+// add takes a secret in the forms in which it may stand in a text: as it is, in percent escapes, and as this program quotes and cleans what a service wrote.
 func (s *scrubber) add(secret string) {
-	for _, form := range []string{secret, url.QueryEscape(secret), url.PathEscape(secret)} {
+	pointer := strings.NewReplacer("~", "~0", "/", "~1").Replace(secret) // as errors name a place in JSON (RFC 6901)
+	for _, form := range []string{secret, url.QueryEscape(secret), url.PathEscape(secret), quoted(secret), quoted(pointer), visible(secret),
+		strings.ToValidUTF8(secret, "\uFFFD")} {
 		switch {
 		case len(form) >= minPiece:
+			if s.pieces == nil {
+				s.pieces = map[string]struct{}{}
+			}
 			for i := range len(form) - minPiece + 1 {
 				s.pieces[form[i:i+minPiece]] = struct{}{}
 			}
-		case len(form) >= minSecret:
+		case len(form) >= minSecret && !slices.Contains(s.short, form):
 			s.short = append(s.short, form)
 		}
 	}
+}
+
+// quoted is a text as %q writes it, without the quotes.
+func quoted(s string) string {
+	q := strconv.Quote(s)
+	return q[1 : len(q)-1]
 }
 
 // scrub replaces each run of pieces.
@@ -77,8 +89,5 @@ func (s *scrubber) scrub(text string) string {
 func (r *run) scrub(s string) string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.scrubber == nil {
-		return s
-	}
 	return r.scrubber.scrub(s)
 }

@@ -2,9 +2,18 @@ package acquire
 
 import (
 	"encoding/base64"
+	"fmt"
 	"strings"
 	"testing"
 )
+
+func scrubbing(authorizations ...string) *scrubber {
+	s := &scrubber{}
+	for _, a := range authorizations {
+		s.learn(a)
+	}
+	return s
+}
 
 // TestScrub: no text keeps twelve bytes in a row of the credential, in any form that a service is likely to write it in, and the rest of the text stays.
 func TestScrub(t *testing.T) {
@@ -26,8 +35,20 @@ func TestScrub(t *testing.T) {
 		{"Bearer short", "short", "short"},
 		{token, "no scheme: " + token, "no scheme: REDACTED"},
 	} {
-		if got := newScrubber(c.authorization).scrub(c.text); got != c.want {
+		if got := scrubbing(c.authorization).scrub(c.text); got != c.want {
 			t.Errorf("%.20q: %q becomes %q, want %q", c.authorization, c.text, got, c.want)
+		}
+	}
+}
+
+// TestScrubForms: the credential that another has replaced stays known, so does the proxy's, and a password is seen through the quoting and cleaning of texts.
+func TestScrubForms(t *testing.T) {
+	const odd = `ab"cdefg/hi"jklmn~opq` + "\u200b" + "rst\xe4uvw"
+	s := scrubbing("Bearer the-first-token-0123456789", "Basic "+base64.StdEncoding.EncodeToString([]byte("u:"+odd)), "Bearer the-second-token-987654321", "")
+	for _, text := range []string{"the-first-token-0123456789", "the-second-token-987654321", odd, fmt.Sprintf("%q", odd), clean(odd), strings.ToValidUTF8(odd, "\uFFFD"),
+		fmt.Sprintf("%q", strings.NewReplacer("~", "~0", "/", "~1").Replace(odd))} {
+		if got := strings.Trim(s.scrub(text), `"`); got != "REDACTED" {
+			t.Errorf("%q becomes %q", text, got)
 		}
 	}
 }

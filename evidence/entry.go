@@ -236,8 +236,9 @@ type Gap struct {
 
 // The reasons of a gap.
 const (
-	GapTorn    = "torn"
-	GapUnclean = "unclean-stop"
+	GapTorn       = "torn"
+	GapUnclean    = "unclean-stop"
+	GapUnrecorded = "unrecorded"
 )
 
 // Checkpoint embeds a head.

@@ -64,7 +64,7 @@ type segmentEnd struct {
 
 // Check checks the case in files and reports everything that it finds. It returns a Container only if nothing is altered or
 // damaged; an incomplete one is returned. An error means that the check itself could not be done: [ErrNoCase], [ErrContent], ctx's, or no memory
-// for the decoder. files must give io.ReaderAt for regular files, as [evidence/bag.OpenFolder] does.
+// for the decoder. files must give io.ReaderAt for regular files, as [evidence/bag.OpenFolder] and [evidence/bag.OpenZip] do.
 func Check(ctx context.Context, files fs.FS, o Options) (*Report, *Container, error) {
 	if !isCase(files) {
 		return nil, nil, ErrNoCase
@@ -112,6 +112,9 @@ func checkWith(ctx context.Context, dec *warc.Decoder, files fs.FS, o Options) (
 	c.heads()
 	c.seal()
 	c.packageNote()
+	if err := c.packedSums(ctx); err != nil {
+		return nil, nil, err
+	}
 	c.ledger.finish(c.r)
 	c.completeness()
 	c.pinned()

@@ -113,6 +113,7 @@ var codes = [...]Code{
 	{"path-unexpected", Damage, "something lies in the case folder that no case has", "find out who put it there and check a copy without it; it is not part of the evidence"},
 	{"path-type", Damage, "a link, device or pipe lies where a file or folder belongs; it was not followed", keepAndWrite},
 	{"path-read", Damage, "a file or folder could not be read", "check permissions and disk, then check again"},
+	{"zip-form", Damage, "the file is not, byte for byte, what packing a sealed case gives: it was altered or damaged, or another program packed it", "ask whoever handed it over for another copy, or for the case folder; what another program packed, unpack into an empty folder and check that"},
 	{"ledger-differs", Damage, "ledger.db does not say what the segments say; the segments remain intact", useSegments},
 	{"ledger-form", Damage, "ledger.db is not a readable ledger; the segments remain intact", useSegments},
 	{"deep-layout", Damage, "the entry tells another framing, status or extent than the recorded bytes", keepAndWrite},

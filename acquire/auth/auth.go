@@ -132,7 +132,7 @@ type Basic struct {
 // BasicFile reads the password from a file: its first line, of at most 64 KiB, without the line's end.
 func BasicFile(user, path string) (*Basic, error) {
 	if user == "" || strings.ContainsRune(user, ':') {
-		return nil, fmt.Errorf("user %q is empty or has a colon", user)
+		return nil, errors.New("user is empty or has a colon") // behind which may stand a password
 	}
 	b, err := readFile(path)
 	if err != nil {

@@ -175,3 +175,10 @@ func TestClaims(t *testing.T) {
 		}
 	}
 }
+
+// TestColonInUser: who gives a user and a password in one is told so without the password.
+func TestColonInUser(t *testing.T) {
+	if _, err := auth.BasicFile("ann:CANARY", "none"); err == nil || strings.Contains(err.Error(), "CANARY") {
+		t.Errorf("error %v", err)
+	}
+}

@@ -312,3 +312,30 @@ func TestFormsReach(t *testing.T) {
 	}
 	t.Logf("%d refused forms lead to a listener by the reading of net/url", reached)
 }
+
+// TestLinksThatNoLineHolds: whatever a link is made of, it is refused or the exchange of the request that follows it is recorded. A quote is two bytes in each of the
+// three places where an entry names the URL, and a parameter of six bytes is redacted in seventy.
+func TestLinksThatNoLineHolds(t *testing.T) {
+	for _, name := range []string{"", "sig", "%73ig", "%63lient%5Fassertion", "%73%75%62%73%63%72%69%70%74%69%6f%6e%2d%6b%65%79"} {
+		d := newDesk(t)
+		for quotes, refused := 0, false; !refused; quotes += 500 {
+			secrets := ""
+			if name != "" {
+				secrets = strings.Repeat(name+"=x&", min(256, 6000/(len(name)+3)))
+			}
+			link := fmt.Sprintf("/%d?%s%s", quotes, secrets, strings.Repeat(`"`, quotes))
+			s := serve(t, nil, func(c net.Conn, r *request) bool {
+				if strings.HasPrefix(r.target, "/api") {
+					return say(c, page(`{"value":[{"Id":"a"}],"@odata.nextLink":`+quoted(link)+`}`))
+				}
+				return say(c, page(`{"value":[{"Id":"b"}]}`))
+			})
+			before := len(d.exchanges())
+			res := d.mailbox(s.origin, "me", nil)
+			refused = res.Reason == acquire.ReasonBadLink
+			if got := len(d.exchanges()) - before; got != len(s.requests()) || !refused && res.State != evidence.Complete {
+				t.Fatalf("%q, %d quotes: %s, %s; %d of %d exchanges are recorded", name, quotes, res.State, res.Reason, got, len(s.requests()))
+			}
+		}
+	}
+}

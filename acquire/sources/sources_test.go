@@ -234,7 +234,10 @@ func acquisition(t *testing.T, s acquire.Source, f fixture) {
 	if err != nil || res.State != evidence.Complete || res.Records != f.records {
 		t.Errorf("in parts: %+v, %v", res, err)
 	}
-	if a, b := whole.targets(), parts.targets(); !slices.Equal(a, b) {
+	a, b := whole.targets(), parts.targets()
+	slices.Sort(a) // short chains overtake each other; the pages of one follow from each other
+	slices.Sort(b)
+	if !slices.Equal(a, b) {
 		t.Errorf("in parts it asks for\n%s\nand in one for\n%s", strings.Join(b, "\n"), strings.Join(a, "\n"))
 	}
 }

@@ -72,12 +72,14 @@ func splitAuthority(s, scheme string) (host, port string, ok bool) {
 	return asciiLower(host), port, host != ""
 }
 
-// shown is a URL as an error may quote it: without its query, and without what stands before its last '@', which may be a password.
+// shown is a URL as an error may quote it: without its query and fragment, and without what stands before its last '@', which may be a password.
 func shown(raw string) string {
 	if i := strings.LastIndexByte(raw, '@'); i >= 0 {
 		raw = Redacted + raw[i:]
 	}
-	raw, _, _ = strings.Cut(raw, "?")
+	if i := strings.IndexAny(raw, "?#"); i >= 0 {
+		raw = raw[:i]
+	}
 	return raw[:min(len(raw), 200)]
 }
 

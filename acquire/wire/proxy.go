@@ -24,11 +24,17 @@ func newProxy(u *url.URL) (*proxy, error) {
 		return nil, fmt.Errorf("proxy %q: not an http or https origin", shown(u.String()))
 	}
 	p := &proxy{origin: g}
-	if u.User != nil {
-		password, _ := u.User.Password()
-		p.authorization = "Basic " + base64.StdEncoding.EncodeToString([]byte(u.User.Username()+":"+password))
-	}
+	p.authorization = ProxyAuthorization(u)
 	return p, nil
+}
+
+// ProxyAuthorization is the value of Proxy-Authorization for a proxy, which may be nil; empty if its URL names no user.
+func ProxyAuthorization(u *url.URL) string {
+	if u == nil || u.User == nil {
+		return ""
+	}
+	password, _ := u.User.Password()
+	return "Basic " + base64.StdEncoding.EncodeToString([]byte(u.User.Username()+":"+password))
 }
 
 func (p *proxy) url() string { return p.origin.scheme + "://" + p.origin.authority() }

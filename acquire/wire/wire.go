@@ -100,6 +100,7 @@ type Recorder struct {
 	strays   []Stray
 	ordinal  int64
 	failed   error // of the Sink or a spool; ends all work
+	lost     int64 // exchanges that the Sink has not
 	closed   bool
 	watchers sync.WaitGroup
 }
@@ -163,11 +164,13 @@ func (r *Recorder) Do(ctx context.Context, req *Request) (*Exchange, error) {
 	}
 	x, err := r.exchange(ctx, c, out)
 	if err != nil {
+		r.lose()
 		r.fail(err)
 		return nil, err
 	}
 	x.Strays = r.Strays()
 	if err := r.sink(func() error { return r.o.Sink.Exchange(context.WithoutCancel(ctx), x) }); err != nil {
+		r.lose()
 		x.Response.Close()
 		return nil, err
 	}
@@ -187,14 +190,9 @@ func (r *Recorder) usable(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// sink runs one call of the Sink; the first failure ends the recorder.
+// sink runs one call of the Sink; the first failure ends the recorder. What was under way then is offered to the Sink all the same: it may have been a spool file that
+// failed.
 func (r *Recorder) sink(call func() error) error {
-	r.mu.Lock()
-	failed := r.failed
-	r.mu.Unlock()
-	if failed != nil {
-		return fmt.Errorf("recorder stopped: %w", failed)
-	}
 	if err := call(); err != nil {
 		err = fmt.Errorf("record: %w", err)
 		r.fail(err)
@@ -211,6 +209,20 @@ func (r *Recorder) fail(err error) {
 	}
 	r.mu.Unlock()
 	r.closeIdle()
+}
+
+// lose counts an exchange that was begun and that the Sink has not.
+func (r *Recorder) lose() {
+	r.mu.Lock()
+	r.lost++
+	r.mu.Unlock()
+}
+
+// Lost is how many requests may have been sent whose exchanges the Sink has not, because it or a spool file failed.
+func (r *Recorder) Lost() int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.lost
 }
 
 // Strays returns, and forgets, the bytes that came on idle connections and that no exchange has reported yet.

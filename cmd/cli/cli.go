@@ -59,16 +59,34 @@ type Streams struct {
 // Std is the process's own streams.
 func Std() Streams { return Streams{os.Stdin, os.Stdout, os.Stderr} }
 
-// Run runs a program and returns its exit code. It prints the error, if there is one.
+// Run runs a program and returns its exit code. It prints the error, if there is one. Data that could not be written to Out is one.
 func Run(ctx context.Context, root *cobra.Command, args []string, s Streams) int {
+	out := &output{Writer: s.Out}
 	root.SetArgs(args)
 	root.SetIn(s.In)
-	root.SetOut(s.Out)
+	root.SetOut(out)
 	root.SetErr(s.Err)
 	root.SilenceErrors, root.SilenceUsage = true, true
 	prepare(root)
 	ran, err := root.ExecuteContextC(ctx)
+	if err == nil && out.err != nil {
+		err = fmt.Errorf("output: %w", out.err)
+	}
 	return report(s.Err, ran, err)
+}
+
+// output remembers that it could not be written: what was to be said there was not said.
+type output struct {
+	io.Writer
+	err error
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	n, err := o.Writer.Write(p)
+	if o.err == nil {
+		o.err = err
+	}
+	return n, err
 }
 
 func report(w io.Writer, cmd *cobra.Command, err error) int {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 
 	"github.com/spf13/cobra"
@@ -19,25 +20,39 @@ type checked struct {
 	report    *verify.Report
 	container *verify.Container // nil if the case is altered or damaged; once it is salvaged, what is proven of it
 	salvaged  *verify.Salvaged  // nil if the case is intact
-	folder    *bag.Folder
+	folder    caseFiles
+	form      *bag.ZipError // why a packed case is not in the one form; nothing in it can be read then
 }
 
-// openChecked checks the case at path. Every command but check needs it intact.
-func openChecked(ctx context.Context, path string, o verify.Options) (*checked, error) {
-	folder, err := bag.OpenFolder(path)
+// openChecked checks the case at path, or on in. Every command but check needs it intact.
+func openChecked(ctx context.Context, in io.Reader, path string, o verify.Options) (*checked, error) {
+	folder, err := openFiles(ctx, in, path)
+	var form *bag.ZipError
+	if errors.As(err, &form) {
+		return &checked{report: verify.NotPacked(form, o), folder: nowhere{}, form: form}, nil
+	}
 	if err != nil {
-		return nil, cli.Fail(cli.Usage, pathError(err), "", "give the folder of a case: the one that holds data/")
+		return nil, err
 	}
 	report, container, err := verify.Check(ctx, folder, o)
 	if err != nil {
 		folder.Close()
 		if errors.Is(err, verify.ErrNoCase) {
-			return nil, cli.Fail(cli.Usage, errors.New(path+": "+err.Error()), "", "give the folder of a case: the one that holds data/")
+			return nil, cli.Fail(cli.Usage, errors.New(path+": "+err.Error()), "", giveCase)
 		}
 		return nil, err
 	}
 	return &checked{report: report, container: container, folder: folder}, nil
 }
+
+// nowhere is what can be read of a packed case that is not in the one form: nothing.
+type nowhere struct{}
+
+func (nowhere) Open(name string) (fs.File, error) {
+	return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+}
+
+func (nowhere) Close() error { return nil }
 
 func pathError(err error) error {
 	var p *fs.PathError
@@ -52,7 +67,7 @@ func (c *checked) needIntact(path string) error {
 	if c.container != nil {
 		return nil
 	}
-	return cli.Fail(cli.Damaged, errors.New(path+" is altered or damaged"), "nothing is extracted from a case that does not verify, unless you ask for it",
+	return cli.Fail(cli.Damaged, errors.New(named(path)+" is altered or damaged"), "nothing is extracted from a case that does not verify, unless you ask for it",
 		"run `exhibit-verify check "+path+"` to see what was found; `exhibit-verify extract --salvage "+path+"` extracts what is still proven")
 }
 

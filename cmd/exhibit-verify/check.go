@@ -19,14 +19,14 @@ func newCheck() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check PATH",
 		Short: "Check a case and say what holds and what does not",
-		Long: `check reads every byte of the case, makes every hash, tree, chain and manifest again, and reports every finding with its place,
+		Long: `check reads every byte of the case, a folder or one packed file, makes every hash, tree, chain and manifest again, and reports every finding with its place,
 what it means for the evidence and what to do next. docs/findings.md lists the codes.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			if o.Keys, err = parseKeys(keys); err != nil {
 				return err
 			}
-			c, err := openChecked(cmd.Context(), args[0], o)
+			c, err := openChecked(cmd.Context(), cmd.InOrStdin(), args[0], o)
 			if err != nil {
 				return err
 			}
@@ -34,13 +34,13 @@ what it means for the evidence and what to do next. docs/findings.md lists the c
 			if asJSON {
 				err = printJSON(cmd.OutOrStdout(), c.report)
 			} else {
-				printReport(cmd.OutOrStdout(), args[0], c.report)
+				printReport(cmd.OutOrStdout(), named(args[0]), c.report)
 			}
 			if err != nil {
 				return err
 			}
 			if code := c.report.Exit(); code != cli.Done {
-				return &cli.Error{Code: code, Err: fmt.Errorf("%s: %s", args[0], verdict(c.report))}
+				return &cli.Error{Code: code, Err: fmt.Errorf("%s: %s", named(args[0]), verdict(c.report))}
 			}
 			return nil
 		},
@@ -104,8 +104,10 @@ func printReport(w io.Writer, path string, r *verify.Report) {
 	if r.Sealed {
 		state = "sealed"
 	}
-	line("case %s, %s: %s, %s, %s, %d bytes", r.Case, state, cli.Count(r.Entries, "entry", "entries"), cli.Count(r.Exchanges, "exchange", "exchanges"),
-		cli.Count(r.Segments, "segment", "segments"), r.Bytes)
+	if r.Case != "" || r.Segments > 0 {
+		line("case %s, %s: %s, %s, %s, %d bytes", r.Case, state, cli.Count(r.Entries, "entry", "entries"), cli.Count(r.Exchanges, "exchange", "exchanges"),
+			cli.Count(r.Segments, "segment", "segments"), r.Bytes)
+	}
 	for _, f := range r.Fields {
 		if f.Value != "" {
 			line("  %s: %s", cli.EscapeLine(f.Name), cli.EscapeLine(f.Value))

@@ -66,7 +66,7 @@ func runExtract(cmd *cobra.Command, path string, o *extractOptions) error {
 	if err != nil {
 		return err
 	}
-	c, err := openChecked(cmd.Context(), path, verify.Options{Keys: keys})
+	c, err := openChecked(cmd.Context(), cmd.InOrStdin(), path, verify.Options{Keys: keys})
 	if err != nil {
 		return err
 	}

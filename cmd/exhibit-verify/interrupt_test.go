@@ -13,7 +13,7 @@ import (
 
 // TestUnfinishedFileGoes interrupts an extraction into a file: what could not be finished must not lie there as if it were.
 func TestUnfinishedFileGoes(t *testing.T) {
-	c, err := openChecked(t.Context(), smallCase(t), verify.Options{})
+	c, err := openChecked(t.Context(), nil, smallCase(t), verify.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,6 +26,10 @@ const maxTold = 100
 
 // salvage finds what of a damaged case is still proven.
 func (c *checked) salvage(ctx context.Context, keys []trust.VKey) (err error) {
+	if c.form != nil {
+		return cli.Fail(cli.Damaged, c.form, "it cannot be told where the files in it are; nothing in it was looked at",
+			"ask for another copy; or unpack it with another program into an empty folder, and give that folder")
+	}
 	if c.salvaged, err = verify.Salvage(ctx, c.folder, verify.Options{Keys: keys}); err == nil {
 		c.container = c.salvaged.Container()
 	}

@@ -1,6 +1,10 @@
 package main
 
 import (
+	"archive/zip"
+	"bytes"
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,7 +15,9 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/exhibit-dfir/exhibit/evidence/bag"
 	"github.com/exhibit-dfir/exhibit/evidence/sample"
+	"github.com/exhibit-dfir/exhibit/evidence/trust"
 )
 
 func TestMain(m *testing.M) {
@@ -25,6 +31,7 @@ func TestScripts(t *testing.T) {
 		Dir:   filepath.Join("testdata", "script"),
 		Setup: setup,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"empty":     empty,
 			"exits":     exits,
 			"flip":      flip,
 			"printable": printable,
@@ -57,7 +64,39 @@ func setup(e *testscript.Env) error {
 			}
 		}
 	}
-	return nil
+	return setupPacked(e, sealed)
+}
+
+// setupPacked writes the sealed case as one file: "sealed.zip", "longer.zip" with a byte more, and "repacked.zip", which the standard library makes of the same
+// files. Temporary files go to "tmp".
+func setupPacked(e *testscript.Env, sealed *sample.Maker) error {
+	key, err := trust.ParseVKey(sealed.Key.VerifierKey())
+	if err != nil {
+		return err
+	}
+	var packed, repacked bytes.Buffer
+	if err := bag.Pack(context.Background(), &packed, sealed.Folder.FS(), []trust.VKey{key}); err != nil {
+		return err
+	}
+	w := zip.NewWriter(&repacked)
+	if err := errors.Join(w.AddFS(sealed.Folder.FS()), w.Close()); err != nil {
+		return err
+	}
+	e.Setenv("TMPDIR", filepath.Join(e.WorkDir, "tmp"))
+	e.Setenv("TMP", filepath.Join(e.WorkDir, "tmp"))
+	return errors.Join(os.Mkdir(filepath.Join(e.WorkDir, "tmp"), 0o700),
+		os.WriteFile(filepath.Join(e.WorkDir, "sealed.zip"), packed.Bytes(), 0o600),
+		os.WriteFile(filepath.Join(e.WorkDir, "longer.zip"), append(bytes.Clone(packed.Bytes()), 0), 0o600),
+		os.WriteFile(filepath.Join(e.WorkDir, "repacked.zip"), repacked.Bytes(), 0o600))
+}
+
+// empty DIR fails if there is anything in a folder.
+func empty(ts *testscript.TestScript, neg bool, args []string) {
+	left, err := os.ReadDir(ts.MkAbs(args[0]))
+	ts.Check(err)
+	if (len(left) == 0) == neg {
+		ts.Fatalf("%s holds %d files", args[0], len(left))
+	}
 }
 
 // exits CODE PROGRAM ARGS… runs a program, which must exit with CODE. stdout and stderr then match what it printed.

@@ -53,7 +53,7 @@ func runShow(cmd *cobra.Command, path, seqText string, o *showOptions) error {
 		return err
 	}
 	ctx := cmd.Context()
-	c, err := openChecked(ctx, path, verify.Options{Keys: keys})
+	c, err := openChecked(ctx, cmd.InOrStdin(), path, verify.Options{Keys: keys})
 	if err != nil {
 		return err
 	}

@@ -2,12 +2,14 @@ package main
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"fmt"
 	"io/fs"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"time"
@@ -39,6 +41,9 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 		},
 		"waitlog": waitLog,
 		"smaller": smaller,
+		"tree":    listFolder,
+		"modes":   modes,
+		"glob":    glob,
 	}
 }
 
@@ -181,4 +186,49 @@ func flip(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	b[at] ^= 1
 	ts.Check(os.WriteFile(path, b, 0o600))
+}
+
+// listFolder DIR FILE writes to FILE what is in a folder: names, modes, times and contents.
+func listFolder(ts *testscript.TestScript, _ bool, args []string) {
+	var list strings.Builder
+	ts.Check(filepath.WalkDir(ts.MkAbs(args[0]), func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(&list, "%s %s %s", path, info.Mode(), info.ModTime())
+		if info.Mode().IsRegular() {
+			b, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(&list, " %x", sha256.Sum256(b))
+		}
+		list.WriteByte('\n')
+		return nil
+	}))
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(list.String()), 0o600))
+}
+
+// modes MODE FILE… requires the permissions of files, where the system has them.
+func modes(ts *testscript.TestScript, _ bool, args []string) {
+	for _, name := range args[1:] {
+		info, err := os.Stat(ts.MkAbs(name))
+		ts.Check(err)
+		if got := strconv.FormatUint(uint64(info.Mode().Perm()), 8); got != args[0] && runtime.GOOS != "windows" {
+			ts.Fatalf("%s has mode %s", name, got)
+		}
+	}
+}
+
+// glob PATTERN requires a file of such a name.
+func glob(ts *testscript.TestScript, neg bool, args []string) {
+	found, err := filepath.Glob(ts.MkAbs(args[0]))
+	ts.Check(err)
+	if (len(found) > 0) == neg {
+		ts.Fatalf("%s: %q", args[0], found)
+	}
 }

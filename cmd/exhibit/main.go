@@ -4,8 +4,6 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"io"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -20,28 +18,7 @@ func main() {
 }
 
 func run(ctx context.Context, first <-chan struct{}, args []string, s cli.Streams) int {
-	out := &output{Writer: s.Out}
-	s.Out = out
-	code := cli.Run(ctx, newRoot(&program{args: args, first: first}), args, s)
-	if code == cli.Done && out.err != nil {
-		fmt.Fprintf(s.Err, "exhibit: output: %s\n", cli.EscapeLine(out.err.Error()))
-		return cli.Unexpected
-	}
-	return code
-}
-
-// output remembers that it could not be written: what was to be said there was not said.
-type output struct {
-	io.Writer
-	err error
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	n, err := o.Writer.Write(p)
-	if o.err == nil {
-		o.err = err
-	}
-	return n, err
+	return cli.Run(ctx, newRoot(&program{args: args, first: first}), args, s)
 }
 
 // program is what commands need of the process that they run in. The context of a command ends with the second signal.
@@ -82,7 +59,7 @@ Data goes to standard output, everything else to standard error.
 Exit codes: 0 done, complete · 1 unexpected · 2 usage · 3 altered or damaged · 4 incomplete: a window is partial or failed ·
 5 authentication or permission · 6 interrupted, can be resumed · 7 in use by another process.`,
 	}
-	root.AddCommand(newCase(p), newSources(), newPlan(p), newAcquire(p), newNote(p), newLog(p), newStatus(p), newSeal(p), newKey(p), newSimulate(p), newDemo(p),
+	root.AddCommand(newCase(p), newSources(), newPlan(p), newAcquire(p), newNote(p), newLog(p), newStatus(p), newSeal(p), newPack(p), newKey(p), newSimulate(p), newDemo(p),
 		cli.NewVersion())
 	return root
 }

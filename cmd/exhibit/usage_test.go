@@ -159,6 +159,7 @@ var wrong = map[string][]string{
 	"ca-out":        {"no-such-folder/ca.pem"},
 	"token-out":     {"no-such-folder/token"},
 	"password-out":  {"no-such-folder/password"},
+	"out":           {"", "-", ".", "no-such-folder/case.zip", "usage_test.go"},
 }
 
 // bench is what command lines of TestWrongValues need to be in order but for the flag under test.
@@ -312,6 +313,9 @@ func TestMissing(t *testing.T) {
 		{"log", []string{"DIR is missing"}},
 		{"status", []string{"DIR is missing"}},
 		{"seal", []string{"DIR is missing"}},
+		{"pack", []string{"DIR is missing"}},
+		{"pack d", []string{`"out"`}},
+		{"pack nowhere -o nowhere.zip", []string{"folder is no case"}},
 		{"demo a b", []string{`unexpected argument "b"`}},
 		{"version 1", []string{`unexpected argument "1"`}},
 		{"sources x", []string{`unexpected argument "x"`}},

@@ -40,7 +40,7 @@ func Pack(ctx context.Context, w io.Writer, files fs.FS, keys []trust.VKey) erro
 		return err
 	}
 	if err := checkNote(files, keys, report.TagManifest); err != nil {
-		return fmt.Errorf("%s: %w", packageNoteName, err)
+		return err
 	}
 	names := []string{declarationName, infoName, manifestName, tagManifestName}
 	for _, l := range report.Payload {
@@ -84,25 +84,25 @@ func explained(problems []Problem) []Problem {
 	return problems
 }
 
-// checkNote requires a package.note that one of keys signed over this tagmanifest.
+// checkNote requires a package.note that one of keys signed over this tagmanifest. It fails with a [Problem].
 func checkNote(files fs.FS, keys []trust.VKey, tagManifest Sum) error {
 	note, err := readBounded(files, packageNoteName, maxNote)
 	if err != nil {
-		return err
+		return Problem{Kind: Unreadable, Path: packageNoteName, Detail: err.Error()}
 	}
 	if len(note) > maxNote {
-		return fmt.Errorf("it has more than %d bytes", maxNote)
+		return Problem{Kind: Limit, Path: packageNoteName, Detail: fmt.Sprintf("more than %d bytes", maxNote)}
 	}
 	text, _, err := trust.Verify(note, keys)
 	if err != nil {
-		return err
+		return Problem{Kind: Changed, Path: packageNoteName, Detail: err.Error()}
 	}
 	p, err := trust.ParsePackageStatement(text)
 	if err != nil {
-		return err
+		return Problem{Kind: Malformed, Path: packageNoteName, Detail: err.Error()}
 	}
 	if p.TagManifest != tagManifest {
-		return fmt.Errorf("it was signed over another %s", tagManifestName)
+		return Problem{Kind: Changed, Path: packageNoteName, Detail: "it was signed over another " + tagManifestName}
 	}
 	return nil
 }

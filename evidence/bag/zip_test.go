@@ -183,7 +183,7 @@ func TestPackRefuses(t *testing.T) {
 		"folder, two cases": {func(m fstest.MapFS) {
 			m["stamps/a/1"], m["stamps/A/2"] = file("x"), file("x")
 		}, "only in case"},
-		"no note":   {func(m fstest.MapFS) { m[packageNoteName] = file("x") }, "package.note: "},
+		"no note":   {func(m fstest.MapFS) { m[packageNoteName] = file("x") }, `changed "package.note": `},
 		"long note": {func(m fstest.MapFS) { m[packageNoteName] = file(strings.Repeat("x", 70_000)) }, "more than 65535 bytes"},
 	} {
 		m := signedBag(t)

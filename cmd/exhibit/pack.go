@@ -1,0 +1,224 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"github.com/spf13/cobra"
+
+	"github.com/exhibit-dfir/exhibit/acquire/casefile"
+	"github.com/exhibit-dfir/exhibit/cmd/cli"
+	"github.com/exhibit-dfir/exhibit/evidence"
+	"github.com/exhibit-dfir/exhibit/evidence/bag"
+	"github.com/exhibit-dfir/exhibit/evidence/trust"
+)
+
+func newPack(p *program) *cobra.Command {
+	var out string
+	cmd := &cobra.Command{
+		Use:   "pack DIR",
+		Short: "Write a sealed case as one file to hand over",
+		Long: `pack writes a sealed case as one file: a zip without compression, which any program unpacks and exhibit-verify reads as it is. The same case gives
+the same bytes. Nothing in the case is changed, and work/ is left out. pack holds the names of the files against the manifest, and package.note against
+the keys of the case; what the files hold is for "exhibit-verify check FILE" to say. The file is not encrypted.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx, cancel := p.untilFirst(cmd.Context())
+			defer cancel()
+			return runPack(ctx, cmd, args[0], out)
+		},
+	}
+	cmd.Flags().StringVarP(&out, "out", "o", "", "file to write, which must not exist")
+	cmd.MarkFlagRequired("out")
+	return cmd
+}
+
+func runPack(ctx context.Context, cmd *cobra.Command, dir, out string) error {
+	if err := checkOut(dir, out); err != nil {
+		return cli.Fail(cli.Usage, fmt.Errorf("--out: %w", err), "nothing was written", "name a file that does not exist yet, outside the case")
+	}
+	keys, err := signers(ctx, dir)
+	if err != nil {
+		return packError(err, dir)
+	}
+	files, err := bag.OpenFolder(dir)
+	if err != nil {
+		return packError(err, dir)
+	}
+	defer files.Close()
+	hash := sha256.New()
+	size, err := writeWhole(out, func(w io.Writer) error { return bag.Pack(ctx, io.MultiWriter(w, hash), files, keys) })
+	if err != nil {
+		return packError(err, dir)
+	}
+	talk := cmd.ErrOrStderr()
+	fmt.Fprintln(talk, "not encrypted: whoever has the file can read all that the servers answered")
+	_, err = fmt.Fprintf(cmd.OutOrStdout(), "packed: %s, %d bytes, SHA-256 %x\n", cli.EscapeLine(out), size, hash.Sum(nil))
+	fmt.Fprintf(talk, "next: %s\n", cli.EscapeLine(shell([]string{"exhibit-verify", "check", out})))
+	return err
+}
+
+// checkOut refuses a file that is there, and one in the case itself.
+func checkOut(dir, out string) error {
+	if out == "" || out == "-" {
+		return fmt.Errorf("%q is no file name", out)
+	}
+	if _, err := os.Lstat(out); err == nil {
+		return fmt.Errorf("file %q exists", out)
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	folder, err := filepath.Abs(filepath.Dir(out))
+	if err != nil {
+		return err
+	}
+	if folder, err = filepath.EvalSymlinks(folder); err != nil {
+		return err
+	}
+	inside, err := os.Stat(dir)
+	if err != nil {
+		return nil // which is told as what it is
+	}
+	for {
+		info, err := os.Stat(folder)
+		if err != nil {
+			return err
+		}
+		if os.SameFile(info, inside) {
+			return fmt.Errorf("file %q would lie in the case", out)
+		}
+		up := filepath.Dir(folder)
+		if up == folder {
+			return nil
+		}
+		folder = up
+	}
+}
+
+// signers are the keys that the case lists: in its case entry, and in key entries.
+func signers(ctx context.Context, dir string) (keys []trust.VKey, err error) {
+	status, err := casefile.ReadStatus(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	if status.State != casefile.StateSealed {
+		return nil, bag.ErrUnsealed
+	}
+	texts := status.Case.Keys
+	for _, k := range status.Counts {
+		if k.Kind != evidence.KindKey || k.Count == 0 {
+			continue
+		}
+		more, err := laterKeys(ctx, dir)
+		if err != nil {
+			return nil, err
+		}
+		texts = append(texts, more...)
+	}
+	for _, text := range texts {
+		k, err := trust.ParseVKey(text)
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, k)
+	}
+	return keys, nil
+}
+
+// laterKeys reads all segments for the keys that entries allow.
+func laterKeys(ctx context.Context, dir string) (keys []string, err error) {
+	folder, err := evidence.OpenFolder(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer folder.Close()
+	for b, err := range evidence.Batches(ctx, folder.FS()) {
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range b.Entries {
+			if k, ok := e.Body.(*evidence.Key); ok {
+				keys = append(keys, k.Key)
+			}
+		}
+	}
+	return keys, nil
+}
+
+// writeWhole writes a file that must not exist: whole and durable under its name, or not at all.
+func writeWhole(name string, write func(io.Writer) error) (size int64, err error) {
+	dir := filepath.Dir(name)
+	temp, err := os.CreateTemp(dir, "."+filepath.Base(name)+".part-*") // mode 0600
+	if err != nil {
+		return 0, err
+	}
+	defer os.Remove(temp.Name())
+	err = write(temp)
+	if err == nil {
+		err = temp.Sync()
+	}
+	if err == nil {
+		var info fs.FileInfo
+		if info, err = temp.Stat(); err == nil {
+			size = info.Size()
+		}
+	}
+	if err = errors.Join(err, temp.Close()); err != nil {
+		return 0, err
+	}
+	if err := giveName(temp.Name(), name); err != nil {
+		return 0, err
+	}
+	return size, syncNames(dir)
+}
+
+// giveName renames a file and replaces none. A link is refused where the name is taken; file systems without links have the moment between two calls.
+func giveName(from, to string) error {
+	err := os.Link(from, to)
+	if err == nil || errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	if _, err := os.Lstat(to); !errors.Is(err, fs.ErrNotExist) {
+		return &fs.PathError{Op: "rename", Path: to, Err: fs.ErrExist}
+	}
+	return os.Rename(from, to)
+}
+
+// syncNames makes the names in a folder durable, where the system can.
+func syncNames(dir string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// packError explains why a case was not packed.
+func packError(err error, dir string) error {
+	const meaning = "nothing was packed, and the case is as it was"
+	check := "run `" + shell([]string{"exhibit-verify", "check", dir}) + "`"
+	var problem bag.Problem
+	switch {
+	case errors.Is(err, context.Canceled):
+		return cli.Fail(cli.Interrupted, errors.New("interrupted: the case is not packed"), meaning, "run the same command again")
+	case errors.Is(err, bag.ErrUnsealed):
+		return cli.Fail(cli.Incomplete, err, meaning, "to seal it, run `"+shell([]string{"exhibit", "seal", dir})+"`")
+	case errors.As(err, &problem) && problem.Kind != bag.Unreadable:
+		return cli.Fail(cli.Damaged, err, "the case is not what was sealed; nothing was packed", check)
+	}
+	var own *cli.Error
+	if explained := diskError(err, dir, meaning, "run the same command again"); errors.As(explained, &own) {
+		return explained
+	}
+	return caseError(err, dir)
+}
