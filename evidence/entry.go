@@ -70,8 +70,6 @@ type Entry struct {
 	HeadLine   []byte
 	DetailLine []byte
 	Located    []Located // as many as Detail.Records
-
-	headers []headerSum // of its records
 }
 
 // Located is a record's place.

@@ -38,7 +38,7 @@ func (e *Entry) checkForm() error {
 	if err := e.checkRecords(); err != nil {
 		return err
 	}
-	if err := e.sumHeaders(); err != nil {
+	if err := e.checkHeaders(); err != nil {
 		return err
 	}
 	if e.Body == nil {

@@ -9,12 +9,6 @@ import (
 	"github.com/exhibit-dfir/exhibit/evidence/warc"
 )
 
-// headerSum is the hash of a record's header and its length in bytes.
-type headerSum struct {
-	hash   Hash
-	length int64
-}
-
 // RecordID is the id of record i of the entry with this nonce (docs/container.md, 4.3).
 func RecordID(nonce Hash, i int) string {
 	b := make([]byte, 0, 96)
@@ -54,33 +48,24 @@ func recordHeader(nonce Hash, records []RecordRef, start Time) warc.Header {
 	return h
 }
 
-// sumHeaders makes the headers of all records, and so checks that they can be made.
-func (e *Entry) sumHeaders() error {
-	if len(e.Detail.Records) == 0 {
-		return nil
-	}
-	e.headers = make([]headerSum, len(e.Detail.Records))
-	buf := make([]byte, 0, 1024)
+// checkHeaders requires that a header can be made for each record: then what [Entry.header] gives is one that [warc.ParseHeader] takes.
+func (e *Entry) checkHeaders() error {
 	for i := range e.Detail.Records {
-		if r := &e.Detail.Records[i]; r.Type != warc.Resource && r.ContentType != "" {
+		r := &e.Detail.Records[i]
+		switch {
+		case !warc.IsValue(r.URI), r.Type == warc.Resource && !warc.IsValue(r.ContentType):
+			return fmt.Errorf("record %d: uri %q and type %q cannot stand in a header", i, r.URI, r.ContentType)
+		case r.Type != warc.Resource && r.ContentType != "":
 			return fmt.Errorf("record %d: a %s of type %q", i, r.Type, r.ContentType)
+		case r.Truncated != "" && (r.Type != warc.Response || !warc.IsTruncation(r.Truncated)):
+			return fmt.Errorf("record %d: a %s truncated by %q", i, r.Type, r.Truncated)
 		}
-		h := e.header(i)
-		b, err := h.Append(buf[:0])
-		if err != nil {
-			return fmt.Errorf("record %d: %w", i, err)
-		}
-		e.headers[i] = headerSum{sum(b), int64(len(b))}
 	}
 	return nil
 }
 
-// Names reports whether rec is record i of the entry, header and block.
+// Names reports whether rec is record i of the entry, header and block. A header that was read has one spelling: equal fields are equal bytes.
 func (e *Entry) Names(i int, rec *warc.Record) bool {
-	return e.names(i, headerSum{rec.HeaderHash, rec.HeaderLength}, rec.BlockHash, rec.ContentLength)
-}
-
-func (e *Entry) names(i int, header headerSum, block Hash, blockLength int64) bool {
 	r := &e.Detail.Records[i]
-	return e.headers[i] == header && r.Block == block && r.BlockLength == blockLength
+	return r.Block == Hash(rec.BlockHash) && rec.Header == e.header(i)
 }

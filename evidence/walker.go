@@ -27,9 +27,10 @@ func (f *Fault) Error() string {
 
 // How many records may wait for the batch that claims them, and what a walk may spend on looking for the next record behind damage.
 const (
-	maxPending   = MaxRecords * MaxBatchEntries
-	searchBudget = 64 << 20
-	maxSearched  = 2 << 30 // of a segment: honest ones hardly pass 1 GiB
+	maxPending      = MaxRecords * MaxBatchEntries
+	maxPendingBytes = 32 << 20 // of headers
+	searchBudget    = 64 << 20
+	maxSearched     = 2 << 30 // of a segment: honest ones hardly pass 1 GiB
 )
 
 // aheadFrom is the size of a segment, or of what is left of one, that is worth reading on several cores.
@@ -59,15 +60,14 @@ type Walker struct {
 	lost    bool // something before was unreadable: what the next batch claims may be gone
 	broken  bool // the tree cannot be computed any more
 	pending []pendingRecord
+
+	pendingBytes int64 // of the headers in pending
 }
 
 // pendingRecord is a record whose batch has not come yet.
 type pendingRecord struct {
-	offset, length int64 // of its frame
-	header         headerSum
-	block          Hash
-	blockLength    int64
-	seen           any
+	record warc.Record // without its bytes
+	seen   any
 }
 
 // NewWalker returns a walker that starts before batch 1.
@@ -102,7 +102,7 @@ func (w *Walker) Segment(ctx context.Context, n int64, src io.ReaderAt, size int
 		from, seg.records, seg.batches = w.pos.Offset, 1, 1
 	}
 	seg.budget = searchBudget + 4*min(size, maxSearched)
-	w.pending, w.lost = w.pending[:0], false // claims never cross segments
+	w.pending, w.pendingBytes, w.lost = w.pending[:0], 0, false // claims never cross segments
 	if w.known && w.pos.Segment < n-1 {
 		if err := seg.fault("segment-missing", 0, None, fmt.Sprintf("no batch of segment %d was there", n-1)); err != nil {
 			return err
@@ -229,15 +229,15 @@ func (s *segmentWalk) record(rec *warc.Record, made any) error {
 		return s.info(rec)
 	case rec.Type == warc.Metadata:
 		return s.batch(rec, made)
-	case len(s.w.pending) == maxPending:
+	case len(s.w.pending) == maxPending || s.w.pendingBytes+rec.HeaderLength > maxPendingBytes:
 		if !s.w.lost {
 			s.w.lost = true
 			return s.fault("record-unclaimed", rec.Offset, None, "more records in a row than one batch can claim")
 		}
 		return nil
 	}
-	s.w.pending = append(s.w.pending, pendingRecord{offset: rec.Offset, length: rec.FrameLength,
-		header: headerSum{rec.HeaderHash, rec.HeaderLength}, block: rec.BlockHash, blockLength: rec.ContentLength, seen: made})
+	s.w.pending = append(s.w.pending, pendingRecord{rec.Measured(), made})
+	s.w.pendingBytes += rec.HeaderLength
 	return nil
 }
 
@@ -415,7 +415,7 @@ func (s *segmentWalk) adopt(b *Batch, rec *warc.Record) error {
 // claim matches the records before a batch with those that its entries name (docs/container.md, 2.4).
 func (s *segmentWalk) claim(b *Batch) error {
 	w := s.w
-	defer func() { w.pending = w.pending[:0] }()
+	defer func() { w.pending, w.pendingBytes = w.pending[:0], 0 }()
 	next := 0
 	for _, e := range b.Entries {
 		for i := range e.Detail.Records {
@@ -431,16 +431,16 @@ func (s *segmentWalk) claim(b *Batch) error {
 			}
 			p := &w.pending[next]
 			next++
-			if !e.names(i, p.header, p.block, p.blockLength) {
-				if err := s.fault("record-mismatch", p.offset, e.Head.Seq, fmt.Sprintf("the record is not record %d of entry %d", i, e.Head.Seq)); err != nil {
+			if !e.Names(i, &p.record) {
+				if err := s.fault("record-mismatch", p.record.Offset, e.Head.Seq, fmt.Sprintf("the record is not record %d of entry %d", i, e.Head.Seq)); err != nil {
 					return err
 				}
 			}
-			e.Located = append(e.Located, Located{Segment: int(s.n), Offset: p.offset, Length: p.length, Seen: p.seen})
+			e.Located = append(e.Located, Located{Segment: int(s.n), Offset: p.record.Offset, Length: p.record.FrameLength, Seen: p.seen})
 		}
 	}
 	if next < len(w.pending) && !w.lost {
-		return s.fault("record-unclaimed", w.pending[next].offset, None, "a record that no entry names")
+		return s.fault("record-unclaimed", w.pending[next].record.Offset, None, "a record that no entry names")
 	}
 	return nil
 }

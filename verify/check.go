@@ -37,20 +37,22 @@ type checker struct {
 	files fs.FS
 	r     *Report
 
-	sealed bool                    // package.note is there
-	notes  []int64                 // sizes of the heads in data/checkpoints, ascending
-	roots  map[int64]evidence.Hash // at those sizes
-	tree   evidence.Tree           // grows entry by entry
-	walker *evidence.Walker
-	dec    *warc.Decoder
-	rules  rules
-	ledger *ledgerCheck
-	signed []signedNote // newest head and package.note, as they were read
-	keys   []trust.VKey // that may sign, after the last head
-	ends   []segmentEnd // of a case without holes: segment n at index n-1
-	tails  []heldTail
-	faults []Finding // of the segment that is being walked
-	again  bitset    // exchanges that a deep check has to read again
+	sealed  bool                    // package.note is there
+	present []int64                 // the segments that are there
+	size    int64                   // of all of them, in bytes
+	notes   []int64                 // sizes of the heads in data/checkpoints, ascending
+	roots   map[int64]evidence.Hash // at those sizes
+	tree    evidence.Tree           // grows entry by entry
+	walker  *evidence.Walker
+	dec     *warc.Decoder
+	rules   rules
+	ledger  *ledgerCheck
+	signed  []signedNote // newest head and package.note, as they were read
+	keys    []trust.VKey // that may sign, after the last head
+	ends    []segmentEnd // of a case without holes: segment n at index n-1
+	tails   []heldTail
+	faults  []Finding // of the segment that is being walked
+	again   bitset    // exchanges that a deep check has to read again
 }
 
 // segmentEnd is where a segment was found to end.
@@ -87,14 +89,24 @@ func checkWith(ctx context.Context, dec *warc.Decoder, files fs.FS, o Options) (
 	c.rules.r = c.r
 	c.sealed = evidence.IsSealed(files)
 	c.r.Sealed = c.sealed
-	if err := c.names(ctx); err != nil {
-		return nil, nil, err
-	}
+	c.noteNames()
+	c.segmentNames()
 	c.ledger = openLedger(files, c.sealed)
+	wait := func() bagged { return bagged{} }
+	if c.sealed {
+		ctx, cancel := context.WithCancel(ctx)
+		wait = c.rehash(ctx)
+		defer wait() // cancelled, if it was not waited for
+		defer cancel()
+	}
 	if err := c.segments(ctx); err != nil {
 		return nil, nil, err
 	}
-	if !c.sealed {
+	if c.sealed {
+		if err := c.bag(wait()); err != nil {
+			return nil, nil, err
+		}
+	} else {
 		c.walkNames()
 	}
 	c.heads()
@@ -137,20 +149,19 @@ func (c *checker) segments(ctx context.Context) error {
 		}
 		return nil
 	}
-	present := c.present()
-	if len(present) == 0 {
-		c.r.find("segment-missing", evidence.SegmentPath(1), "there is no segment")
-	}
-	size, allowed := c.allowContent(present)
-	for _, n := range present {
+	c.holes()
+	allowed := cmp.Or(c.opts.MaxContent, max(minContent, contentRatio*c.size))
+	left := allowed
+	c.walker.Content = &left
+	for _, n := range c.present {
 		if err := c.segment(ctx, n); errors.Is(err, warc.ErrContent) {
-			return fmt.Errorf("%w: %d bytes of segments decode to more than %d", ErrContent, size, allowed)
+			return fmt.Errorf("%w: %d bytes of segments decode to more than %d", ErrContent, c.size, allowed)
 		} else if err != nil {
 			return err
 		}
 	}
 	c.tornTails()
-	c.r.Case, c.r.Entries, c.r.Segments = c.walker.CaseID(), c.walker.Position().Entries, int64(len(present))
+	c.r.Case, c.r.Entries, c.r.Segments = c.walker.CaseID(), c.walker.Position().Entries, int64(len(c.present))
 	if tree, ok := c.walker.Tree(); ok {
 		c.r.Root = tree.Root().String()
 	}
@@ -163,36 +174,33 @@ const (
 	contentRatio = 256
 )
 
-// allowContent bounds what the walker decodes. It returns the size of the segments and that bound, in bytes.
-func (c *checker) allowContent(present []int64) (size, allowed int64) {
-	for _, n := range present {
-		if info, err := fs.Stat(c.files, evidence.SegmentPath(n)); err == nil {
-			size = min(size+max(info.Size(), 0), 1<<50)
-		}
-	}
-	allowed = cmp.Or(c.opts.MaxContent, max(minContent, contentRatio*size))
-	left := allowed
-	c.walker.Content = &left
-	return size, allowed
-}
-
-// present lists the segments that are there, in order, and reports the holes between them.
-func (c *checker) present() []int64 {
-	var all []int64
+// segmentNames lists the segments that are there, in order, and adds up their sizes.
+func (c *checker) segmentNames() {
 	names, _ := fs.ReadDir(c.files, evidence.SegmentsPath)
 	for _, name := range names { // sorted by name, so by number
-		if n := evidence.SegmentNumber(name.Name()); n > 0 {
-			all = append(all, n)
+		n := evidence.SegmentNumber(name.Name())
+		if n == 0 {
+			continue
+		}
+		c.present = append(c.present, n)
+		if info, err := name.Info(); err == nil {
+			c.size = min(c.size+max(info.Size(), 0), 1<<50)
 		}
 	}
+}
+
+// holes reports which segments are missing.
+func (c *checker) holes() {
 	next := int64(1)
-	for _, n := range all {
+	for _, n := range c.present {
 		if n > next {
 			c.r.find("segment-missing", evidence.SegmentPath(next), "segments %d to %d are missing", next, n-1)
 		}
 		next = n + 1
 	}
-	return all
+	if len(c.present) == 0 {
+		c.r.find("segment-missing", evidence.SegmentPath(1), "there is no segment")
+	}
 }
 
 func (c *checker) segment(ctx context.Context, n int64) error {

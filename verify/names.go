@@ -7,19 +7,15 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/exhibit-dfir/exhibit/evidence"
 	"github.com/exhibit-dfir/exhibit/evidence/bag"
 	"github.com/exhibit-dfir/exhibit/evidence/trust"
 )
 
-// names checks what lies in the folder: of a sealed case every file against the manifests, of an unsealed one its names.
-func (c *checker) names(ctx context.Context) error {
-	if c.sealed {
-		if err := c.bag(ctx); err != nil {
-			return err
-		}
-	}
+// noteNames lists the heads in data/checkpoints.
+func (c *checker) noteNames() {
 	entries, err := fs.ReadDir(c.files, evidence.CheckpointsPath)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		c.r.find("path-read", evidence.CheckpointsPath, "%v", err)
@@ -30,12 +26,32 @@ func (c *checker) names(ctx context.Context) error {
 		}
 	}
 	slices.Sort(c.notes)
-	return nil
 }
 
-// bag makes both manifests again and reports every difference (docs/container.md, 6.2).
-func (c *checker) bag(ctx context.Context) error {
-	report, err := bag.Check(ctx, newPayloadFS(c.files), bag.Options{})
+// bagged is what became of both manifests, made again.
+type bagged struct {
+	report *bag.Report
+	err    error
+}
+
+// rehash begins to make both manifests again, beside the walk over the segments if there is enough to do. What it returns waits for the end.
+func (c *checker) rehash(ctx context.Context) (wait func() bagged) {
+	wait = sync.OnceValue(func() bagged {
+		report, err := bag.Check(ctx, newPayloadFS(c.files), bag.Options{})
+		return bagged{report, err}
+	})
+	if c.size >= besideFrom {
+		go wait()
+	}
+	return wait
+}
+
+// besideFrom is the size of the segments, in bytes, from which on files are hashed beside the walk.
+const besideFrom = 1 << 20
+
+// bag reports every difference from the manifests (docs/container.md, 6.2).
+func (c *checker) bag(b bagged) error {
+	report, err := b.report, b.err
 	if err != nil {
 		return err
 	}

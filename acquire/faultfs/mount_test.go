@@ -20,7 +20,7 @@ func (w *world) mountUp(t testing.TB) {
 	}
 	m, err := New(filepath.Join(w.dir, "real"), seen)
 	if err != nil {
-		if os.Getenv("EXHIBIT_REQUIRE_TOOLS") == "1" {
+		if required() {
 			t.Fatal(err)
 		}
 		fmt.Fprintf(os.Stderr, "NOT TESTED: faults of index, lock and large answers, and the program itself, because no file system can be mounted here: %v\n", err)

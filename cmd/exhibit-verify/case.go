@@ -40,6 +40,10 @@ func openChecked(ctx context.Context, in io.Reader, path string, o verify.Option
 		if errors.Is(err, verify.ErrNoCase) {
 			return nil, cli.Fail(cli.Usage, errors.New(path+": "+err.Error()), "", giveCase)
 		}
+		if errors.Is(err, verify.ErrContent) {
+			return nil, cli.Fail(cli.Unexpected, errors.New(named(path)+": "+err.Error()), "the check was given up, and says nothing about the case: a few bytes can be made to decode to very many",
+				"if the case may be as large as that, run the same command with --max-content GIB")
+		}
 		return nil, err
 	}
 	return &checked{report: report, container: container, folder: folder}, nil
@@ -71,19 +75,28 @@ func (c *checked) needIntact(path string) error {
 		"run `exhibit-verify check "+path+"` to see what was found; `exhibit-verify extract --salvage "+path+"` extracts what is still proven")
 }
 
-// keyFlags adds --key.
-func keyFlags(cmd *cobra.Command, keys *[]string) {
-	cmd.Flags().StringArrayVar(keys, "key", nil, "verifier key that must have signed, as its owner gave it to you (repeatable)")
+// given is what the user says of a case beforehand, to every command that checks one.
+type given struct {
+	keys    []string
+	content int64 // GiB
 }
 
-func parseKeys(texts []string) ([]trust.VKey, error) {
-	var keys []trust.VKey
-	for _, t := range texts {
+func (g *given) flags(cmd *cobra.Command) {
+	cmd.Flags().StringArrayVar(&g.keys, "key", nil, "verifier key that must have signed, as its owner gave it to you (repeatable)")
+	cmd.Flags().Int64Var(&g.content, "max-content", 0, "give up on a case that decodes to more than so many `GIB` (default 256 times its size, at least 16)")
+}
+
+func (g *given) options() (o verify.Options, err error) {
+	for _, t := range g.keys {
 		k, err := trust.ParseVKey(t)
 		if err != nil {
-			return nil, cli.Fail(cli.Usage, fmt.Errorf("--key: %w", err), "", "a verifier key is one line NAME+ID+BASE64, as `exhibit key show` prints it")
+			return o, cli.Fail(cli.Usage, fmt.Errorf("--key: %w", err), "", "a verifier key is one line NAME+ID+BASE64, as `exhibit key show` prints it")
 		}
-		keys = append(keys, k)
+		o.Keys = append(o.Keys, k)
 	}
-	return keys, nil
+	if g.content < 0 || g.content > 1<<20 {
+		return o, cli.Usagef("--max-content %d is no number of GiB from 1 to %d", g.content, 1<<20)
+	}
+	o.MaxContent = g.content << 30
+	return o, nil
 }

@@ -13,19 +13,20 @@ import (
 )
 
 func newCheck() *cobra.Command {
-	var keys []string
-	var asJSON bool
-	var o verify.Options
+	var given given
+	var asJSON, deep bool
 	cmd := &cobra.Command{
 		Use:   "check PATH",
 		Short: "Check a case and say what holds and what does not",
 		Long: `check reads every byte of the case, a folder or one packed file, makes every hash, tree, chain and manifest again, and reports every finding with its place,
 what it means for the evidence and what to do next. docs/findings.md lists the codes.`,
 		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) (err error) {
-			if o.Keys, err = parseKeys(keys); err != nil {
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o, err := given.options()
+			if err != nil {
 				return err
 			}
+			o.Deep = deep
 			c, err := openChecked(cmd.Context(), cmd.InOrStdin(), args[0], o)
 			if err != nil {
 				return err
@@ -45,9 +46,9 @@ what it means for the evidence and what to do next. docs/findings.md lists the c
 			return nil
 		},
 	}
-	keyFlags(cmd, &keys)
+	given.flags(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the whole report as JSON")
-	cmd.Flags().BoolVar(&o.Deep, "deep", false, "also derive layouts and redactions of every exchange again")
+	cmd.Flags().BoolVar(&deep, "deep", false, "also derive layouts and redactions of every exchange again")
 	return cmd
 }
 

@@ -19,7 +19,7 @@ import (
 type extractOptions struct {
 	format string
 	out    string
-	keys   []string
+	given  given
 	source []string
 
 	salvage bool
@@ -41,7 +41,7 @@ beside a file that is written, in FILE.losses.jsonl. The exit code is 3 all the 
 	cmd.Flags().StringVarP(&o.out, "out", "o", "-", "file to write, which must not exist; - for standard output")
 	cmd.Flags().StringArrayVar(&o.source, "source", nil, "only what this source brought (repeatable)")
 	cmd.Flags().BoolVar(&o.salvage, "salvage", false, "extract what a damaged case still proves, and list what is lost")
-	keyFlags(cmd, &o.keys)
+	o.given.flags(cmd)
 	return cmd
 }
 
@@ -62,17 +62,17 @@ func runExtract(cmd *cobra.Command, path string, o *extractOptions) error {
 			return err
 		}
 	}
-	keys, err := parseKeys(o.keys)
+	known, err := o.given.options()
 	if err != nil {
 		return err
 	}
-	c, err := openChecked(cmd.Context(), cmd.InOrStdin(), path, verify.Options{Keys: keys})
+	c, err := openChecked(cmd.Context(), cmd.InOrStdin(), path, known)
 	if err != nil {
 		return err
 	}
 	defer c.folder.Close()
 	if c.container == nil && o.salvage {
-		return extractSalvaged(cmd, path, c, o, keys)
+		return extractSalvaged(cmd, path, c, o, known.Keys)
 	}
 	if err := c.needIntact(path); err != nil {
 		return err

@@ -20,7 +20,7 @@ import (
 
 type showOptions struct {
 	request, response, body, json bool
-	keys                          []string
+	given                         given
 }
 
 func newShow() *cobra.Command {
@@ -39,7 +39,7 @@ damaged it shows an entry that still proves against a signed head, and no other;
 	cmd.Flags().BoolVar(&o.body, "body", false, "write the response's body, transfer and content coding removed")
 	cmd.Flags().BoolVar(&o.json, "json", false, "print entry, records and proof as JSON")
 	cmd.MarkFlagsMutuallyExclusive("request", "response", "body", "json")
-	keyFlags(cmd, &o.keys)
+	o.given.flags(cmd)
 	return cmd
 }
 
@@ -48,18 +48,18 @@ func runShow(cmd *cobra.Command, path, seqText string, o *showOptions) error {
 	if err != nil || seq < 0 {
 		return cli.Usagef("SEQ %q is no entry number", seqText)
 	}
-	keys, err := parseKeys(o.keys)
+	known, err := o.given.options()
 	if err != nil {
 		return err
 	}
 	ctx := cmd.Context()
-	c, err := openChecked(ctx, cmd.InOrStdin(), path, verify.Options{Keys: keys})
+	c, err := openChecked(ctx, cmd.InOrStdin(), path, known)
 	if err != nil {
 		return err
 	}
 	defer c.folder.Close()
 	if c.container == nil {
-		return showSalvaged(cmd, path, c, seq, o, keys)
+		return showSalvaged(cmd, path, c, seq, o, known.Keys)
 	}
 	e, err := c.container.Entry(ctx, seq)
 	if err != nil {

@@ -38,6 +38,8 @@ var wrong = map[string][]string{
 	"format": {"", "json", "xlsx", "JSONL", "cvs"},
 	"out":    {"", "nowhere/r.jsonl", "."},
 	"source": {"", "outlook", "htpp"},
+
+	"max-content": {"", "x", "-1", "1.5", "16G", "99999999"},
 }
 
 // TestMistyped mistypes the name of every command and flag, and gives every flag values that it cannot have.

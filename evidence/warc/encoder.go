@@ -38,7 +38,6 @@ func options(more ...zstd.EOption) []zstd.EOption {
 // Encoded is a record ready to be appended, with the hashes and lengths that an entry names.
 type Encoded struct {
 	Header       Header
-	HeaderHash   [32]byte
 	HeaderLength int64
 	BlockHash    [32]byte
 	RecordHash   [32]byte // header, block and end; of records encoded in memory only
@@ -55,7 +54,6 @@ func (e *Encoder) Encode(h Header, block []byte) (*Encoded, error) {
 		return nil, err
 	}
 	out.Header, out.HeaderLength = h, int64(len(record))
-	out.HeaderHash = sha256.Sum256(record)
 	record = append(record, block...)
 	record = append(record, recordEnd...)
 	if h.Type == Warcinfo {
@@ -83,7 +81,7 @@ func EncodeTo(w io.Writer, h Header, src io.ReaderAt, size int64) (*Encoded, err
 	if err != nil {
 		return nil, err
 	}
-	out.Header, out.HeaderLength, out.HeaderHash = h, int64(len(head)), sha256.Sum256(head)
+	out.Header, out.HeaderLength = h, int64(len(head))
 	z, err := zstd.NewWriter(nil, options(zstd.WithEncoderConcurrency(1))...)
 	if err != nil {
 		return nil, fmt.Errorf("zstd encoder: %w", err)

@@ -245,7 +245,7 @@ func (h *Header) check() error {
 	if want := contentType(typ); want != "" && h.ContentType != want {
 		return fmt.Errorf("%s record of type %q", h.Type, clip(h.ContentType))
 	}
-	if h.Truncated != "" && !slices.Contains(truncations, h.Truncated) {
+	if h.Truncated != "" && !IsTruncation(h.Truncated) {
 		return fmt.Errorf("malformed WARC-Truncated %q", clip(h.Truncated))
 	}
 	return nil
@@ -296,6 +296,12 @@ func ParseDate(s string) (t time.Time, ok bool) {
 	_, m, d := t.Date() // a month or day that does not exist comes back as another
 	return t, int(m) == month && d == day
 }
+
+// IsValue reports whether s may stand as the value of a field.
+func IsValue(s string) bool { return s != "" && printable(s) }
+
+// IsTruncation reports whether s is a reason of a truncation.
+func IsTruncation(s string) bool { return slices.Contains(truncations, s) }
 
 // printable reports whether s may stand as a value: printable ASCII, no space at either end.
 func printable(s string) bool {

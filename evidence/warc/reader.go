@@ -18,10 +18,9 @@ const InlineLimit = 4<<20 + MaxHeader
 // Record is one WARC record as it stands in a segment, checked against the form of docs/container.md, sections 2.2 and 2.3.
 type Record struct {
 	Header
-	Offset       int64    // of the frame in the segment's file
-	FrameLength  int64    // bytes of the frame
-	HeaderHash   [32]byte // over the header and its empty line
-	HeaderLength int64
+	Offset       int64 // of the frame in the segment's file
+	FrameLength  int64 // bytes of the frame
+	HeaderLength int64 // with its empty line
 	BlockHash    [32]byte
 
 	whole []byte // header, block, end; nil if the record was streamed
@@ -38,6 +37,13 @@ func (r *Record) Block() []byte {
 
 // Whole returns header, block and end, under the same conditions as Block.
 func (r *Record) Whole() []byte { return r.whole }
+
+// Measured is the record without its bytes.
+func (r *Record) Measured() Record {
+	m := *r
+	m.whole = nil
+	return m
+}
 
 // End is the offset behind the record's frame.
 func (r *Record) End() int64 { return r.Offset + r.FrameLength }
@@ -262,7 +268,6 @@ func (d *Decoder) record(f Frame, raw, dst []byte, rec *Record) error {
 		return &FormatError{Code: "record-end", Offset: f.Offset, Detail: "the record does not end in CR LF CR LF"}
 	}
 	rec.whole = out
-	rec.HeaderHash = sha256.Sum256(out[:n])
 	rec.BlockHash = sha256.Sum256(rec.Block())
 	return checkDigest(f, rec)
 }
@@ -310,7 +315,6 @@ func (r *Reader) streamed(ctx context.Context, f Frame, rec *Record, w io.Writer
 	if err := checkExtent(f, rec); err != nil {
 		return err
 	}
-	rec.HeaderHash = sha256.Sum256(head[:hn])
 	sum := sha256.New()
 	block := &blockWriter{left: rec.ContentLength, sum: sum, out: w}
 	if _, err := block.Write(head[hn:]); err != nil {
