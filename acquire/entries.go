@@ -55,7 +55,7 @@ func (r *run) start(ctx context.Context) error {
 func (r *run) connect() error {
 	r.sink = &sink{c: r.o.Case, env: r.o.Env, run: r.id, source: r.source(), origin: r.plan.Origin, window: r.window.number, connections: map[int64]int64{}, scrub: r.scrub, clock: r.began}
 	w := wire.Options{Origin: r.plan.Origin, RootCAs: r.o.RootCAs, Proxy: r.o.Proxy, UserAgent: userAgent(r.o.Env.Tool), MaxIdle: r.o.Parallel,
-		MaxBody: maxBody, SpoolDir: r.o.SpoolDir, Dial: r.o.Dial, Now: r.o.Env.Now, Sink: r.sink}
+		MaxBody: maxBody, SpoolDir: r.o.SpoolDir, SpoolThreshold: min(4<<20, answersInMemory/int64(r.o.Parallel)), Dial: r.o.Dial, Now: r.o.Env.Now, Sink: r.sink}
 	if r.o.Gzip {
 		w.AcceptEncoding = "gzip"
 	}

@@ -8,6 +8,9 @@ import (
 // maxUnsynced bounds the answers in memory, in bytes, that are not durable yet while other chains ask on. One answer may pass it.
 const maxUnsynced = 8 << 20
 
+// answersInMemory bounds the answers, in bytes, that are held in memory while they come in. Larger ones go through files.
+const answersInMemory = 32 << 20
+
 // slots bounds what a run has under way: requests on the wire at once, and bytes that wait for the disk.
 type slots struct {
 	mu       sync.Mutex

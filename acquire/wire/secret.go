@@ -15,7 +15,7 @@ type names struct {
 
 // signatures are the query parameters that sign a URL: secret, and never what tells one page from another.
 func signatures() []string {
-	return []string{"sig", "signature", "x-amz-signature", "x-amz-security-token"}
+	return []string{"sig", "signature", "tempauth", "x-amz-signature", "x-amz-security-token", "x-goog-signature", "oauth_signature"}
 }
 
 // validities are those that go with a signature and say from when to when it is good; they are not secret.
@@ -30,7 +30,7 @@ func newNames(header, query []string) names {
 		n.header[strings.ToLower(s)] = true
 	}
 	for _, s := range slices.Concat(signatures(), []string{
-		"access_token", "refresh_token", "id_token", "token", "auth_token", "code", "assertion",
+		"access_token", "refresh_token", "id_token", "oauth_token", "token", "auth_token", "code", "assertion",
 		"client_secret", "client_assertion", "password", "api_key", "apikey", "subscription-key",
 	}, query) {
 		n.query[strings.ToLower(s)] = true

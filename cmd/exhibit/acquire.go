@@ -35,7 +35,7 @@ type acquireOptions struct {
 func (o *acquireOptions) AddFlags(f *pflag.FlagSet, d acquire.Description) {
 	o.sourceOptions.AddFlags(f, d)
 	f.StringVar(&o.caFile, "ca-file", "", "`PEM` file of the authorities to trust instead of the system's")
-	f.IntVar(&o.parallel, "parallel", 1, "`N` chains of pages to follow at once, 1 to 64")
+	f.IntVar(&o.parallel, "parallel", 1, "`N` requests on the wire at once, 1 to 64")
 	f.DurationVar(&o.patience, "patience", 2*time.Hour, "`TIME` to wait in all when the service is throttling or fails")
 	f.Var(&o.maxBytes, "max-bytes", "record at most `SIZE` in this run, such as 500M or 20G; the same command goes on")
 	f.DurationVar(&o.maxTime, "max-time", 0, "end this run after `TIME`, such as 8h; the same command goes on")
