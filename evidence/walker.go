@@ -194,6 +194,7 @@ type segmentWalk struct {
 	size     int64
 	visit    func(*Batch) error
 	warcinfo Hash
+	infoCase string // that the warcinfo names
 	records  int
 	batches  int
 	budget   int64 // left for looking behind damage
@@ -249,28 +250,31 @@ func (s *segmentWalk) info(rec *warc.Record) error {
 		return s.fault("warcinfo", rec.Offset, None, "the segment does not start with a warcinfo record")
 	case rec.Filename != path.Base(SegmentPath(s.n)):
 		return s.fault("warcinfo", rec.Offset, None, fmt.Sprintf("warcinfo is that of %q", rec.Filename))
-	case !isInfo(rec.Block()): // nor is one that is too large to be held in memory
-		return s.fault("warcinfo", rec.Offset, None, "the warcinfo's block is not its four fields")
 	}
-	s.warcinfo = sum(rec.Whole())
+	id, ok := infoCase(rec.Block()) // nor is one that is too large to be held in memory
+	s.warcinfo, s.infoCase = sum(rec.Whole()), id
+	switch {
+	case !ok:
+		return s.fault("warcinfo", rec.Offset, None, "the warcinfo's block is not its four fields")
+	case s.w.caseID != "" && id != s.w.caseID:
+		return s.fault("warcinfo", rec.Offset, None, fmt.Sprintf("warcinfo is that of case %s", id))
+	}
 	return nil
 }
 
-// isInfo reports whether a block is the four fields of docs/container.md, 2.3.
-func isInfo(block []byte) bool {
+// infoCase is the case that a warcinfo's block names. ok is false if the block is not the four fields of docs/container.md, 2.3.
+func infoCase(block []byte) (id string, ok bool) {
 	lines := strings.Split(string(block), "\r\n")
-	if len(lines) != 5 || lines[4] != "" || len(block) > 1024 {
-		return false
+	if len(lines) != 5 || lines[4] != "" || len(block) > maxInfo || lines[1] != infoFormat || lines[2] != infoConforms {
+		return "", false
 	}
-	for i, name := range []string{"software: ", "format: ", "conformsTo: ", "isPartOf: "} {
-		if value, ok := strings.CutPrefix(lines[i], name); !ok || value == "" || strings.ContainsFunc(value, func(r rune) bool { return r < 0x20 || r > 0x7E }) {
-			return false
-		}
-	}
-	return lines[1] == infoFormat && lines[2] == infoConforms && IsID(strings.TrimPrefix(lines[3], "isPartOf: "))
+	software, ok1 := strings.CutPrefix(lines[0], "software: ")
+	id, ok2 := strings.CutPrefix(lines[3], "isPartOf: ")
+	return id, ok1 && ok2 && warc.IsValue(software) && IsID(id)
 }
 
 const (
+	maxInfo      = 1024 // bytes of a warcinfo's block
 	infoFormat   = "format: WARC File Format 1.1"
 	infoConforms = "conformsTo: http://iipc.github.io/warc-specifications/specifications/warc-format/warc-1.1/"
 )
@@ -368,6 +372,11 @@ func (s *segmentWalk) follows(b *Batch, rec *warc.Record) error {
 	first := s.batches == 0 && !w.lost
 	if s.batches == 0 && b.SegmentHead == nil && !w.lost || s.batches > 0 && b.SegmentHead != nil {
 		return s.fault("batch-frontier", rec.Offset, b.First, "warcinfo and frontier stand in the first batch of a segment and in no other")
+	}
+	if first && b.Warcinfo == s.warcinfo && IsID(s.infoCase) && b.Case != s.infoCase {
+		if err := s.fault("warcinfo", 0, b.First, fmt.Sprintf("the segment's warcinfo is that of case %s", s.infoCase)); err != nil {
+			return err
+		}
 	}
 	if first && b.Warcinfo != s.warcinfo {
 		if err := s.fault("warcinfo", 0, b.First, "the segment's warcinfo record is not the one that its first batch names"); err != nil {

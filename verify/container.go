@@ -119,7 +119,7 @@ func (c *Container) segment(ctx context.Context, walker *evidence.Walker, n int6
 	return err
 }
 
-// Entry returns one entry. It reads the segment that holds it. Of a salvaged case it returns an entry that is proven, and
+// Entry returns one entry, once the segment that holds it was read to the end that was checked, with those before it. Of a salvaged case it returns an entry that is proven, and
 // [ErrLost] for another.
 func (c *Container) Entry(ctx context.Context, seq int64) (*evidence.Entry, error) {
 	if seq < 0 || seq >= c.entries {
@@ -128,15 +128,27 @@ func (c *Container) Entry(ctx context.Context, seq int64) (*evidence.Entry, erro
 	if c.salvage != nil {
 		return c.salvage.entry(ctx, seq)
 	}
-	for e, err := range c.Entries(ctx) {
-		if err != nil {
+	dec, err := warc.NewDecoder()
+	if err != nil {
+		return nil, err
+	}
+	defer dec.Close()
+	walker := evidence.NewWalker(dec)
+	var found *evidence.Entry
+	for i := 0; i < len(c.ends) && found == nil; i++ {
+		if err := c.segment(ctx, walker, int64(i+1), func(b *evidence.Batch) error {
+			if n := seq - b.First; n >= 0 && n < b.Count {
+				found = b.Entries[n]
+			}
+			return nil
+		}); err != nil {
 			return nil, err
 		}
-		if e.Head.Seq == seq {
-			return e, nil
-		}
 	}
-	return nil, fmt.Errorf("entry %d: %w", seq, ErrChanged)
+	if found == nil {
+		return nil, fmt.Errorf("entry %d: %w", seq, ErrChanged)
+	}
+	return found, nil
 }
 
 // Block is the block of a record.

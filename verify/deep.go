@@ -19,7 +19,8 @@ const redacted = "REDACTED"
 // What a deep check keeps of a request and a response. It is made where a record is decoded, on all cores.
 type (
 	requestSeen struct {
-		line     string  // request line; empty if the head does not end
+		line     string  // request line
+		whole    bool    // it ends; if not, it was not sent to its end
 		redacted []int64 // where the word stands
 	}
 	responseSeen struct {
@@ -55,10 +56,7 @@ func look(rec *warc.Record) any {
 
 func seenRequest(block []byte) *requestSeen {
 	line, _, whole := bytes.Cut(block, []byte("\r\n"))
-	r := &requestSeen{}
-	if whole {
-		r.line = string(line[:min(len(line), maxRequestLine)])
-	}
+	r := &requestSeen{line: string(line[:min(len(line), maxRequestLine)]), whole: whole}
 	for at := 0; len(r.redacted) <= maxSeenRedacted; {
 		i := bytes.Index(block[at:], []byte(redacted))
 		if i < 0 {
@@ -99,7 +97,7 @@ func (c *checker) deepEntry(e *evidence.Entry) {
 		c.again.set(e.Head.Seq)
 		return
 	}
-	c.deepRequest(e, x, request.line)
+	c.deepRequest(e, x, request.line, request.whole)
 	for _, r := range x.Redactions {
 		_, there := slices.BinarySearch(request.redacted, r.Offset)
 		c.deepRedaction(e, r, there)
@@ -138,9 +136,8 @@ func (c *checker) deepAgain(ctx context.Context, container *Container, e *eviden
 	if _, err := request.ReadAt(head, 0); err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
-	if line, _, whole := strings.Cut(string(head), "\r\n"); whole {
-		c.deepRequest(e, x, line)
-	}
+	line, _, whole := strings.Cut(string(head), "\r\n")
+	c.deepRequest(e, x, line, whole)
 	for _, r := range x.Redactions {
 		buf := make([]byte, len(redacted))
 		_, err := request.ReadAt(buf, r.Offset)
@@ -162,13 +159,15 @@ func (c *checker) deepAgain(ctx context.Context, container *Container, e *eviden
 	return nil
 }
 
-// deepRequest holds method and URL against the request line.
-func (c *checker) deepRequest(e *evidence.Entry, x *evidence.Exchange, line string) {
-	method, rest, _ := strings.Cut(line, " ")
-	target, version, _ := strings.Cut(rest, " ")
-	if line != "" && (method != e.Head.Method || version != "HTTP/1.1" || target != x.URL && target != requestTarget(x.URL)) {
-		c.deepFind("deep-layout", e, "the entry says %s %s, the request %q", e.Head.Method, x.URL, line)
+// deepRequest holds method and URL against the request line, or against as much of it as was sent.
+func (c *checker) deepRequest(e *evidence.Entry, x *evidence.Exchange, line string, whole bool) {
+	for _, target := range []string{requestTarget(x.URL), x.URL} {
+		want := e.Head.Method + " " + target + " HTTP/1.1"
+		if line == want || !whole && strings.HasPrefix(want+"\r", line) {
+			return
+		}
 	}
+	c.deepFind("deep-layout", e, "the entry says %s %s, the request %q", e.Head.Method, x.URL, clip(line))
 }
 
 func (c *checker) deepRedaction(e *evidence.Entry, r evidence.Redaction, there bool) {
@@ -204,8 +203,10 @@ func (c *checker) deepResponse(e *evidence.Entry, x *evidence.Exchange, seen *re
 	if x.HeadOffset != evidence.None && seen.headLength > 0 && (seen.headOffset != x.HeadOffset || seen.headLength != x.HeadLength) {
 		c.deepFind("deep-layout", e, "the entry says that the final head is %d bytes at %d, the bytes %d at %d", x.HeadLength, x.HeadOffset, seen.headLength, seen.headOffset)
 	}
-	if x.Ended == evidence.EndedComplete && seen.end != httpblock.EndComplete {
+	if complete := x.Ended == evidence.EndedComplete; complete && seen.end != httpblock.EndComplete {
 		c.deepFind("deep-layout", e, "the entry says that the response is complete, the bytes that it ends %q", seen.end)
+	} else if !complete && seen.end == httpblock.EndComplete && seen.framing != httpblock.FramingClose {
+		c.deepFind("deep-layout", e, "the entry says that the response ends %q, the bytes that it is complete", x.Ended)
 	}
 	if seen.framing != "" && x.Framing != seen.framing {
 		c.deepFind("deep-layout", e, "the entry says framing %q, the bytes %q", x.Framing, seen.framing)

@@ -85,7 +85,7 @@ func (w *lenientWalk) segment(n int64) error {
 	var failed error
 	err = walker.Segment(w.ctx, n, src, size, func(b *evidence.Batch) error {
 		if broken {
-			failed = w.l.locate(w.ctx, b, src, group)
+			failed = w.l.locate(w.ctx, b, searched{src, n, group})
 		}
 		if failed == nil {
 			failed = w.batch(b, broken)
@@ -114,8 +114,16 @@ func (w *lenientWalk) batch(b *evidence.Batch, damaged bool) error {
 	return w.visit(r)
 }
 
-// locate finds the records of a batch among what can be read from offset from on up to the batch, by their hashes.
-func (l *lenient) locate(ctx context.Context, b *evidence.Batch, src io.ReaderAt, from int64) error {
+// searched is where the records of a batch are sought: in a segment from an offset on. Which segment that is, its name says: a batch may
+// stand in another than it says.
+type searched struct {
+	src     io.ReaderAt
+	segment int64
+	from    int64
+}
+
+// locate finds the records of a batch among what can be read up to the batch, by their hashes.
+func (l *lenient) locate(ctx context.Context, b *evidence.Batch, in searched) error {
 	type place struct{ entry, record int }
 	want := map[string]place{} // by record id
 	for i, e := range b.Entries {
@@ -124,23 +132,23 @@ func (l *lenient) locate(ctx context.Context, b *evidence.Batch, src io.ReaderAt
 			want[evidence.RecordID(e.Detail.Nonce, j)] = place{i, j}
 		}
 	}
-	budget := int64(64<<20) + 4*(b.Offset-from)
-	for r := warc.NewReader(l.again, src, from, b.Offset); len(want) > 0; {
+	budget := int64(64<<20) + 4*(b.Offset-in.from)
+	for r := warc.NewReader(l.again, in.src, in.from, b.Offset); len(want) > 0; {
 		rec, err := r.Next(ctx)
 		var form *warc.FormatError
 		switch {
 		case errors.As(err, &form):
-			next, err := warc.FindFrame(ctx, l.again, src, form.Offset+1, b.Offset, &budget)
+			next, err := warc.FindFrame(ctx, l.again, in.src, form.Offset+1, b.Offset, &budget)
 			if err != nil || next < 0 {
 				return ctx.Err()
 			}
-			r = warc.NewReader(l.again, src, next, b.Offset)
+			r = warc.NewReader(l.again, in.src, next, b.Offset)
 			continue
 		case err != nil: // the end among them
 			return ctx.Err()
 		}
 		if at, ok := want[rec.ID]; ok && b.Entries[at.entry].Names(at.record, rec) {
-			b.Entries[at.entry].Located[at.record] = evidence.Located{Segment: int(b.Segment), Offset: rec.Offset, Length: rec.FrameLength}
+			b.Entries[at.entry].Located[at.record] = evidence.Located{Segment: int(in.segment), Offset: rec.Offset, Length: rec.FrameLength}
 		}
 	}
 	return nil

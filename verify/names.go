@@ -135,6 +135,10 @@ func (c *checker) walkNames() {
 			if name == evidence.WorkPath {
 				return fs.SkipDir
 			}
+			if limit := bag.DefaultLimits().Depth; strings.Count(name, "/") >= limit {
+				c.r.find("path-read", name, "more than %d levels of folders", limit)
+				return fs.SkipDir
+			}
 			top, _, _ := strings.Cut(name, "/")
 			if !slices.Contains(known, name) && top != "custody" && top != "stamps" {
 				c.r.find("path-unexpected", name, "no case has such a folder")

@@ -55,7 +55,7 @@ func (c *Container) Proof(ctx context.Context, seq, size int64) (*Proof, error) 
 		}
 		n := e.Head.Seq
 		if n >= size {
-			break
+			continue // to the end, which proves what was read before it
 		}
 		leaf := evidence.LeafHash(e.HeadLine)
 		whole.Add(leaf)

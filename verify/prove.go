@@ -210,6 +210,7 @@ func (s *salvage) firstRun(from int64) int {
 // underFrontiers takes the hashes of frontiers that are proven as roots of the entries below each (docs/container.md, 10.3).
 func (s *salvage) underFrontiers() {
 	done := map[*frontierAt]bool{}
+	s.opened = map[nodeAt]bool{}
 	for again := true; again; {
 		again = false
 		for _, f := range s.frontiers {
@@ -226,8 +227,20 @@ func (s *salvage) underFrontiers() {
 	}
 }
 
-// underNode makes the hash of a subtree that begins at entry from out of its leaves, or out of a frontier within it and the leaves behind that.
+// nodeAt is the place of a proven hash in the tree.
+type nodeAt struct {
+	from  int64
+	level uint8
+}
+
+// underNode makes the hash of a subtree that begins at entry from out of its leaves, or out of a frontier within it and the leaves behind that. It does so
+// once: many frontiers have the same hashes below them.
 func (s *salvage) underNode(from int64, node subtree, by int64) {
+	at := nodeAt{from, node.level}
+	if s.opened[at] {
+		return
+	}
+	s.opened[at] = true
 	to := from + 1<<node.level
 	starts := []*frontierAt{nil}
 	for _, f := range s.frontiers {

@@ -23,7 +23,7 @@ type rules struct {
 	pages                   pagePlan
 	chains                  map[chainKey]attempt
 	forgot                  bool // chains were forgotten
-	lastIsCheckpoint        bool
+	lastIsCheckpoint        bool // and says nothing but what its head's file says
 	unknownKind             bool // said already
 	keys                    []allowedKey
 	granted                 map[trust.VKey]bool // those of keys that may sign so far
@@ -100,7 +100,7 @@ func (r *rules) entry(e *evidence.Entry, i int) {
 }
 
 func (r *rules) body(e *evidence.Entry) {
-	r.lastIsCheckpoint = e.Head.Kind == evidence.KindCheckpoint
+	r.lastIsCheckpoint = e.Head.Kind == evidence.KindCheckpoint && e.Head.Source == "" && e.Head.Window == 0 && len(e.Detail.Records) == 0
 	if e.Body == nil && !r.unknownKind {
 		r.unknownKind = true
 		r.r.rule("unknown-kind", e.Head.Seq, "%s", e.Head.Kind)
@@ -158,10 +158,17 @@ func (r *rules) transport(e *evidence.Entry, b *evidence.Connection) {
 	}
 }
 
+// maxKeys is how many keys a case may allow (docs/container.md, 5.5): each head is held against each of them.
+const maxKeys = 1024
+
 func (r *rules) allow(e *evidence.Entry, text string, from int64) {
 	key, err := trust.ParseVKey(text)
 	if err != nil {
 		r.fail(e, "key: %v", err)
+		return
+	}
+	if len(r.keys) == maxKeys {
+		r.fail(e, "more than %d keys", maxKeys)
 		return
 	}
 	r.keys = append(r.keys, allowedKey{key, from})

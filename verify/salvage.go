@@ -106,6 +106,7 @@ type salvage struct {
 	seal       *sealSeen
 	known      int64 // entries that there are known to have been
 	joins      int64
+	opened     map[nodeAt]bool // subtrees whose leaves were looked for
 
 	allowed  []trust.VKey // by the case entry or what stands for it
 	keysFrom string
@@ -368,6 +369,9 @@ func (s *salvage) remember(st *step) {
 	case *evidence.Window:
 		s.windows[e.Head.Window] = append(s.windows[e.Head.Window], windowEntry{st.seq, e.Head.Source, *body})
 	case *evidence.Key:
+		if len(s.keys) == maxKeys {
+			return
+		}
 		s.keys = append(s.keys, keyEntry{st.seq, body.Key})
 	case *evidence.Exchange:
 		if body.RetryOf == evidence.None {

@@ -452,3 +452,16 @@ func TestSalvage(t *testing.T) {
 		}
 	}
 }
+
+// TestSalvageOfExchangedSegments: what is proven is read where it stands, not where its batch says that it should.
+func TestSalvageOfExchangedSegments(t *testing.T) {
+	w := newWreckable(t, true)
+	files := with(with(w.files, seg1, w.files[seg2]), seg2, w.files[seg1])
+	got, err := w.salvaged(files, verify.Options{Keys: []trust.VKey{w.key}}, verify.Salvage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(got.given) == 0 {
+		t.Error("nothing is given")
+	}
+}

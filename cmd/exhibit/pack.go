@@ -213,6 +213,8 @@ func packError(err error, dir string) error {
 		return cli.Fail(cli.Interrupted, errors.New("interrupted: the case is not packed"), meaning, "run the same command again")
 	case errors.Is(err, bag.ErrUnsealed):
 		return cli.Fail(cli.Incomplete, err, meaning, "to seal it, run `"+shell([]string{"exhibit", "seal", dir})+"`")
+	case errors.Is(err, bag.ErrName):
+		return cli.Fail(cli.Usage, err, meaning, "hand over the folder; or, if the file lies in custody/ or stamps/, which no manifest covers, give it a name that every system can have")
 	case errors.As(err, &problem) && problem.Kind != bag.Unreadable:
 		return cli.Fail(cli.Damaged, err, "the case is not what was sealed; nothing was packed", check)
 	}

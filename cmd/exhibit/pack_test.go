@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/exhibit-dfir/exhibit/cmd/cli"
+	"github.com/exhibit-dfir/exhibit/evidence/bag"
 )
 
 // TestWholeOrNothing writes files that fail on the way, and one whose name is taken in the meantime: nothing is left of them, and nothing replaced.
@@ -57,6 +58,7 @@ func TestPackErrors(t *testing.T) {
 	}{
 		{fmt.Errorf("x: %w", &fs.PathError{Op: "write", Path: "/elsewhere/c.zip", Err: syscall.ENOSPC}), cli.Unexpected, "free space, then run the same command again"},
 		{&fs.PathError{Op: "read", Path: "data/ledger.db", Err: syscall.EIO}, cli.Unexpected, "make sure that the disk is sound"},
+		{fmt.Errorf("%w: path %q", bag.ErrName, "custody/aux"), cli.Usage, "hand over the folder"},
 		{context.Canceled, cli.Interrupted, "run the same command again"},
 	} {
 		var own *cli.Error

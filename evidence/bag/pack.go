@@ -15,6 +15,9 @@ import (
 // ErrUnsealed says that a case has no package.note and is not packed.
 var ErrUnsealed = errors.New("case is not sealed")
 
+// ErrName says that a case has a file whose name is not the same file on every system, or too many files: it is not packed.
+var ErrName = errors.New("case cannot be packed")
+
 // maxNote is the longest package.note in bytes (docs/container.md, 5.5).
 const maxNote = 65_535
 
@@ -22,7 +25,7 @@ const maxNote = 65_535
 // packed. It changes nothing. Each file is read twice; memory is that of the names. work/ is left out.
 //
 // It fails with [ErrUnsealed]; with every [Problem] joined where the folder holds other files than the manifest lists, or tag files that do not fit each
-// other; where package.note is not signed by one of keys, or over another tagmanifest; for a name that is not the same file on every system; when ctx
+// other; where package.note is not signed by one of keys, or over another tagmanifest; with [ErrName]; when ctx
 // ends; and when a file changes in the meantime. It does not hold the payload against the manifest's hashes: a check does.
 func Pack(ctx context.Context, w io.Writer, files fs.FS, keys []trust.VKey) error {
 	if _, err := fs.Stat(files, packageNoteName); errors.Is(err, fs.ErrNotExist) {
@@ -113,11 +116,8 @@ func writeZip(ctx context.Context, w io.Writer, files fs.FS, names []string) err
 	var allowed zipNames
 	for _, name := range names {
 		if err := allowed.add(name); err != nil {
-			return err
+			return fmt.Errorf("%w: %w", ErrName, err)
 		}
-	}
-	if most := DefaultLimits().Files; len(names) > most {
-		return fmt.Errorf("case has %d files, at most %d can be packed", len(names), most)
 	}
 	z := zipWriter{ctx: ctx, out: bufio.NewWriterSize(w, hashBuffer), files: files, buf: make([]byte, hashBuffer)}
 	for _, name := range names {
@@ -126,7 +126,7 @@ func writeZip(ctx context.Context, w io.Writer, files fs.FS, names []string) err
 		}
 	}
 	if len(z.central) > maxDirectory {
-		return fmt.Errorf("central directory has %d bytes, at most %d", len(z.central), maxDirectory)
+		return fmt.Errorf("%w: central directory has %d bytes, at most %d", ErrName, len(z.central), maxDirectory)
 	}
 	end := appendEnd(nil, directory{count: int64(len(names)), offset: z.offset, size: int64(len(z.central))})
 	if err := z.write(z.central); err != nil {

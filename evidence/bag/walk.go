@@ -110,12 +110,13 @@ func (w *walker) folder(dir string, depth int, files *[]string) error {
 		w.report(Unreadable, dir, err.Error())
 		return nil
 	}
-	if len(entries) == 0 && depth > 1 {
+	covered := files == &w.payload // a manifest lists what is in the folder
+	if len(entries) == 0 && depth > 1 && covered {
 		w.report(Unlisted, dir, "the folder is empty")
 	}
 	for _, e := range entries {
 		path := dir + "/" + e.Name()
-		if err := checkPath(path); err != nil {
+		if err := checkPath(path); err != nil && covered {
 			w.report(Malformed, path, err.Error())
 			continue
 		}

@@ -192,6 +192,9 @@ func TestPackRefuses(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v", name, err)
 		}
+		if byName := slices.Contains([]string{"device name", "two cases", "folder, two cases"}, name); errors.Is(err, ErrName) != byName && name != "line feed" {
+			t.Errorf("%s: it says that a name is in the way: %v", name, err)
+		}
 		if errors.Is(err, ErrUnsealed) != (name == "not sealed") {
 			t.Errorf("%s: it says whether it is sealed: %v", name, err)
 		}

@@ -31,6 +31,7 @@ func (e *FormatError) Error() string {
 type frameHead struct {
 	size    int   // of the frame header itself, magic included
 	content int64 // declared size of the content
+	block   int64 // the largest that a block may be (RFC 8878, 3.1.1.2.4)
 }
 
 // maxFrame is the longest frame that may hold content bytes (docs/container.md, 2.2).
@@ -96,16 +97,16 @@ func parseFrameHead(b []byte) (h frameHead, code, detail string) {
 	if window > MaxWindow {
 		return h, "frame-window", fmt.Sprintf("the frame asks for a window of %d bytes, more than %d", window, MaxWindow)
 	}
-	return frameHead{size: pos + width, content: int64(size)}, "", ""
+	return frameHead{size: pos + width, content: int64(size), block: min(window, maxBlock)}, "", ""
 }
 
-// blockHead is the three-byte header of a zstd block (RFC 8878, 3.1.1.2).
-func blockHead(b []byte) (stored int64, last bool, code, detail string) {
+// blockHead is the three-byte header of a zstd block (RFC 8878, 3.1.1.2), which may be as large as most.
+func blockHead(b []byte, most int64) (stored int64, last bool, code, detail string) {
 	v := uint32(b[0]) | uint32(b[1])<<8 | uint32(b[2])<<16
 	last = v&1 != 0
 	size := int64(v >> 3)
-	if size > maxBlock {
-		return 0, last, "frame-block", "a block is larger than 128 KiB"
+	if size > most {
+		return 0, last, "frame-block", "a block is larger than 128 KiB or the frame's window"
 	}
 	switch v >> 1 & 3 {
 	case 0, 2:

@@ -176,7 +176,7 @@ func walkFrame(pos, size int64, budget *int64, peek func(off int64, n int) ([]by
 			}
 		}
 		var stored int64
-		stored, last, code, detail = blockHead(b)
+		stored, last, code, detail = blockHead(b, h.block)
 		if code != "" {
 			return fail(code, detail)
 		}

@@ -24,13 +24,16 @@ MAX_LINE, MAX_BATCH, MAX_HEADER = 65535, 8 << 20, 131072     # 1.1, 3.1, 2.3
 MAX_WINDOW, MAX_BLOCK = 8 << 20, 128 << 10                   # 2.2
 MAX_INT = 2**53 - 1                                          # 1.2
 MAX_NOTE = 65535            # a note is the value of one JSON line, so it is no longer than a line
-MAX_DEPTH = 64              # of nested JSON: ours, so that no input exhausts the stack
+MAX_DEPTH = 64              # of nested objects and arrays (1.2)
 MAX_DAMAGE = 64             # places in one segment from which reading is taken up again
 MAX_SCAN = 1 << 20          # block headers read in search of the next frame after damage
+MAX_KEYS = 1024                                              # 5.5
+MAX_FILES, MAX_LEVELS = 250_000, 16                          # 6.1
 SHOWN = 20                  # findings printed of one code
 CHUNK = 1 << 16
 ZERO_HASH = "0" * 64
 ORIGIN = "exhibit-dfir.github.io/case/"
+CONFORMS = "http://iipc.github.io/warc-specifications/specifications/warc-format/warc-1.1/"
 
 
 class Bad(Exception):
@@ -112,12 +115,12 @@ def json_1_2(line, code):
         for item in level:
             if item is None or (type(item) is str and re.search("[\ud800-\udfff]", item)):
                 raise Bad(code, "a line holds null or half a character")
+            if type(item) in (dict, list) and depth > MAX_DEPTH:
+                raise Bad(code, "a line nests deeper than %d" % MAX_DEPTH)
             if type(item) is dict:
                 below += list(item) + list(item.values())
             elif type(item) is list:
                 below += item
-        if depth > MAX_DEPTH:
-            raise Bad(code, "a line nests deeper than %d" % MAX_DEPTH)
         level = below
     return value
 
@@ -165,6 +168,7 @@ is_hash = matches("[0-9a-f]{64}")                                               
 is_id = matches("[0-9a-f]{32}")                                                 # 1.5
 is_record_id = matches("urn:uuid:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")    # 1.5
 is_word = matches("[a-z][a-z0-9-]{0,31}")                                       # 1.6
+is_key_name = matches("[!-*,-~]{1,255}")                                        # 5.5
 count, positive, seq_or_none = integer(), integer(1), integer(-1)
 pairs = array(obj(name=is_text, value=is_text))
 
@@ -415,6 +419,9 @@ def header_2_3(header):
     return fields
 
 
+TORN_7_2 = ("record-header", "record-length", "record-end", "record-digest", "record-unclaimed")
+
+
 class Record:
     """One WARC record: what it says, what was measured; the block itself of batches and warcinfo alone."""
     def __init__(self):
@@ -558,6 +565,8 @@ def no_negative(value):
 def acquisition_4_7(source, body):
     lines = [source, body["user"], body["from"], body["to"]]
     lines += [p["name"] + "=" + p["value"] for p in body["parameters"]]
+    if any("\n" in line for line in lines) or any("=" in p["name"] for p in body["parameters"]):
+        return None                               # it could not be told from another
     return sha("".join(line + "\n" for line in lines).encode("utf-8"))
 
 
@@ -591,6 +600,12 @@ LOW_ORDER = {0, 1, FIELD_P - 1} | {int.from_bytes(bytes.fromhex(y), "little") fo
     "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a")}
 
 
+def on_curve(y):
+    """Whether some x fits y: -x^2 + y^2 = 1 + d x^2 y^2 has a solution where (y^2 - 1)(d y^2 + 1) is a square."""
+    d = -121665 * pow(121666, FIELD_P - 2, FIELD_P)
+    return pow((y * y - 1) * (d * y * y + 1), (FIELD_P - 1) // 2, FIELD_P) in (0, 1)
+
+
 def valid_name(name):
     return name != "" and "+" not in name and not any(c.isspace() for c in name)
 
@@ -599,12 +614,12 @@ def verifier_key_5_5(text):
     """(name, key hash, public key) of a verifier key NAME+HASH+BASE64 (C2SP signed-note), or None."""
     parts = text.split("+", 2)
     raw = strict_base64(parts[2]) if len(parts) == 3 else None
-    if raw is None or len(raw) != 33 or raw[0] != 1 or not valid_name(parts[0]):
+    if raw is None or len(raw) != 33 or raw[0] != 1 or not is_key_name(parts[0]):
         return None
     if parts[1] != sha(parts[0].encode("utf-8") + b"\n" + raw)[:8]:
         return None
     y = int.from_bytes(raw[1:], "little") & (1 << 255) - 1
-    if y >= FIELD_P or y in LOW_ORDER:
+    if y >= FIELD_P or y in LOW_ORDER or not on_curve(y):
         return None
     return parts[0], bytes.fromhex(parts[1]), raw[1:]
 
@@ -625,6 +640,8 @@ def signed_note_5_2(data, lines, code):
         raw = strict_base64(words[2]) if len(words) == 3 and words[0] == "\u2014" else None
         if raw is None or len(raw) < 5 or not valid_name(words[1]):
             raise Bad(code, "malformed signature line: %s" % show(line))
+        if any(s[:2] == (words[1], raw[:4]) for s in signatures):
+            raise Bad(code, "two signature lines by one key: %s" % show(words[1]))
         signatures.append((words[1], raw[:4], raw[4:]))
     return parts[:lines], ("\n".join(parts[:lines]) + "\n").encode("utf-8"), signatures
 
@@ -689,6 +706,22 @@ class Ed25519:
                 raise Unexpected("openssl accepts a wrong signature")
 
 
+# ---- 6. Names and fields of a sealed case -----------------------------------------------------------
+
+LABELS_6_2 = ("Source-Organization", "Organization-Address", "Contact-Name", "Contact-Phone", "Contact-Email",
+              "External-Description", "External-Identifier", "Bagging-Date", "Payload-Oxum", "Bag-Software-Agent",
+              "Internal-Sender-Identifier", "Internal-Sender-Description")
+
+
+def bag_field_6_2(label, value):
+    """Whether a line of bag-info.txt is one field in its form."""
+    if not re.fullmatch("[A-Za-z0-9-]{1,64}", label) or any(label != l and label.lower() == l.lower() for l in LABELS_6_2):
+        return False
+    if not 1 <= len(value.encode("utf-8")) <= 4096 or value.strip() != value or re.search("[\x00-\x1f\x7f-\x9f\u2028\u2029]", value):
+        return False
+    return label != "Bagging-Date" or is_time_1_3(value + "T00:00:00.000000Z")
+
+
 # ---- The case ---------------------------------------------------------------------------------------
 
 class Case:
@@ -731,19 +764,25 @@ class Case:
                              r"README\.txt|verify\.py|evidence/[0-9]{5}\.warc\.zst|checkpoints/[1-9][0-9]{0,15}\.note)")
         free = {"custody", "stamps", "work"}
         folders = free | {"data", "data/evidence", "data/checkpoints"}
-        todo = [""]
+        todo, seen = [""], 0
         while todo:
             folder = todo.pop()
             for item in sorted(os.listdir(self.path(folder) if folder else self.root)):
                 name = folder + "/" + item if folder else item
-                mode = os.lstat(self.path(name)).st_mode
+                mode, seen = os.lstat(self.path(name)).st_mode, seen + 1
+                if seen > MAX_FILES:
+                    self.report.add("path-read", show(name), "there are more files than are read of a case")
+                    todo = []
+                    break
                 loose = name.split("/")[0] in free and "/" in name
                 if not stat.S_ISDIR(mode) and not stat.S_ISREG(mode):
                     self.report.add("path-type", show(name), "neither a regular file nor a folder; it was not opened")
                 elif stat.S_ISDIR(mode):
                     if not loose and name not in folders:
                         self.report.add("path-unexpected", show(name), "a folder that a case does not have")
-                    if name != "work":
+                    if name.count("/") >= MAX_LEVELS:
+                        self.report.add("path-read", show(name), "more than %d levels of folders" % MAX_LEVELS)
+                    elif name != "work":
                         todo.append(name)
                 else:
                     if not loose and (not allowed.fullmatch(name) or name == "data/evidence/00000.warc.zst"):
@@ -828,12 +867,13 @@ class Case:
         """What lies behind the last whole batch of each segment."""
         for number, offset, size, alone, held, records in self.tails:
             name, place = "data/evidence/%05d.warc.zst" % number, "data/evidence/%05d.warc.zst, byte %d" % (number, offset)
-            beyond = number >= self.last_batch_segment
             if self.seal and number > self.seal[1]:
                 self.report.add("after-seal", place, "a segment after the one that the seal entry is in")
-            if alone and beyond and number == last and not self.sealed:
+            if alone and number == last and not self.sealed:
                 continue                          # a segment that was begun and not used yet
-            torn = beyond or (number, offset, size - offset, self.hash_file(name, offset)) in self.gaps
+            garbled = all(code.startswith("frame-") or code in TORN_7_2 for code, _, _ in held)
+            torn = garbled and (number == last or not alone and offset and
+                                (number, offset, size - offset, self.hash_file(name, offset)) in self.gaps)
             if torn and not self.sealed and not self.seal:
                 self.report.add("torn-tail", place, "%d bytes follow the last whole batch%s: torn when the tool was "
                                 "stopped; only its recovery may touch them" % (size - offset, " (%s)" % held[0][0] if held else ""),
@@ -871,11 +911,12 @@ class Case:
         try:
             lines = (record.block or b"").split(b"\r\n")
             fields = fields_2_3(lines[:-1])
-            if lines[-1] or [f[0] for f in fields] != ["software", "format", "conformsTo", "isPartOf"]:
+            if lines[-1] or [f[0] for f in fields] != ["software", "format", "conformsTo", "isPartOf"] or \
+                    not all(f[1] for f in fields) or len(record.block) > 1024:
                 raise Bad("warcinfo", "the block of warcinfo is not its four fields")
             fields = dict(fields)
-            if fields["format"] != "WARC File Format 1.1" or not is_id(fields["isPartOf"]):
-                raise Bad("warcinfo", "format or case id in warcinfo is malformed")
+            if fields["format"] != "WARC File Format 1.1" or fields["conformsTo"] != CONFORMS or not is_id(fields["isPartOf"]):
+                raise Bad("warcinfo", "format, specification or case id in warcinfo is not what it must be")
             self.case_id = self.case_id or fields["isPartOf"]
             if fields["isPartOf"] != self.case_id:
                 raise Bad("warcinfo", "the segment belongs to another case: %s" % fields["isPartOf"])
@@ -1016,32 +1057,38 @@ class Case:
         if kind == "window":
             if not self.earlier(body["last"], "exchange"):
                 yield "last names no earlier exchange"
-            if body["acquisition"] != acquisition_4_7(head["source"], body):
+            if acquisition_4_7(head["source"], body) != body["acquisition"]:
                 yield "acquisition is not the hash of what was asked for"
         elif kind == "exchange":
             if 0 < window <= len(self.windows):
                 self.windows[window - 1][2] += 1
             yield from self.retry_4_8(seq, head, body)
-            yield from self.exchange_4_5(records, body)
+            yield from self.exchange_4_5(head, records, body)
         elif kind == "connection":
             yield from self.record_types_4_5(records, ("request", "response", "resource"), 0)
+            yield from self.redactions_4_6(records, body)
         elif kind in ("operator", "gap", "checkpoint"):
             yield from () if all(r["type"] == "resource" for r in records) else ["records that such an entry does not have"]
         elif kind in ("case", "window", "key", "seal") and records:
             yield "records that such an entry does not have"
         if kind == "case":
             self.keys = [verifier_key_5_5(k) for k in body["keys"]]
+            if not self.keys:
+                yield "the case allows no key"
             if body["case"] != self.case_id or body["origin"] != ORIGIN + body["case"]:
                 yield "case id or origin is another one"
         elif kind == "key":
-            self.added_keys.append((seq, verifier_key_5_5(body["key"])))
+            if len(self.keys) + len(self.added_keys) >= MAX_KEYS:
+                yield "more than %d keys" % MAX_KEYS
+            else:
+                self.added_keys.append((seq, verifier_key_5_5(body["key"])))
         elif kind == "checkpoint":
             self.checkpoints.append((seq, body["size"], sha(body["note"].encode("utf-8"))))
         elif kind == "gap":
-            for r in records:
-                self.gaps.append((body["segment"], body["offset"], r["block_length"], r["block"]))
-                if body["length"] != r["block_length"]:
-                    yield "length is not that of the torn bytes"
+            if body["reason"] == "torn" and len(records) == 1:
+                self.gaps.append((body["segment"], body["offset"], records[0]["block_length"], records[0]["block"]))
+            if any(r["block_length"] != body["length"] for r in records):
+                yield "length is not that of the torn bytes"
         elif kind == "seal" and not self.seal:
             self.seal = seq, self.number
             counts = [{"kind": k, "count": n} for k, n in sorted(self.kind_counts.items())]
@@ -1072,14 +1119,17 @@ class Case:
             self.windows[head["window"] - 1][3] += kept - (body["retry_of"] >= 0 and last is not None and last[3])
         self.chains[key] = seq, body["page"], body["attempt"], kept
 
-    def exchange_4_5(self, records, body):
+    def exchange_4_5(self, head, records, body):
         for key, kind in (("connection", "connection"), ("parent", "exchange"), ("retry_of", "exchange")):
             if not self.earlier(body[key], kind):
                 yield "%s names no earlier %s" % (key, kind)
         yield from self.record_types_4_5(records, ("request", "response", "resource"), 1)
         if any(r["type"] != "resource" and r["uri"] != body["url"] for r in records):
             yield "a record is of another URL than its entry"
-        response = records[1]["block_length"] if len(records) > 1 and records[1]["type"] == "response" else 0
+        answered = len(records) > 1 and records[1]["type"] == "response"
+        if head["status"] and not answered:
+            yield "a status without a response"
+        response = records[1]["block_length"] if answered else 0
         if body["head_offset"] < 0 and body["head_length"] or \
                 body["head_offset"] >= 0 and not 0 < body["head_length"] <= response - body["head_offset"]:
             yield "head_offset and head_length do not lie in the response"
@@ -1193,11 +1243,17 @@ class Case:
         if not self.has("bag-info.txt"):
             return
         sizes = [os.stat(self.path(n)).st_size for n in self.files if n.startswith("data/")]
-        lines = self.read("bag-info.txt", 1 << 20).decode("utf-8", "replace").split("\n")
+        try:
+            lines = self.read("bag-info.txt", (1 << 20) + 1).decode("utf-8").split("\n")
+        except ValueError:
+            lines = ["not UTF-8", ""]
         if lines[-1] or lines[-2:-1] != ["Payload-Oxum: %d.%d" % (sum(sizes), len(sizes))]:
             self.report.add("bagit", "bag-info.txt", "Payload-Oxum is not its last line, or does not count what is in data/")
-        if not all(re.fullmatch("[A-Za-z0-9-]+: [^\x00-\x1f]+", line) for line in lines[:-1]):
-            self.report.add("bagit", "bag-info.txt", "a line is not a label and a value")
+        fields = [line.partition(": ")[::2] for line in lines[:-1]]
+        labels = [label for label, _ in fields]
+        if len(fields) > 200 or not all(bag_field_6_2(*field) for field in fields) or \
+                any(labels.count(once) > 1 for once in ("Payload-Oxum", "Bagging-Date")):
+            self.report.add("bagit", "bag-info.txt", "a line is not a label and a value, or one that stands once is there twice")
 
     def package_note_6_3(self):
         self.package = None
