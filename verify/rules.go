@@ -77,6 +77,9 @@ func (r *rules) fail(e *evidence.Entry, format string, args ...any) {
 	r.r.add(Finding{Code: "entry-rule", Path: evidence.SegmentPath(r.batch.Segment), Offset: r.batch.Offset, Seq: e.Head.Seq, Detail: fmt.Sprintf(format, args...)})
 }
 
+// maxKinds bounds the kinds that are counted: more than a seal entry can state in one line.
+const maxKinds = 4096
+
 // entry checks the i-th entry of the current batch.
 func (r *rules) entry(e *evidence.Entry, i int) {
 	if i == 0 && r.batch.Batch != r.currentNum {
@@ -94,7 +97,7 @@ func (r *rules) entry(e *evidence.Entry, i int) {
 		}
 	}
 	r.body(e)
-	if len(r.counts) < 100 || r.counts[e.Head.Kind] > 0 {
+	if len(r.counts) < maxKinds || r.counts[e.Head.Kind] > 0 {
 		r.counts[e.Head.Kind]++
 	}
 }

@@ -119,6 +119,35 @@ func strangerEntries() []recipe {
 			r.Replace(t, `"kind":"operator"`, `"kind":"future"`)
 			r.Block = r.Block[:strings.Index(r.Block, `"body":{`)] + `"body":{"a":` + strings.Repeat("[", 62) + "1" + strings.Repeat("]", 62) + "}}\n"
 		})},
+		{name: "sealing-many-kinds", code: "sealing", exit: 4, about: "a seal that counts 120 kinds that are not known", make: func(t *testing.T) map[string][]byte {
+			m := sample.New(t, nil)
+			var counts []string
+			for i := range 120 {
+				m.Operator(evidence.ActionNote, "x")
+				counts = append(counts, fmt.Sprintf(`{"kind":"x%03d","count":1}`, i))
+			}
+			m.Seal()
+			f := m.Forge()
+			delete(f.Files, evidence.PackageNotePath)
+			for i := range 120 {
+				batchWith(t, f, `"kind":"operator","start"`).Replace(t, `"kind":"operator","start"`, fmt.Sprintf(`"kind":"x%03d","start"`, i))
+			}
+			seal := batchWith(t, f, `"counts":[`)
+			seal.Replace(t, `{"kind":"operator","count":120}`, strings.Join(counts, ","))
+			var before, last *evidence.Batch
+			for b, err := range evidence.Batches(t.Context(), mapFS(f.Build(t))) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				before, last = last, b
+			}
+			if last.Entries[0].Head.Kind != evidence.KindSeal {
+				t.Fatal("the last batch is not that of the seal")
+			}
+			const preceding = `"preceding":"`
+			seal.Replace(t, preceding+after(seal.Block, preceding)[:64], preceding+before.Hash.String())
+			return f.Build(t)
+		}},
 		{name: "entry-case-no-key", code: "entry-rule", exit: 3, about: "a case that allows no key, and has no head", make: func(t *testing.T) map[string][]byte {
 			m := sample.New(t, nil)
 			f := m.Forge()
