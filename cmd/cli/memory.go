@@ -9,9 +9,12 @@ import (
 // there, too.
 const softMemory = 96 << 20
 
-// BoundMemory lets the collector keep the process small on machines with many cores, where garbage comes quickly. Who sets GOMEMLIMIT knows better.
-func BoundMemory() {
-	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(softMemory)
+// BoundMemory lets the collector keep the process small on machines with many cores, where garbage comes quickly: it runs when the heap has grown by this
+// percentage, 100 being usual, and harder from softMemory on. Who sets GOGC or GOMEMLIMIT knows better.
+func BoundMemory(percent int) {
+	if os.Getenv("GOMEMLIMIT") != "" || os.Getenv("GOGC") != "" {
+		return
 	}
+	debug.SetMemoryLimit(softMemory)
+	debug.SetGCPercent(percent)
 }

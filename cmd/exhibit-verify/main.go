@@ -13,7 +13,7 @@ import (
 )
 
 func main() {
-	cli.BoundMemory()
+	cli.BoundMemory(400)
 	ctx := context.Background()
 	if asks := cli.StopSignals(); len(asks) > 0 { // none would mean all
 		var stop context.CancelFunc
