@@ -382,7 +382,7 @@ SEALED = {
     "head-no-signature": (3, "head-form", step("note", 3, lambda n: n.split(b"\n\n")[0] + b"\n\n"), None),
     "head-root": (3, "head-root", step("head_text", 3, lambda t: "%s\n3\n%s\n" % (cw.ORIGIN, base64.b64encode(b"r" * 32).decode())), None),
     "head-signature-wrong": (3, "head-signature", step("note", 3, only_bad), None),
-    "head-signature-beside": (3, "head-signature", step("note", 3, bad_signature), None),
+    "head-signature-beside": (3, "head-form", step("note", 3, bad_signature), None),
     "head-key-not-yet": (3, "head-signature", {}, resealed(second_signs_early)),
     "head-missing": (3, "head-missing", {}, resealed(remove("data/checkpoints/3.note"))),
     "head-final-missing": (3, "head-missing", {}, resealed(remove("data/checkpoints/15.note"))),
@@ -536,7 +536,7 @@ PLANTED = [
     ("if record.header != want.encode():", "if False:", "batch-header-id"),
     ('or line["warcinfo"] != self.warcinfo.hash', "", "warcinfo-hash"),
     ('if body["requests"] != state[2]:', "if False:", "rule-window-requests"),
-    ('if body["acquisition"] != acquisition_4_7(head["source"], body):', "if False:", "rule-window-acquisition"),
+    ('if acquisition_4_7(head["source"], body) != body["acquisition"]:', "if False:", "rule-window-acquisition"),
     ('if body["acquisition"] != state[0]:', "if False:", "rule-window-other"),
     ("or y in LOW_ORDER", "", "key-low-order"),
     ("elif root != self.roots.get(size):", "elif False:", "head-root"),
@@ -545,7 +545,7 @@ PLANTED = [
     ("if not good or not all(good) or len(good) != len(signatures):", "if False:", "package-signature"),
     ("if found == b\"\".join(want):", "if True:", "manifest-order"),
     ("not stat.S_ISDIR(mode) and not stat.S_ISREG(mode)", "False", "path-link"),
-    ("torn = beyond or (number", "torn = True or (number", "torn-not-last"),
+    ("torn = garbled and (number", "torn = True or (number", "torn-not-last"),
 ]
 
 
