@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -104,12 +105,18 @@ func (w *watcher) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// freeport VAR sets VAR to a TCP port that is free on 127.0.0.1.
+// freeport VAR sets VAR to a TCP port that is free on 127.0.0.1 and below those that the system gives to whoever asks for any: another test might get it before it is used.
 func freePort(ts *testscript.TestScript, _ bool, args []string) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	ts.Check(err)
-	ts.Setenv(args[0], strconv.Itoa(l.Addr().(*net.TCPAddr).Port))
-	ts.Check(l.Close())
+	for {
+		port := strconv.Itoa(10_000 + rand.IntN(20_000))
+		l, err := net.Listen("tcp", "127.0.0.1:"+port)
+		if err != nil {
+			continue
+		}
+		ts.Check(l.Close())
+		ts.Setenv(args[0], port)
+		return
+	}
 }
 
 // waitfile FILE waits until another process has written FILE.
