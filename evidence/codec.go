@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"time"
 	"unicode/utf16"
 	"unicode/utf8"
 
@@ -205,7 +204,7 @@ func (c *codec) time(name string, v *Time) {
 	}
 	if !c.reading {
 		c.out = append(c.out, '"')
-		if c.out, c.err = appendTime(c.out, v.Time); c.err == nil {
+		if c.out, c.err = v.Append(c.out); c.err == nil {
 			c.out = append(c.out, '"')
 		}
 		return
@@ -222,10 +221,11 @@ func (c *codec) time(name string, v *Time) {
 	c.in = c.in[n:]
 }
 
-func appendTime(b []byte, t time.Time) ([]byte, error) {
-	t = t.UTC()
-	y, mo, d := t.Date()
-	h, mi, s := t.Clock()
+// Append appends the form of [TimeLayout], digit by digit, which is a good deal faster than by the layout. It fails for years that have not four digits.
+func (t Time) Append(b []byte) ([]byte, error) {
+	u := t.UTC()
+	y, mo, d := u.Date()
+	h, mi, s := u.Clock()
 	if y < 0 || y > 9999 {
 		return b, fmt.Errorf("time in the year %d", y)
 	}
@@ -235,7 +235,7 @@ func appendTime(b []byte, t time.Time) ([]byte, error) {
 	b = append(appendDigits(b, h, 2), ':')
 	b = append(appendDigits(b, mi, 2), ':')
 	b = append(appendDigits(b, s, 2), '.')
-	return append(appendDigits(b, t.Nanosecond()/1000, 6), 'Z'), nil
+	return append(appendDigits(b, u.Nanosecond()/1000, 6), 'Z'), nil
 }
 
 func appendDigits(b []byte, n, width int) []byte {

@@ -51,7 +51,7 @@ type Detail struct {
 }
 
 // RecordRef names one record by what its header says and by the hash of its block. The header itself is a function of the
-// entry: [Entry.RecordHeader].
+// entry (docs/container.md, 4.3), which [Entry.Names] compares.
 type RecordRef struct {
 	Type        string `json:"type"`
 	URI         string `json:"uri"`

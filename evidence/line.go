@@ -10,6 +10,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/exhibit-dfir/exhibit/evidence/warc"
 )
 
 // MaxLine is the longest line of a batch in bytes, without its LF (docs/container.md, 1.1).
@@ -19,7 +21,7 @@ const MaxLine = 65535
 const maxDepth = 63
 
 // TimeLayout is how the container writes a time, in UTC (docs/container.md, 1.3).
-const TimeLayout = "2006-01-02T15:04:05.000000Z"
+const TimeLayout = warc.DateLayout
 
 // Hash is a SHA-256, in JSON 64 lower-case hexadecimal digits.
 type Hash [32]byte
@@ -48,7 +50,7 @@ func (t Time) String() string { return t.UTC().Format(TimeLayout) }
 
 // MarshalJSON writes the time; years beyond 9999 cannot be written. (The methods that time.Time brings along write other forms.)
 func (t Time) MarshalJSON() ([]byte, error) {
-	b, err := appendTime([]byte{'"'}, t.Time)
+	b, err := t.Append([]byte{'"'})
 	return append(b, '"'), err
 }
 

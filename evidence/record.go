@@ -19,16 +19,7 @@ func RecordID(nonce Hash, i int) string {
 	return recordID([16]byte(h[:16]))
 }
 
-// RecordHeader is the one header that record i of an entry may have (docs/container.md, 4.3). It fails where the entry says
-// what cannot stand in a header.
-func (e *Entry) RecordHeader(i int) (warc.Header, error) {
-	h := e.header(i)
-	if _, err := h.Append(nil); err != nil {
-		return h, fmt.Errorf("record %d: %w", i, err)
-	}
-	return h, nil
-}
-
+// header is the one that record i of an entry may have (docs/container.md, 4.3).
 func (e *Entry) header(i int) warc.Header {
 	r := &e.Detail.Records[i]
 	return recordHeader(e.Detail.Nonce, e.Detail.Records[:i+1], e.Head.Start).Describe(r.Block, r.BlockLength)

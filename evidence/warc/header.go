@@ -269,16 +269,16 @@ func contentType(typ types) string {
 // The reasons of a truncation (docs/container.md, 2.3).
 var truncations = []string{"length", "time", "disconnect", "unspecified"}
 
-// dateLayout is the one form of a date (docs/container.md, 1.3).
-const dateLayout = "2006-01-02T15:04:05.000000Z"
+// DateLayout is the one form of a date (docs/container.md, 1.3).
+const DateLayout = "2006-01-02T15:04:05.000000Z"
 
 // ParseDate reads a time in exactly the form of docs/container.md, 1.3.
 func ParseDate(s string) (t time.Time, ok bool) {
-	if len(s) != len(dateLayout) {
+	if len(s) != len(DateLayout) {
 		return t, false
 	}
-	for i := range len(dateLayout) {
-		if c, d := dateLayout[i], s[i]; c >= '0' && c <= '9' {
+	for i := range len(DateLayout) {
+		if c, d := DateLayout[i], s[i]; c >= '0' && c <= '9' {
 			if d < '0' || d > '9' {
 				return t, false
 			}

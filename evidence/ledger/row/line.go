@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"strconv"
 
 	"github.com/go-json-experiment/json"
@@ -31,35 +30,16 @@ func (l *line) hash(key string, v evidence.Hash) {
 	l.b = append(hex.AppendEncode(append(append(l.b, key...), '"'), v[:]), '"')
 }
 
-// time writes the form of [evidence.TimeLayout] digit by digit, which is a good deal faster than by the layout.
+// time writes the form of [evidence.TimeLayout].
 func (l *line) time(key string, v evidence.Time) {
-	t := v.UTC()
-	year, month, day := t.Date()
-	if year < 0 || year > 9999 {
+	b, err := v.Append(append(append(l.b, key...), '"'))
+	if err != nil {
 		if l.err == nil {
-			l.err = fmt.Errorf("time in the year %d", year)
+			l.err = err
 		}
 		return
 	}
-	hour, minute, second := t.Clock()
-	l.b = append(append(l.b, key...), '"')
-	l.digits(4, year, '-')
-	l.digits(2, int(month), '-')
-	l.digits(2, day, 'T')
-	l.digits(2, hour, ':')
-	l.digits(2, minute, ':')
-	l.digits(2, second, '.')
-	l.digits(6, t.Nanosecond()/1000, 'Z')
-	l.b = append(l.b, '"')
-}
-
-// digits writes n with leading zeros, and after.
-func (l *line) digits(width, n int, after byte) {
-	l.b = append(l.b, "000000"[:width]...)
-	for i := len(l.b) - 1; n > 0; i, n = i-1, n/10 {
-		l.b[i] += byte(n % 10)
-	}
-	l.b = append(l.b, after)
+	l.b = append(b, '"')
 }
 
 func (l *line) str(key, v string) {
