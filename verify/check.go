@@ -29,6 +29,10 @@ type Options struct {
 	// MaxContent is how many bytes the records of a case may decode to. A few bytes may decode to very many, which takes hours to hash. 0 stands for 256 times
 	// the size of the segments, at least 16 GiB; honest answers seldom pass 50 times.
 	MaxContent int64
+
+	// Keep is how many bytes of answers the check may keep in a temporary file of mode 0600 for an extraction that follows, so that it need not decode them a
+	// second time. The container must be closed then. A deep check keeps none, and nothing depends on what is kept but speed.
+	Keep int64
 }
 
 // checker is the state of one check.
@@ -53,6 +57,7 @@ type checker struct {
 	tails   []heldTail
 	faults  []Finding // of the segment that is being walked
 	again   bitset    // exchanges that a deep check has to read again
+	keeper  *keeper   // nil if no pages are to be kept
 }
 
 // segmentEnd is where a segment was found to end.
@@ -86,12 +91,27 @@ func isCase(files fs.FS) bool {
 
 func checkWith(ctx context.Context, dec *warc.Decoder, files fs.FS, o Options) (*Report, *Container, error) {
 	c := &checker{opts: o, files: files, r: &Report{Caveats: caveats()}, dec: dec, roots: map[int64]evidence.Hash{}}
+	if o.Keep > 0 && !o.Deep {
+		c.keeper = &keeper{limit: o.Keep}
+	}
+	container, err := c.check(ctx)
+	if container == nil {
+		err = errors.Join(err, c.keeper.close())
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	return c.r, container, nil
+}
+
+// check makes the report. It returns a container if nothing is altered or damaged.
+func (c *checker) check(ctx context.Context) (*Container, error) {
 	c.rules.r = c.r
-	c.sealed = evidence.IsSealed(files)
+	c.sealed = evidence.IsSealed(c.files)
 	c.r.Sealed = c.sealed
 	c.noteNames()
 	c.segmentNames()
-	c.ledger = openLedger(files, c.sealed)
+	c.ledger = openLedger(c.files, c.sealed)
 	wait := func() bagged { return bagged{} }
 	if c.sealed {
 		ctx, cancel := context.WithCancel(ctx)
@@ -100,11 +120,11 @@ func checkWith(ctx context.Context, dec *warc.Decoder, files fs.FS, o Options) (
 		defer cancel()
 	}
 	if err := c.segments(ctx); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if c.sealed {
 		if err := c.bag(wait()); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 	} else {
 		c.walkNames()
@@ -113,26 +133,32 @@ func checkWith(ctx context.Context, dec *warc.Decoder, files fs.FS, o Options) (
 	c.seal()
 	c.packageNote()
 	if err := c.packedSums(ctx); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	c.ledger.finish(c.r)
 	c.completeness()
 	c.pinned()
 	c.statements()
 	if c.r.has(Damage) {
-		return c.r, nil, nil
+		return nil, nil
 	}
+	return c.intact(ctx)
+}
+
+// intact makes the container, if a deep check finds nothing altered either.
+func (c *checker) intact(ctx context.Context) (*Container, error) {
 	container := newContainer(c)
-	if o.Deep {
-		if err := c.deep(ctx, container); err != nil {
-			return nil, nil, err
-		}
-		if c.r.has(Damage) {
-			c.statements()
-			return c.r, nil, nil
-		}
+	if !c.opts.Deep {
+		return container, nil
 	}
-	return c.r, container, nil
+	if err := c.deep(ctx, container); err != nil {
+		return nil, err
+	}
+	if c.r.has(Damage) {
+		c.statements()
+		return nil, nil
+	}
+	return container, nil
 }
 
 // segments walks all segments and holds the entries against the rules of the whole ledger.
@@ -140,6 +166,9 @@ func (c *checker) segments(ctx context.Context) error {
 	c.walker = evidence.NewWalker(c.dec)
 	if c.opts.Deep {
 		c.walker.Look = look
+	} else if c.keeper != nil {
+		c.walker.Look = c.keeper.look
+		defer c.keeper.finish()
 	}
 	c.walker.Report = func(f *evidence.Fault) error {
 		if len(c.faults) < maxFindings {

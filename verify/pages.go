@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/exhibit-dfir/exhibit/evidence"
 	"github.com/exhibit-dfir/exhibit/evidence/warc"
@@ -27,21 +28,24 @@ type PageGroup struct {
 	pages      int
 	seq        int64         // of the first page
 	window     int64         // of the first page
-	rest       []byte        // of each page: what tells it from the page before (appendPage)
+	rest       []byte        // of each page: what tells it from the page before (pagePlace)
 	proof      evidence.Hash // of all blocks (proofOf)
 	large      bool          // one page, whose block does not go into memory
+	kept       bool          // the check kept all blocks, between keptFrom and keptEnd of its keeper
+	keptFrom   int64
+	keptEnd    int64
 }
 
 // pagePlan lists the responses that a check saw and that brought a page, so that they can be read again without the entries:
-// about six bytes a page. Pages that a later attempt replaced are among them.
+// about six bytes a page, five more where its block was kept. Pages that a later attempt replaced are among them.
 type pagePlan struct {
 	sources map[string]*sourcePages
 }
 
 type sourcePages struct {
-	groups              []*PageGroup
-	seq, window, offset int64 // of the page that was added last
-	bytes               int64 // of the blocks in the last group
+	groups []*PageGroup
+	last   pagePlace // that was added
+	bytes  int64     // of the blocks in the last group
 }
 
 // add notes an exchange if it brought a page. Exchanges come in order.
@@ -62,18 +66,22 @@ func (p *pagePlan) add(e *evidence.Entry, x *evidence.Exchange) {
 
 func (s *sourcePages) add(e *evidence.Entry) {
 	at, ref := e.Located[1], e.Detail.Records[1]
+	where, isKept := at.Seen.(kept)
+	now := pagePlace{seq: e.Head.Seq, offset: at.Offset, window: e.Head.Window, method: e.Head.Method, kept: where.offset, length: ref.BlockLength}
 	large := ref.BlockLength > warc.InlineLimit
 	g := s.open()
-	if g == nil || large || g.large || s.bytes >= groupBytes || g.pages >= groupPages || g.segment != int64(at.Segment) || at.Offset < g.end || at.Offset-g.end > groupGap {
-		g = &PageGroup{segment: int64(at.Segment), first: at.Offset, seq: e.Head.Seq, window: e.Head.Window, large: large}
+	if g == nil || large || g.large || g.kept != isKept || s.bytes >= groupBytes || g.pages >= groupPages || g.segment != int64(at.Segment) ||
+		at.Offset < g.end || at.Offset-g.end > groupGap {
+		g = &PageGroup{segment: int64(at.Segment), first: at.Offset, seq: e.Head.Seq, window: e.Head.Window, large: large, kept: isKept, keptFrom: where.offset}
 		s.groups = append(s.groups, g)
-		s.seq, s.window, s.offset, s.bytes = g.seq, g.window, g.first, 0
+		s.last, s.bytes = g.place(), 0
 	}
-	g.rest = appendPage(g.rest, e.Head.Seq-s.seq, at.Offset-s.offset, e.Head.Window-s.window, e.Head.Method)
+	g.rest = now.append(g.rest, &s.last, isKept)
 	g.proof = proofOf(g.proof, ref.Block)
 	g.end = at.Offset + at.Length
+	g.keptFrom, g.keptEnd = min(g.keptFrom, now.kept), max(g.keptEnd, now.kept+now.length)
 	g.pages++
-	s.seq, s.window, s.offset = e.Head.Seq, e.Head.Window, at.Offset
+	s.last = now
 	s.bytes += ref.BlockLength
 }
 
@@ -106,38 +114,58 @@ const (
 	methodConnect = "CONNECT"
 )
 
-// appendPage writes what tells a page from the one before it.
-func appendPage(b []byte, seq, offset, window int64, method string) []byte {
+// pagePlace is where a page stands.
+type pagePlace struct {
+	seq, offset, window int64
+	method              string // GET stands for all whose responses end alike
+	kept, length        int64  // of a block that was kept: its place in the keeper and its bytes
+}
+
+// append writes what tells a page from the one before it.
+func (p *pagePlace) append(b []byte, before *pagePlace, kept bool) []byte {
 	kind := int64(0)
-	switch method {
+	switch p.method {
 	case methodHead:
 		kind = 1
 	case methodConnect:
 		kind = 2
 	}
-	b = binary.AppendUvarint(b, uint64(seq))
-	b = binary.AppendUvarint(b, uint64(offset))
-	return binary.AppendVarint(b, window<<2|kind)
+	b = binary.AppendUvarint(b, uint64(p.seq-before.seq))
+	b = binary.AppendUvarint(b, uint64(p.offset-before.offset))
+	b = binary.AppendVarint(b, (p.window-before.window)<<2|kind)
+	if kept {
+		b = binary.AppendVarint(b, p.kept-before.kept)
+		b = binary.AppendUvarint(b, uint64(p.length))
+	}
+	return b
 }
 
-// pagePlace is where a page stands.
-type pagePlace struct {
-	seq, offset, window int64
-	method              string // GET stands for all whose responses end alike
-}
-
-// next moves on by what appendPage wrote at the start of rest and returns what follows it.
-func (p *pagePlace) next(rest []byte) []byte {
+// next moves on by what append wrote at the start of rest and returns what follows it.
+func (p *pagePlace) next(rest []byte, kept bool) []byte {
 	seq, n := binary.Uvarint(rest)
 	rest = rest[n:]
 	offset, n := binary.Uvarint(rest)
 	rest = rest[n:]
 	window, n := binary.Varint(rest)
+	rest = rest[n:]
 	p.seq += int64(seq)
 	p.offset += int64(offset)
 	p.window += window >> 2
 	p.method = [...]string{"GET", methodHead, methodConnect}[window&3]
-	return rest[n:]
+	if kept {
+		by, n := binary.Varint(rest)
+		rest = rest[n:]
+		length, n := binary.Uvarint(rest)
+		rest = rest[n:]
+		p.kept += by
+		p.length = int64(length)
+	}
+	return rest
+}
+
+// place is where the places of a group's pages are counted from.
+func (g *PageGroup) place() pagePlace {
+	return pagePlace{seq: g.seq, offset: g.first, window: g.window}
 }
 
 // PageGroups lists the pages of a source in order: the complete answers with status 200.
@@ -251,6 +279,10 @@ func (r *PageReader) Read(ctx context.Context, g *PageGroup) ([]Page, error) {
 	if err := r.drop(); err != nil {
 		return nil, err
 	}
+	if g.kept && r.c.keeper.has(g.keptEnd) {
+		err := r.readKept(g)
+		return r.pages, err
+	}
 	if err := r.enter(g.segment); err != nil {
 		return nil, err
 	}
@@ -268,13 +300,13 @@ func (r *PageReader) Read(ctx context.Context, g *PageGroup) ([]Page, error) {
 // read reads the pages and returns the proof that they make, or none where the frames are not those that were checked.
 func (r *PageReader) read(ctx context.Context, g *PageGroup) (proof evidence.Hash, err error) {
 	var none evidence.Hash
-	at := pagePlace{seq: g.seq, offset: g.first, window: g.window}
+	at := g.place()
 	if r.size < g.end {
 		return none, nil
 	}
 	frames := warc.NewReader(r.dec, r.file, g.first, g.end)
 	for rest := g.rest; len(rest) > 0; {
-		rest = at.next(rest)
+		rest = at.next(rest, g.kept)
 		for frames.Offset() < at.offset {
 			if err := frames.Skip(); err != nil {
 				return none, err
@@ -290,6 +322,41 @@ func (r *PageReader) read(ctx context.Context, g *PageGroup) (proof evidence.Has
 		proof = proofOf(proof, rec.BlockHash)
 	}
 	return proof, nil
+}
+
+// readKept takes the pages from what the check kept of them. They lie together, or some times as far apart where many cores decoded at once.
+func (r *PageReader) readKept(g *PageGroup) error {
+	together := g.keptEnd-g.keptFrom <= maxKeptSpan
+	if together {
+		if err := r.fetch(g.keptFrom, g.keptEnd-g.keptFrom); err != nil {
+			return err
+		}
+	}
+	at := g.place()
+	for rest := g.rest; len(rest) > 0; {
+		if rest = at.next(rest, true); r.c.Replaced(at.seq) {
+			continue
+		}
+		from := int(at.kept - g.keptFrom)
+		if !together {
+			from = len(r.blocks)
+			if err := r.fetch(at.kept, at.length); err != nil {
+				return err
+			}
+		}
+		r.pages = append(r.pages, Page{Seq: at.seq, Window: at.window, r: r, method: at.method, from: from, to: from + int(at.length)})
+	}
+	return nil
+}
+
+// maxKeptSpan is how much is read at once for a group, in bytes.
+const maxKeptSpan = 4 * groupBytes
+
+// fetch appends what was kept at an offset to the reader's memory.
+func (r *PageReader) fetch(offset, length int64) error {
+	n := len(r.blocks)
+	r.blocks = slices.Grow(r.blocks, int(length))[:n+int(length)]
+	return r.c.keeper.read(r.blocks[n:], offset)
 }
 
 // record reads the record of one page.

@@ -49,6 +49,9 @@ func openChecked(ctx context.Context, in io.Reader, path string, o verify.Option
 	return &checked{report: report, container: container, folder: folder}, nil
 }
 
+// close frees what a checked case holds.
+func (c *checked) close() error { return errors.Join(c.container.Close(), c.folder.Close()) }
+
 // nowhere is what can be read of a packed case that is not in the one form: nothing.
 type nowhere struct{}
 

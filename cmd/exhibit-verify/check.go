@@ -31,7 +31,7 @@ what it means for the evidence and what to do next. docs/findings.md lists the c
 			if err != nil {
 				return err
 			}
-			defer c.folder.Close()
+			defer c.close()
 			if asJSON {
 				err = printJSON(cmd.OutOrStdout(), c.report)
 			} else {

@@ -45,6 +45,9 @@ beside a file that is written, in FILE.losses.jsonl. The exit code is 3 all the 
 	return cmd
 }
 
+// keepPages is how many bytes of decoded answers go to a temporary file during the check, so that they need not be decoded twice: as much as one full segment.
+const keepPages = 1 << 30
+
 func formatNames() []string {
 	var names []string
 	for _, f := range export.Formats() {
@@ -66,11 +69,12 @@ func runExtract(cmd *cobra.Command, path string, o *extractOptions) error {
 	if err != nil {
 		return err
 	}
+	known.Keep = keepPages
 	c, err := openChecked(cmd.Context(), cmd.InOrStdin(), path, known)
 	if err != nil {
 		return err
 	}
-	defer c.folder.Close()
+	defer c.close()
 	if c.container == nil && o.salvage {
 		return extractSalvaged(cmd, path, c, o, known.Keys)
 	}

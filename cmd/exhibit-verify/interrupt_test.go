@@ -17,7 +17,7 @@ func TestUnfinishedFileGoes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.folder.Close()
+	defer c.close()
 	interrupted, cancel := context.WithCancel(t.Context())
 	cancel()
 	path := filepath.Join(t.TempDir(), "records")

@@ -57,7 +57,7 @@ func runShow(cmd *cobra.Command, path, seqText string, o *showOptions) error {
 	if err != nil {
 		return err
 	}
-	defer c.folder.Close()
+	defer c.close()
 	if c.container == nil {
 		return showSalvaged(cmd, path, c, seq, o, known.Keys)
 	}

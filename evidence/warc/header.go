@@ -154,11 +154,12 @@ func ParseHeader(b []byte) (h Header, length int, err error) {
 	}
 	order := fields()
 	for rest != "" {
-		line, after, ok := strings.Cut(rest, "\r\n")
-		if !ok {
+		cr := strings.IndexByte(rest, '\r') // a second one in the line is not printable
+		if cr < 0 || cr+1 == len(rest) || rest[cr+1] != '\n' {
 			return h, 0, errors.New("header line without CR LF")
 		}
-		rest = after
+		line := rest[:cr]
+		rest = rest[cr+2:]
 		name, value, ok := strings.Cut(line, ": ")
 		if !ok {
 			return h, 0, fmt.Errorf("header line %q is no field", clip(line))
@@ -334,11 +335,15 @@ func IsRecordID(s string) bool {
 
 func isHex(s string) bool {
 	for i := range len(s) {
-		if c := s[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+		if !lowerHex[s[i]] {
 			return false
 		}
 	}
 	return true
 }
+
+// lowerHex is the set of the lower-case hexadecimal digits.
+var lowerHex = [256]bool{'0': true, '1': true, '2': true, '3': true, '4': true, '5': true, '6': true, '7': true, '8': true, '9': true,
+	'a': true, 'b': true, 'c': true, 'd': true, 'e': true, 'f': true}
 
 func clip(s string) string { return s[:min(len(s), 80)] }
