@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -16,7 +17,7 @@ import (
 // Where a group of pages ends: whoever reads it holds all of its blocks in memory.
 const (
 	groupBytes = 256 << 10 // of blocks; the page that passes it is the last one
-	groupPages = 64
+	groupPages = 256
 	groupGap   = 1 << 20 // of the segment's file, between two pages
 )
 
@@ -46,6 +47,7 @@ type sourcePages struct {
 	groups []*PageGroup
 	last   pagePlace // that was added
 	bytes  int64     // of the blocks in the last group
+	rest   []byte    // memory of the last group's rest, until the group is closed
 }
 
 // add notes an exchange if it brought a page. Exchanges come in order.
@@ -72,7 +74,8 @@ func (s *sourcePages) add(e *evidence.Entry) {
 	g := s.open()
 	if g == nil || large || g.large || g.kept != isKept || s.bytes >= groupBytes || g.pages >= groupPages || g.segment != int64(at.Segment) ||
 		at.Offset < g.end || at.Offset-g.end > groupGap {
-		g = &PageGroup{segment: int64(at.Segment), first: at.Offset, seq: e.Head.Seq, window: e.Head.Window, large: large, kept: isKept, keptFrom: where.offset}
+		s.close()
+		g = &PageGroup{rest: s.rest[:0], segment: int64(at.Segment), first: at.Offset, seq: e.Head.Seq, window: e.Head.Window, large: large, kept: isKept, keptFrom: where.offset}
 		s.groups = append(s.groups, g)
 		s.last, s.bytes = g.place(), 0
 	}
@@ -83,6 +86,14 @@ func (s *sourcePages) add(e *evidence.Entry) {
 	g.pages++
 	s.last = now
 	s.bytes += ref.BlockLength
+}
+
+// close takes no more than what the last group needs: a large case has very many.
+func (s *sourcePages) close() {
+	if g := s.open(); g != nil && len(g.rest) > 0 {
+		s.rest = g.rest
+		g.rest = bytes.Clone(g.rest)
+	}
 }
 
 // split ends the last group of each source.
