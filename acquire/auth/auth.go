@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 	"sync"
@@ -154,8 +155,12 @@ func (b *Basic) Authorization(ctx context.Context) (string, int64, error) {
 // Renew cannot get another password.
 func (b *Basic) Renew(ctx context.Context, _ int64) (bool, error) { return false, ctx.Err() }
 
+// readFile does not repeat the name of a file that cannot be opened: it may be the secret, given in the wrong place.
 func readFile(path string) ([]byte, error) {
 	f, err := os.Open(path)
+	if e := (*fs.PathError)(nil); errors.As(err, &e) {
+		return nil, fmt.Errorf("it cannot be opened (the name is not repeated, because it could be the secret itself): %w", e.Err)
+	}
 	if err != nil {
 		return nil, err
 	}

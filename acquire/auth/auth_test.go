@@ -182,3 +182,17 @@ func TestColonInUser(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+// TestSecretForName gives secrets where the names of their files belong: no error repeats them.
+func TestSecretForName(t *testing.T) {
+	const secret = "eyJhbGciOiJub25lIn0.eyJvaWQiOiJ4In0.c2ln"
+	for _, name := range []string{secret, "missing/" + secret, secret + strings.Repeat("A", 5000), secret + "\x00"} {
+		_, token := auth.TokenFile(name)
+		_, password := auth.BasicFile("user", name)
+		for _, err := range []error{token, password} {
+			if err == nil || strings.Contains(err.Error(), secret[4:]) {
+				t.Errorf("%.60q: %.200v", name, err)
+			}
+		}
+	}
+}
