@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"runtime/debug"
+	"sync/atomic"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -38,8 +39,12 @@ type Options struct {
 // BUG: of a file beyond Options.CheckLimit only the meta pages, the freelist and the first and last rows of each bucket are checked at Open. Damage elsewhere
 // that bbolt meets later is caught where it panics or faults; where it recurses without end, it ends the process.
 type Ledger struct {
-	db *bolt.DB
+	db      *bolt.DB
+	applied atomic.Int64 // entries since mapped pages were let go
 }
+
+// forgetEvery is how many entries are taken in, some 6 MB of the file, before mapped pages are let go.
+const forgetEvery = 4_000
 
 var _ evidence.Index = (*Ledger)(nil)
 
@@ -250,6 +255,7 @@ func (l *Ledger) Apply(ctx context.Context, batches []*evidence.Batch) error {
 	if err := ctx.Err(); err != nil || len(batches) == 0 {
 		return err
 	}
+	defer l.release(batches)
 	return l.update(func(tx *bolt.Tx) error {
 		t, err := totals(tx)
 		if err != nil {
@@ -272,6 +278,18 @@ func (l *Ledger) Apply(ctx context.Context, batches []*evidence.Batch) error {
 		}
 		return putTotals(tx, t)
 	})
+}
+
+// release lets mapped pages go now and then: of a long acquisition they would become most of its memory.
+func (l *Ledger) release(batches []*evidence.Batch) {
+	n := int64(0)
+	for _, b := range batches {
+		n += b.Count
+	}
+	if l.applied.Add(n) >= forgetEvery {
+		l.applied.Store(0)
+		_ = l.view(func(tx *bolt.Tx) error { forget(tx); return nil }) // an index that cannot be read says so where it is read
+	}
 }
 
 // follows reports whether b is the batch behind what t covers.
