@@ -253,6 +253,9 @@ func frameRecipes() []recipe {
 		{name: "frame-block-reserved", code: "frame-block", exit: 3, about: "a block of the reserved type", make: frame(func(b []byte) []byte { return edit(b, atBlock, b[atBlock]|0x06) })},
 		{name: "frame-block-large", code: "frame-block", exit: 3, about: "a block header that declares more than 128 KiB", make: frame(func(b []byte) []byte { return edit(b, atBlock+2, 0xFF) })},
 		{name: "frame-size-lie", code: "frame-content", exit: 3, about: "a frame declares another content size than it holds", make: frame(func(b []byte) []byte { return edit(b, atSize, b[atSize]+1) })},
+		{name: "frame-size-impossible", code: "frame-content", exit: 3, about: "a frame declares 2^40 bytes, which its blocks cannot hold", make: frame(func(b []byte) []byte {
+			return slices.Concat(b[:4], []byte{0xC4, 13 << 3, 0, 0, 0, 0, 0, 1, 0, 0}, b[atBlock:])
+		})},
 		{name: "frame-padding-blocks", code: "frame-size", exit: 3, about: "a frame stretched with 2,000 empty blocks", make: frame(func(b []byte) []byte {
 			return slices.Concat(b[:atBlock], bytes.Repeat([]byte{0, 0, 0}, 2000), b[atBlock:])
 		})},

@@ -100,19 +100,30 @@ func parseFrameHead(b []byte) (h frameHead, code, detail string) {
 	return frameHead{size: pos + width, content: int64(size), block: min(window, maxBlock)}, "", ""
 }
 
-// blockHead is the three-byte header of a zstd block (RFC 8878, 3.1.1.2), which may be as large as most.
-func blockHead(b []byte, most int64) (stored int64, last bool, code, detail string) {
+// block is the three-byte header of a zstd block (RFC 8878, 3.1.1.2).
+type block struct {
+	stored int64 // bytes that follow the header
+	holds  int64 // bytes that they decode to, at the most
+	last   bool
+}
+
+// blockHead reads a block header of a frame whose blocks may hold as much as most.
+func blockHead(b []byte, most int64) (h block, code, detail string) {
 	v := uint32(b[0]) | uint32(b[1])<<8 | uint32(b[2])<<16
-	last = v&1 != 0
 	size := int64(v >> 3)
+	h = block{stored: size, holds: size, last: v&1 != 0}
 	if size > most {
-		return 0, last, "frame-block", "a block is larger than 128 KiB or the frame's window"
+		return h, "frame-block", "a block is larger than 128 KiB or the frame's window"
 	}
 	switch v >> 1 & 3 {
-	case 0, 2:
-		return size, last, "", ""
+	case 0:
+		return h, "", ""
 	case 1:
-		return 1, last, "", ""
+		h.stored = 1
+		return h, "", ""
+	case 2:
+		h.holds = most
+		return h, "", ""
 	}
-	return 0, last, "frame-block", "a block of the reserved type"
+	return h, "frame-block", "a block of the reserved type"
 }

@@ -163,8 +163,8 @@ func walkFrame(pos, size int64, budget *int64, peek func(off int64, n int) ([]by
 	if code != "" {
 		return fail(code, detail)
 	}
-	end, limit := pos+int64(h.size), pos+maxFrame(h.content)
-	for last := false; !last; {
+	end, limit, holds := pos+int64(h.size), pos+maxFrame(h.content), int64(0)
+	for now := (block{}); !now.last; {
 		if b, err = peek(end, 3); err != nil {
 			return Frame{}, err
 		}
@@ -176,12 +176,11 @@ func walkFrame(pos, size int64, budget *int64, peek func(off int64, n int) ([]by
 				return fail("frame-block", "more blocks than are looked at behind damage")
 			}
 		}
-		var stored int64
-		stored, last, code, detail = blockHead(b, h.block)
-		if code != "" {
+		if now, code, detail = blockHead(b, h.block); code != "" {
 			return fail(code, detail)
 		}
-		if end += 3 + stored; end > limit {
+		holds += now.holds
+		if end += 3 + now.stored; end > limit {
 			return fail("frame-size", "the frame is longer than its content allows")
 		}
 		if end > size {
@@ -190,6 +189,9 @@ func walkFrame(pos, size int64, budget *int64, peek func(off int64, n int) ([]by
 	}
 	if end += checksumSize; end > size {
 		return fail("frame-cut", "the file ends inside a frame's checksum")
+	}
+	if holds < h.content {
+		return fail("frame-content", fmt.Sprintf("the frame declares %d bytes and its blocks cannot hold more than %d", h.content, holds))
 	}
 	return Frame{Offset: pos, Length: end - pos, Content: h.content}, nil
 }
