@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -19,6 +20,18 @@ import (
 
 // stopSignals ask a process to stop.
 func stopSignals() []os.Signal { return []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} }
+
+// heed makes programs that a test starts heed every signal, also where the test itself was started to ignore some, as by nohup: a program heeds by default what the one
+// that started it listens to.
+func heed(t *testing.T) {
+	for _, s := range stopSignals() {
+		if signal.Ignored(s) {
+			listening := make(chan os.Signal, 1)
+			signal.Notify(listening, s)
+			t.Cleanup(func() { signal.Stop(listening) })
+		}
+	}
+}
 
 // disturbance is something that comes from outside to a command of the programs.
 type disturbance struct {
@@ -406,6 +419,7 @@ func unextracted(ctx context.Context, x *disturbed) error {
 
 // TestSignals is row F21: signals and closed pipes, at random, to the programs as they are.
 func TestSignals(t *testing.T) {
+	heed(t)
 	bin := programs(t)
 	kinds := disturbances()
 	cases := len(kinds)
