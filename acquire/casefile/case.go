@@ -294,6 +294,19 @@ func (c *Case) Note(ctx context.Context, text string) error {
 	return c.operator(ctx, evidence.ActionNote, text)
 }
 
+// MaxReason is the longest reason for which a key is allowed, in bytes.
+const MaxReason = 2048
+
+// Allow adds a key that may sign, for a reason of at most [MaxReason] bytes of UTF-8 without control characters, or "". It may from the next head on, which the
+// keys that sign now sign over its entry: closing the case makes one.
+func (c *Case) Allow(ctx context.Context, key trust.VKey, reason string) error {
+	if len(reason) > MaxReason || !plain(reason) {
+		return fmt.Errorf("reason must be at most %d bytes of UTF-8 without control characters", MaxReason)
+	}
+	_, err := c.Append(ctx, &evidence.Draft{Start: c.env.Now(), Body: &evidence.Key{Action: "allow", Key: key.String(), Text: reason}})
+	return err
+}
+
 func (c *Case) operator(ctx context.Context, action, text string, fields ...evidence.Pair) error {
 	_, err := c.Append(ctx, &evidence.Draft{Start: c.env.Now(),
 		Body: &evidence.Operator{Action: action, Text: text, Operator: c.env.Operator, Host: c.env.Host, Fields: append([]evidence.Pair{}, fields...)}})

@@ -19,7 +19,7 @@ var (
 	ErrKeyFile = errors.New("unusable key file")
 	// ErrKeyExposed is matched by errors about who can read or replace a key
 	// file: its mode, owner or type, or those of its folder.
-	ErrKeyExposed = errors.New("key file is not private")
+	ErrKeyExposed = errors.New("file is not private")
 )
 
 // WriteKeyFile writes k to a new file with mode 0600 and syncs it. The folder is

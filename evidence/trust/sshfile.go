@@ -91,9 +91,9 @@ func checkPassphrase(passphrase []byte, least int) error {
 }
 
 // UnlockKeyFile reads a key file as [ReadKeyFile] does and, if it is encrypted,
-// asks unlock for its passphrase and erases that. It fails with an error that
-// matches [ErrPassphrase] if the passphrase does not fit, or unlock is nil and one
-// is needed.
+// asks unlock for its passphrase and erases that. It fails with unlock's error, and
+// with one that matches [ErrPassphrase] if the passphrase does not fit, or unlock is
+// nil and one is needed.
 func UnlockKeyFile(path string, unlock Unlock) (*PrivateKey, error) {
 	return withKeyFile(path, func(root *os.Root, base string, b []byte) (*PrivateKey, error) {
 		if !bytes.HasPrefix(b, []byte(sshFirstLine)) {
@@ -109,11 +109,16 @@ func UnlockKeyFile(path string, unlock Unlock) (*PrivateKey, error) {
 		passphrase, err := unlock(path)
 		defer clear(passphrase)
 		if err != nil {
-			return nil, err
+			return nil, &unlockError{err}
 		}
 		return locked.unlock(b, passphrase)
 	})
 }
+
+// unlockError is what an Unlock failed with: it says nothing of the file.
+type unlockError struct{ err error }
+
+func (e *unlockError) Error() string { return e.err.Error() }
 
 // ReadKeyFileVKey reads the public half of a key file, for which no passphrase is
 // needed. It fails as [ReadKeyFile] does.
@@ -147,7 +152,10 @@ func withKeyFile[T any](path string, use func(root *os.Root, base string, b []by
 	}
 	defer clear(b)
 	v, err := use(root, base, b)
+	var asked *unlockError
 	switch {
+	case errors.As(err, &asked):
+		return none, asked.err
 	case errors.Is(err, ErrPassphrase):
 		return none, fmt.Errorf("key file %q: %w", path, err)
 	case err != nil:
