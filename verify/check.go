@@ -53,6 +53,9 @@ type checker struct {
 	tails   []heldTail
 	faults  []Finding // of the segment that is being walked
 	again   bitset    // exchanges that a deep check has to read again
+
+	sealers   []string // names of pinned keys that signed the newest head and package.note
+	cosigners []string // names of pinned keys that have cosigned the newest head, and no more
 }
 
 // segmentEnd is where a segment was found to end.
@@ -112,6 +115,7 @@ func checkWith(ctx context.Context, dec *warc.Decoder, files fs.FS, o Options) (
 	c.heads()
 	c.seal()
 	c.packageNote()
+	c.cosignatures()
 	if err := c.packedSums(ctx); err != nil {
 		return nil, nil, err
 	}
