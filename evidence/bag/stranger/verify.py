@@ -1232,11 +1232,11 @@ class Case:
             self.report.add("cosignature-form", "stamps", "more than %d cosignatures" % MAX_COSIGNATURES)
         for name in names[:MAX_COSIGNATURES]:
             try:
-                self.cosignature_5_6("stamps/" + name, known)
+                self.cosignature_5_6("stamps/" + name, known, keys)
             except Bad as bad:
                 self.report.add(bad.code, show("stamps/" + name), bad.text)
 
-    def cosignature_5_6(self, path, known):
+    def cosignature_5_6(self, path, known, given):
         name = re.fullmatch(r"stamps/([1-9][0-9]{0,15})-([0-9a-f]{32})\.cosignature", path)
         if not name or not self.has(path):
             raise Bad("cosignature-form", "no cosignature has such a name, or it is no file")
@@ -1256,9 +1256,11 @@ class Case:
             raise Bad("cosignature-head", "it was signed over another head than data/checkpoints/%d.note" % size)
         if key:
             self.cosigned[key] = max(size, self.cosigned.get(key, 0))
-        self.report.say("head over %d entries: cosigned by %s" % (size, show(by[0]) if key else (
-            "a key that calls itself %s (%s): not checked, and proves nothing (give --key with a key that you got elsewhere)" % (
-                show(by[0]), by[1].hex()))))
+        who = show(by[0]) + ("" if key in given else ", a key that the case allows and that was not given")
+        if not key:
+            who = "a key that calls itself %s (%s): not checked, and proves nothing (give --key with a key that you got elsewhere)" % (
+                show(by[0]), by[1].hex())
+        self.report.say("head over %d entries: cosigned by %s" % (size, who))
 
     # -- 6: the case folder once sealed
 
