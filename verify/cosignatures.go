@@ -131,3 +131,14 @@ func (r *Report) cosignedUpTo(key trust.VKey) int64 {
 	}
 	return size
 }
+
+// signedUpTo is the size of the largest head in data/checkpoints that a key has signed, 0 for none.
+func (r *Report) signedUpTo(key trust.VKey) int64 {
+	size := int64(0)
+	for _, h := range r.Heads {
+		if slices.Contains(h.Signers, key.String()) {
+			size = max(size, h.Size)
+		}
+	}
+	return size
+}

@@ -311,3 +311,26 @@ func first(text string, _ int64) string { return text }
 func idBytes(k trust.VKey) []byte {
 	return []byte{byte(k.ID() >> 24), byte(k.ID() >> 16), byte(k.ID() >> 8), byte(k.ID())}
 }
+
+// TestSalvageForCosigner salvages for somebody who pinned a cosigner alone: what that key cosigned is given, and without its cosignature nothing.
+func TestSalvageForCosigner(t *testing.T) {
+	w := newWreckable(t, true)
+	files := with(w.files, seg1, zeroed(w.files[seg1], 3000, 3016))
+	keys := verify.Options{Keys: []trust.VKey{vkey(t, sample.Key(t, witnessSeed))}}
+	got, err := w.salvaged(files, keys, verify.Salvage)
+	if err != nil || len(got.given) != 0 {
+		t.Errorf("without a cosignature: %d entries are given, %v", len(got.given), err)
+	}
+	path := cosign(t, files, 0, witnessSeed)
+	if got, err = w.salvaged(files, keys, verify.Salvage); err != nil || len(got.given) < 5 {
+		t.Errorf("with one: %d entries are given, %v", len(got.given), err)
+	}
+	retold(witnessSeed, func(h *trust.Head) { h.Root[3] ^= 1 })(t, files, path)
+	if got, err = w.salvaged(files, keys, verify.Salvage); err != nil || len(got.given) != 0 {
+		t.Errorf("with one over another root: %d entries are given, %v", len(got.given), err)
+	}
+	files[path] = signNote(t, first(headText(t, files, 0)), 78)
+	if got, err = w.salvaged(files, keys, verify.Salvage); err != nil || len(got.given) != 0 {
+		t.Errorf("with one by another key: %d entries are given, %v", len(got.given), err)
+	}
+}

@@ -272,6 +272,9 @@ func (c *checker) pinned() {
 		case cosigned > 0:
 			find("", "it cosigned the head over %d of %d entries", cosigned, c.r.Entries)
 		}
+		if signed := c.r.signedUpTo(key); signed > 0 && signed < c.newest() {
+			find("", "it signed the head over %d of %d entries", signed, c.r.Entries)
+		}
 		for _, f := range unmet {
 			c.r.add(f)
 		}
