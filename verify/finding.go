@@ -131,7 +131,7 @@ var codes = [...]Code{
 	{"gap", Notice, "the case itself declares that something may be missing here", "read the entry; compare with the windows' outcome"},
 	{"roots-private", Notice, "servers were trusted because of certificates that the operator supplied, not the system's: a private authority, a proxy that inspects, or a simulated service", "ask whose authority that is; the certificates are in the connection entries"},
 	{"plain-http", Notice, "answers came without TLS: anybody on the way could have made or changed them", "ask why; the connection entries say which"},
-	{"key-unmet", Trust, "a key that you pinned did not sign this case's newest head and package note", "compare the key with the one that its owner gave you; without it the signer is not known"},
+	{"key-unmet", Trust, "a key that you pinned did not sign this case's newest head and package note, and has not cosigned that head either", "compare the key with the one that its owner gave you; without it the signer is not known"},
 	{"cosignature-unchecked", Notice, "somebody signed this head beside the case's keys; which key that was is not known to this check, so it proves nothing", "get the verifier key from its owner, on another way than the case, and give it with --key"},
 	{"page-replaced", Notice, "a whole answer with status 200 was asked for again, and the later one counts as the page; extraction leaves the earlier one out", "compare the two with `exhibit-verify show`"},
 	{"unknown-kind", Notice, "the case holds entries of a kind that this version does not know; they are hashed and counted, and nothing is made of them", "check with a newer exhibit-verify as well"},
