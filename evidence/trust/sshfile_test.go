@@ -190,6 +190,10 @@ func TestLockedKeyFileRefuses(t *testing.T) {
 			if k != nil || !errors.Is(err, r.is) || !strings.Contains(err.Error(), r.says) {
 				t.Fatalf("got %v, %v; want %v and %q", k, err, r.is, r.says)
 			}
+			hidden := strings.Contains(r.name, "under this header") // shows itself only when it is decrypted
+			if v, err := ReadKeyFileVKey(path); (err == nil) != (hidden || r.is == ErrPassphrase) {
+				t.Errorf("public half: %v, %v", v, err)
+			}
 			if r.passphrase != "" && strings.Contains(err.Error(), r.passphrase) {
 				t.Errorf("error holds the passphrase: %v", err)
 			}
