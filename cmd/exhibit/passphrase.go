@@ -16,19 +16,42 @@ import (
 	"github.com/exhibit-dfir/exhibit/evidence/trust"
 )
 
-// unlock gives the passphrase of an encrypted key: from --passphrase-file, which is read once to see that it can be, or from the terminal.
-func (s *signing) unlock(cmd *cobra.Command, p *program) (trust.Unlock, error) {
-	if cmd.Flags().Changed("passphrase-file") {
-		passphrase, err := readPassphraseFile(s.passphraseFile)
-		return func(string) ([]byte, error) { return passphrase, nil }, err
+// unlocking gives the passphrase of an encrypted key, once: from --passphrase-file, which is read before anything else, or from the terminal.
+type unlocking struct {
+	cmd        *cobra.Command
+	p          *program
+	fromFile   bool
+	passphrase []byte // of the file
+	asked      bool
+}
+
+func (s *signing) unlocking(cmd *cobra.Command, p *program) (u *unlocking, err error) {
+	u = &unlocking{cmd: cmd, p: p, fromFile: cmd.Flags().Changed("passphrase-file")}
+	if u.fromFile {
+		u.passphrase, err = readPassphraseFile(s.passphraseFile)
 	}
-	return func(path string) ([]byte, error) {
-		ask, ok := newAsker(cmd, p)
-		if !ok {
-			return nil, cli.Fail(cli.Usage, fmt.Errorf("key file %q needs a passphrase, and there is no terminal to ask for it", path), "nothing was signed", "give --passphrase-file")
-		}
-		return ask.secret("Passphrase of " + path + ": ")
-	}, nil
+	return u, err
+}
+
+// give is a trust.Unlock.
+func (u *unlocking) give(path string) ([]byte, error) {
+	u.asked = true
+	if u.fromFile {
+		return u.passphrase, nil
+	}
+	ask, ok := newAsker(u.cmd, u.p)
+	if !ok {
+		return nil, cli.Fail(cli.Usage, fmt.Errorf("key file %q needs a passphrase, and there is no terminal to ask for it", path), "nothing was signed", "give --passphrase-file")
+	}
+	return ask.secret("Passphrase of " + path + ": ")
+}
+
+// end erases a passphrase that was not asked for, and says that it was not.
+func (u *unlocking) end() {
+	clear(u.passphrase)
+	if u.fromFile && !u.asked {
+		fmt.Fprintln(u.cmd.ErrOrStderr(), "the signing key is not encrypted: its passphrase was not asked for")
+	}
 }
 
 func readPassphraseFile(path string) ([]byte, error) {

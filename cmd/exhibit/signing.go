@@ -54,7 +54,7 @@ func (s *signing) source(cmd *cobra.Command, p *program, env casefile.Env) (case
 	if given("signer-command") != given("signer-key") {
 		return nil, notSigned(errors.New("--signer-command and --signer-key are given together or not at all"))
 	}
-	unlock, err := s.unlock(cmd, p)
+	unlock, err := s.unlocking(cmd, p)
 	if err != nil {
 		return nil, err
 	}
@@ -76,11 +76,15 @@ func (s *signing) source(cmd *cobra.Command, p *program, env casefile.Env) (case
 			return nil, err
 		}
 		return func(context.Context) (trust.Signer, string, error) {
-			k, err := trust.UnlockKeyFile(s.keyFile, unlock)
+			defer unlock.end()
+			k, err := trust.UnlockKeyFile(s.keyFile, unlock.give)
 			return k, "", err
 		}, nil
 	}
-	return func(context.Context) (trust.Signer, string, error) { return casefile.DefaultKey(env, unlock) }, nil
+	return func(context.Context) (trust.Signer, string, error) {
+		defer unlock.end()
+		return casefile.DefaultKey(env, unlock.give)
+	}, nil
 }
 
 // fileKey is the public half of the key that --key-file names.
