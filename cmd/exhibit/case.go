@@ -115,7 +115,9 @@ func runCaseNew(cmd *cobra.Command, p *program, dir string, o *caseOptions) erro
 		return caseError(diskError(err, dir, "no case was made", "remove what is left in "+shell([]string{dir})+" and run the same command again"), dir)
 	}
 	tellKey(cmd.ErrOrStderr(), c)
-	if err := c.Close(ctx); err != nil {
+	if err := c.Close(ctx); notSignedBy(err) {
+		return cli.Fail(cli.Unexpected, err, "the case was made and what it states is kept; no head is signed yet", signerHint+"; any command that writes to the case then signs one, such as `exhibit note`")
+	} else if err != nil {
 		return caseError(diskError(err, dir, "the case was made and what it states is kept", "go on with it: it has not to be made again"), dir)
 	}
 	m := made{Case: c.ID(), Folder: dir, Key: c.Opening.Case.Keys[0]}

@@ -62,9 +62,8 @@ func caseError(err error, dir string) error {
 			"where a key that may sign is, run `"+shell([]string{"exhibit", "key", "allow", dir, key.Key})+"`; or name that key with --key-file, --agent-key or --signer-command")
 	case errors.Is(err, trust.ErrPassphrase):
 		return cli.Fail(cli.Usage, err, "nothing was signed", "give the passphrase on a terminal or by --passphrase-file; `ssh-keygen -y -f FILE` tells whether one fits")
-	case errors.Is(err, signer.ErrSigner):
-		return cli.Fail(cli.Unexpected, err, "what was recorded is kept; without this signature no head covers what came after the last one",
-			"see that the agent or the command signs (`ssh-add -L` lists the keys of the agent), then run the same command again")
+	case notSignedBy(err):
+		return cli.Fail(cli.Unexpected, err, "what was recorded is kept; without this signature no head covers what came after the last one", signerHint+", then run the same command again")
 	case errors.Is(err, trust.ErrKeyExposed), errors.Is(err, trust.ErrKeyFile):
 		return cli.Fail(cli.Usage, err, "nothing was signed", "make the key file readable for you alone (mode 0600 in a folder of mode 0700), or move it away and run `exhibit key new`")
 	}
@@ -75,6 +74,14 @@ func caseError(err error, dir string) error {
 		return cli.Fail(cli.Unexpected, err, "nothing was changed", "make the folder writable for this account")
 	}
 	return err
+}
+
+// signerHint is what to do about a signer that did not sign.
+const signerHint = "see that the agent or the command signs with that key (`ssh-add -L` lists those of the agent)"
+
+// notSignedBy reports whether an agent or a command did not sign as it should.
+func notSignedBy(err error) bool {
+	return errors.Is(err, signer.ErrSigner) || errors.Is(err, trust.ErrForeignSignature)
 }
 
 // hasPackageNote tells a sealed case from one whose seal was interrupted.
