@@ -81,6 +81,8 @@ func notAllowedYet(ctx context.Context, dir string, key trust.VKey) error {
 		return caseError(err, dir)
 	case slices.Contains(keys, key):
 		return cli.Fail(cli.Usage, fmt.Errorf("key %q may sign for this case already", key), "nothing was added", "sign with it: name it with --key-file, --agent-key or --signer-command")
+	case slices.ContainsFunc(keys, func(k trust.VKey) bool { return k.Name() == key.Name() && k.ID() == key.ID() }):
+		return cli.Fail(cli.Usage, fmt.Errorf("key %q has the name and the id of another key of this case", key), "nothing was added: signatures of the two could not be told apart", "give the key another name")
 	case len(keys) >= maxKeys:
 		return cli.Fail(cli.Usage, fmt.Errorf("this case allows %d keys, and no case allows more", len(keys)), "nothing was added", "go on in a new case: `exhibit case new --continues`")
 	}
