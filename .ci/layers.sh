@@ -28,7 +28,7 @@ forbid 'verify' "$module/(acquire|cmd)"
 forbid 'cmd/exhibit-verify' "$module/acquire"
 forbid 'cmd/cli' "$module/(acquire|verify)"
 forbid 'evidence/odata' "$module"
-forbid 'evidence/(warc|httpblock|trust|bag|boltread)(/|$)' "$module/evidence\$"
+forbid 'evidence/(warc|httpblock|trust|signer|bag|boltread)(/|$)' "$module/evidence\$"
 # verify looks at what it is given: no network.
 forbid 'verify' 'net/http$' 'verify/replay'
 forbid 'evidence' 'net/http$'
@@ -37,6 +37,7 @@ forbid '(acquire|evidence|verify)' 'github.com/spf13/cobra'
 forbid '.*' 'golang.org/x/oauth2' 'acquire/auth'
 forbid '.*' 'go.etcd.io/bbolt' 'evidence/ledger$'
 forbid '.*' 'github.com/klauspost/compress' 'evidence/warc$'
+forbid '.*' 'golang.org/x/crypto/ssh/agent' 'evidence/signer$'
 # encoding/json loses duplicate keys, big numbers and bad UTF-8.
 forbid '(evidence|verify)' 'encoding/json$'
 

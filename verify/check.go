@@ -58,6 +58,9 @@ type checker struct {
 	faults  []Finding // of the segment that is being walked
 	again   bitset    // exchanges that a deep check has to read again
 	keeper  *keeper   // nil if no pages are to be kept
+
+	sealers   []string // names of pinned keys that signed the newest head and package.note
+	cosigners []string // names of pinned keys that have cosigned the newest head, and no more
 }
 
 // segmentEnd is where a segment was found to end.
@@ -132,6 +135,7 @@ func (c *checker) check(ctx context.Context) (*Container, error) {
 	c.heads()
 	c.seal()
 	c.packageNote()
+	c.cosignatures()
 	if err := c.packedSums(ctx); err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/exhibit-dfir/exhibit/evidence"
 )
@@ -55,7 +56,7 @@ func (c *checker) statements() {
 		b.Text = "newest head signed by the key that you pinned"
 	}
 	if len(c.opts.Keys) > 0 {
-		b.Holds, b.Why = Yes, "each pinned key signed"
+		b.Holds, b.Why = c.whoSealed()
 		if c.r.has(Trust) || damaged {
 			b.Holds, b.Why = No, "see the findings"
 		}
@@ -75,6 +76,18 @@ func (c *checker) statements() {
 		{ID: "c", Text: "existed before a time that somebody else vouches for", Holds: NotChecked, Why: "the case holds no trusted time; its times are the operator's clock"},
 		{ID: "d", Text: "the history that witnesses saw", Holds: NotChecked, Why: "no witness is known to this check"},
 		e}
+}
+
+// whoSealed answers who of the pinned keys sealed the case, if each of them signed something: one that has cosigned has not sealed.
+func (c *checker) whoSealed() (Holds, string) {
+	cosigned := strings.Join(c.cosigners, ", ") + " cosigned the newest head"
+	switch {
+	case len(c.cosigners) == 0:
+		return Yes, "each pinned key signed"
+	case len(c.sealers) == 0:
+		return NotChecked, "signer not checked: " + cosigned + ", so it had these entries; whose key signed the case itself is not known, because you pinned none that did"
+	}
+	return Yes, strings.Join(c.sealers, ", ") + " signed; " + cosigned
 }
 
 func (c *checker) incompleteWindow() bool {

@@ -54,7 +54,7 @@ func TestCodesAreDistinct(t *testing.T) {
 	}
 }
 
-// TestPinnedKey pins the right key, another one, and one of the same name.
+// TestPinnedKey pins the right key, another one, and both.
 func TestPinnedKey(t *testing.T) {
 	m := sample.Small(t)
 	m.Seal()

@@ -26,6 +26,9 @@ func (c *checker) heads() {
 		known[cp.size] = cp.note
 	}
 	c.keys = c.keysOfCase()
+	if root, ok := c.roots[c.newest()]; ok {
+		c.r.newest = trust.Head{Origin: evidence.Origin(c.r.Case), Size: c.newest(), Root: root}
+	}
 	covered := int64(0)
 	for i, size := range c.notes {
 		note, err := readSmall(c.files, evidence.NotePath(size), maxNote)

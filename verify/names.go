@@ -3,6 +3,7 @@ package verify
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"path"
 	"slices"
@@ -240,16 +241,42 @@ type signedNote struct {
 	note []byte
 }
 
-// pinned checks the keys that the user gave against the newest head and, if there is one, package.note.
+// pinned checks the keys that the user gave against the newest head and, if there is one, package.note. A key that has only cosigned the newest head has signed what the
+// case holds, and has not sealed it (docs/container.md, 5.6).
 func (c *checker) pinned() {
 	for _, key := range c.opts.Keys {
+		var unmet []Finding
+		find := func(path, format string, args ...any) {
+			unmet = append(unmet, Finding{Code: "key-unmet", Path: path, Offset: -1, Seq: -1, Detail: key.Name() + ": " + fmt.Sprintf(format, args...)})
+		}
+		bad := false
 		for _, s := range c.signed {
-			if _, _, err := trust.Verify(s.note, []trust.VKey{key}); err != nil {
-				c.r.find("key-unmet", s.path, "%s: %v", key.Name(), err)
+			_, _, err := trust.Verify(s.note, []trust.VKey{key})
+			var unverified *trust.UnverifiedError
+			bad = bad || err != nil && !errors.As(err, &unverified)
+			if err != nil {
+				find(s.path, "%v", err)
 			}
 		}
 		if c.newest() == 0 || c.sealed && len(c.signed) < 2 {
-			c.r.find("key-unmet", "", "%s: a head or package.note that it should have signed is not there", key.Name())
+			find("", "a head or package.note that it should have signed is not there")
+		}
+		cosigned := c.r.cosignedUpTo(key)
+		switch {
+		case len(unmet) == 0:
+			c.sealers = append(c.sealers, key.Name())
+			continue
+		case cosigned > 0 && cosigned == c.newest() && !bad:
+			c.cosigners = append(c.cosigners, key.Name())
+			continue
+		case cosigned > 0:
+			find("", "it cosigned the head over %d of %d entries", cosigned, c.r.Entries)
+		}
+		if signed := c.r.signedUpTo(key); signed > 0 && signed < c.newest() {
+			find("", "it signed the head over %d of %d entries", signed, c.r.Entries)
+		}
+		for _, f := range unmet {
+			c.r.add(f)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/exhibit-dfir/exhibit/evidence"
 	"github.com/exhibit-dfir/exhibit/evidence/bag"
+	"github.com/exhibit-dfir/exhibit/evidence/trust"
 )
 
 // Report is what a check found.
@@ -24,11 +25,17 @@ type Report struct {
 	Findings   []Finding   `json:"findings"`
 	More       int64       `json:"more_findings"` // beyond those listed
 
+	Cosignatures []Cosignature `json:"cosignatures"` // well formed, and over heads of this case
+
 	classes map[Class]int64  // all findings, also those not listed
 	codes   map[string]int64 // likewise
 
-	tagManifest bag.Sum // hash of tagmanifest-sha256.txt, as the folder was held against it; zero if it was not read
+	newest      trust.Head // as the entries make it; zero if there is none
+	tagManifest bag.Sum    // hash of tagmanifest-sha256.txt, as the folder was held against it; zero if it was not read
 }
+
+// NewestHead is what the newest head commits to, made of the entries. It is worth something only where nothing is altered or damaged. ok is false if there is none.
+func (r *Report) NewestHead() (h trust.Head, ok bool) { return r.newest, r.newest.Size > 0 }
 
 // Pair is a name and a value.
 type Pair = evidence.Pair

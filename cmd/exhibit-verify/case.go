@@ -85,7 +85,7 @@ type given struct {
 }
 
 func (g *given) flags(cmd *cobra.Command) {
-	cmd.Flags().StringArrayVar(&g.keys, "key", nil, "verifier key that must have signed, as its owner gave it to you (repeatable)")
+	cmd.Flags().StringArrayVar(&g.keys, "key", nil, "verifier key that must have signed or cosigned, as its owner gave it to you (repeatable)")
 	cmd.Flags().Int64Var(&g.content, "max-content", 0, "give up on a case that decodes to more than so many `GIB` (default 256 times its size, at least 16)")
 }
 

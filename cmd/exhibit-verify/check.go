@@ -116,6 +116,7 @@ func printReport(w io.Writer, path string, r *verify.Report) {
 	}
 	printWindows(line, r)
 	printSigners(line, r)
+	printCosigners(line, r)
 	for _, s := range r.Statements {
 		line("(%s) %s: %s (%s)", s.ID, s.Text, s.Holds, cli.EscapeLine(s.Why))
 	}
@@ -147,5 +148,19 @@ func printWindows(line func(string, ...any), r *verify.Report) {
 func printSigners(line func(string, ...any), r *verify.Report) {
 	for _, h := range r.Heads {
 		line("entries %d to %d: %s signed by %s", h.From, h.Size-1, cli.Count(h.Heads, "head", "heads"), cli.EscapeLine(strings.Join(h.Signers, ", ")))
+	}
+}
+
+func printCosigners(line func(string, ...any), r *verify.Report) {
+	for i := range r.Cosignatures {
+		s := &r.Cosignatures[i]
+		who := s.Key
+		switch {
+		case s.Key == "":
+			who = fmt.Sprintf("a key that calls itself %s (%s): not checked, and proves nothing, unless you pin that key", s.Name, s.ID)
+		case !s.Pinned:
+			who += ", which the case allows and you have not pinned"
+		}
+		line("entries 0 to %d: cosigned by %s", s.Size-1, cli.EscapeLine(who))
 	}
 }

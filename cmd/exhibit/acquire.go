@@ -25,6 +25,7 @@ type acquireOptions struct {
 	maxBytes   byteCount
 	maxTime    time.Duration
 	again      bool
+	key        signing
 	takeOver   bool
 	acceptGzip bool
 	yes        bool
@@ -61,6 +62,7 @@ Others on this machine can read a command line: no flag takes a secret, and a UR
 		}
 		o.AddFlags(cmd.Flags(), d)
 		takeOverFlag(cmd, &o.takeOver)
+		o.key.AddFlags(cmd)
 		return cmd
 	})
 }
@@ -94,9 +96,13 @@ func runAcquire(cmd *cobra.Command, p *program, s acquire.Source, args []string,
 			return err
 		}
 	}
+	where := place{dir: o.caseDir, takeOver: o.takeOver}
+	if where.key, err = o.key.source(cmd, p, env); err != nil {
+		return err
+	}
 	signal.Ignore(syscall.SIGPIPE) // a reader of the progress that goes away must not end the run
 	var res *acquire.Result
-	err = withCase(cmd.Context(), env, cmd.ErrOrStderr(), place{o.caseDir, o.takeOver}, func(c *casefile.Case) error {
+	err = withCase(cmd.Context(), env, cmd.ErrOrStderr(), where, func(c *casefile.Case) error {
 		show := newProgress(cmd.ErrOrStderr(), env.Now, p.first)
 		defer show.end()
 		run.Case, run.SpoolDir, run.Progress = c, c.SpoolDir(), show.tell

@@ -28,6 +28,7 @@ type caseOptions struct {
 	fields    map[string]*string // by the names of casefile.Fields
 	continues string
 	json      bool
+	key       signing
 }
 
 // AddFlags adds a flag for each field of a case.
@@ -52,12 +53,13 @@ func newCaseNew(p *program) *cobra.Command {
 		Long: `new makes a case: its folder, the first segment, and the case entry, which states what the flags say and which keys may sign. What is stated
 cannot be changed later and is seen by everyone who gets the case.
 
-The first time, a signing key is made, not encrypted: $XDG_CONFIG_HOME/exhibit/keys/default. Give its verifier key ("exhibit key show") to whoever
-is to check your cases, on another way than the case.`,
+The first time, a signing key is made, not encrypted: $XDG_CONFIG_HOME/exhibit/keys/default ("exhibit key new" makes one with a passphrase). Give its
+verifier key ("exhibit key show") to whoever is to check your cases, on another way than the case.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return runCaseNew(cmd, p, args[0], &o) },
 	}
 	o.AddFlags(cmd.Flags())
+	o.key.AddFlags(cmd)
 	for _, f := range casefile.Fields() {
 		if f.Required {
 			if err := cmd.MarkFlagRequired(f.Name); err != nil {
@@ -105,12 +107,17 @@ func runCaseNew(cmd *cobra.Command, p *program, dir string, o *caseOptions) erro
 			return err
 		}
 	}
+	if options.Key, err = o.key.source(cmd, p, env); err != nil {
+		return err
+	}
 	c, err := casefile.New(ctx, env, dir, options)
 	if err != nil {
 		return caseError(diskError(err, dir, "no case was made", "remove what is left in "+shell([]string{dir})+" and run the same command again"), dir)
 	}
 	tellKey(cmd.ErrOrStderr(), c)
-	if err := c.Close(ctx); err != nil {
+	if err := c.Close(ctx); notSignedBy(err) {
+		return cli.Fail(cli.Unexpected, err, "the case was made and what it states is kept; no head is signed yet", signerHint+"; any command that writes to the case then signs one, such as `exhibit note`")
+	} else if err != nil {
 		return caseError(diskError(err, dir, "the case was made and what it states is kept", "go on with it: it has not to be made again"), dir)
 	}
 	m := made{Case: c.ID(), Folder: dir, Key: c.Opening.Case.Keys[0]}
@@ -142,7 +149,11 @@ func newestHead(ctx context.Context, dir string) (string, error) {
 	if err != nil {
 		return "", fail(cli.Unexpected, err, "")
 	}
-	if err := checkNote(note, status.Case, size); err != nil {
+	keys, err := caseKeys(ctx, dir, status)
+	if err != nil {
+		return "", fail(cli.Damaged, err, check)
+	}
+	if err := checkNote(note, status.Case.Origin, size, keys); err != nil {
 		return "", fail(cli.Damaged, fmt.Errorf("the head over %d entries: %w", size, err), check)
 	}
 	return string(note), nil
@@ -159,21 +170,13 @@ func readNote(files fs.FS, size int64) ([]byte, error) {
 }
 
 // checkNote requires a head of this case and size, signed by a key that the case lists.
-func checkNote(note []byte, c *evidence.Case, size int64) error {
-	var keys []trust.VKey
-	for _, text := range c.Keys {
-		key, err := trust.ParseVKey(text)
-		if err != nil {
-			return err
-		}
-		keys = append(keys, key)
-	}
+func checkNote(note []byte, origin string, size int64, keys []trust.VKey) error {
 	text, _, err := trust.Verify(note, keys)
 	if err != nil {
 		return err
 	}
 	head, err := trust.ParseHead(text)
-	if err == nil && (head.Origin != c.Origin || head.Size != size) {
+	if err == nil && (head.Origin != origin || head.Size != size) {
 		err = fmt.Errorf("it is one over %d entries of %q", head.Size, head.Origin)
 	}
 	return err

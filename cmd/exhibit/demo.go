@@ -273,7 +273,7 @@ func (d *demo) extract(ctx context.Context, c *verify.Container) (err error) {
 
 // next says what to run now.
 func (d *demo) next(context.Context) error {
-	key, err := trust.ReadKeyFile(keyPath(d.env))
+	key, err := trust.ReadKeyFile(casefile.DefaultKeyPath(d.env))
 	if err != nil {
 		return err
 	}

@@ -13,11 +13,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/exhibit-dfir/exhibit/acquire/casefile"
 	"github.com/exhibit-dfir/exhibit/cmd/cli"
-	"github.com/exhibit-dfir/exhibit/evidence"
 	"github.com/exhibit-dfir/exhibit/evidence/bag"
-	"github.com/exhibit-dfir/exhibit/evidence/trust"
 )
 
 func newPack(p *program) *cobra.Command {
@@ -100,56 +97,6 @@ func checkOut(dir, out string) error {
 		}
 		folder = up
 	}
-}
-
-// signers are the keys that the case lists: in its case entry, and in key entries.
-func signers(ctx context.Context, dir string) (keys []trust.VKey, err error) {
-	status, err := casefile.ReadStatus(ctx, dir)
-	if err != nil {
-		return nil, err
-	}
-	if status.State != casefile.StateSealed {
-		return nil, bag.ErrUnsealed
-	}
-	texts := status.Case.Keys
-	for _, k := range status.Counts {
-		if k.Kind != evidence.KindKey || k.Count == 0 {
-			continue
-		}
-		more, err := laterKeys(ctx, dir)
-		if err != nil {
-			return nil, err
-		}
-		texts = append(texts, more...)
-	}
-	for _, text := range texts {
-		k, err := trust.ParseVKey(text)
-		if err != nil {
-			return nil, err
-		}
-		keys = append(keys, k)
-	}
-	return keys, nil
-}
-
-// laterKeys reads all segments for the keys that entries allow.
-func laterKeys(ctx context.Context, dir string) (keys []string, err error) {
-	folder, err := evidence.OpenFolder(dir)
-	if err != nil {
-		return nil, err
-	}
-	defer folder.Close()
-	for b, err := range evidence.Batches(ctx, folder.FS()) {
-		if err != nil {
-			return nil, err
-		}
-		for _, e := range b.Entries {
-			if k, ok := e.Body.(*evidence.Key); ok {
-				keys = append(keys, k.Key)
-			}
-		}
-	}
-	return keys, nil
 }
 
 // writeWhole writes a file that must not exist: whole and durable under its name, or not at all.

@@ -18,6 +18,7 @@ import (
 
 func newSeal(p *program) *cobra.Command {
 	var yes, takeOver bool
+	var key signing
 	cmd := &cobra.Command{
 		Use:   "seal DIR",
 		Short: "End a case and make it ready to hand over",
@@ -25,17 +26,28 @@ func newSeal(p *program) *cobra.Command {
 afterwards. A case with partial or failed windows can be sealed: it stays what it is, and the check says so. An interrupted seal goes on when it is run
 again.`,
 		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return runSeal(cmd, p, args[0], yes, takeOver) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runSeal(cmd, p, place{dir: args[0], takeOver: takeOver}, yes, &key)
+		},
 	}
 	cmd.Flags().BoolVar(&yes, "yes", false, "seal without asking for a confirmation")
 	takeOverFlag(cmd, &takeOver)
+	key.AddFlags(cmd)
 	return cmd
 }
 
-func runSeal(cmd *cobra.Command, p *program, dir string, yes, takeOver bool) error {
+func runSeal(cmd *cobra.Command, p *program, where place, yes bool, key *signing) error {
+	dir := where.dir
 	ctx, cancel := p.untilFirst(cmd.Context())
 	defer cancel()
 	talk := cmd.ErrOrStderr()
+	env, err := p.env()
+	if err != nil {
+		return err
+	}
+	if where.key, err = key.source(cmd, p, env); err != nil {
+		return err
+	}
 	status, err := casefile.ReadStatus(ctx, dir) // what cannot be sealed is told before anybody is asked
 	if err != nil {
 		return sealError(p, err, dir)
@@ -45,12 +57,8 @@ func runSeal(cmd *cobra.Command, p *program, dir string, yes, takeOver bool) err
 	if err := confirm(cmd, yes || status.State == casefile.StateSealed, "sealing "+cli.EscapeLine(dir), "nothing can be added afterwards"); err != nil {
 		return err
 	}
-	env, err := p.env()
-	if err != nil {
-		return err
-	}
 	signal.Ignore(syscall.SIGPIPE) // a reader of the steps that goes away must not end the seal
-	err = withCase(ctx, env, talk, place{dir, takeOver}, func(c *casefile.Case) error {
+	err = withCase(ctx, env, talk, where, func(c *casefile.Case) error {
 		return acquire.Seal(ctx, c, acquire.SealOptions{Env: env, Step: func(step string) { fmt.Fprintln(talk, step) }})
 	})
 	if err != nil {

@@ -147,36 +147,44 @@ var wrong = map[string][]string{
 	"basic-user":    {"x", ""}, // without --password-file
 	"password-file": {"x", ""}, // without --basic-user
 	"ca-file":       {"", "no-such-file", "usage_test.go"},
-	"parallel":      {"", "0", "-1", "65", "two", "1.5"},
-	"patience":      {"", "0", "-5m", "10", "soon"},
-	"max-bytes":     {"", "0", "-1", "1.5G", "5GB", "5k", "G", "1e9", "5 G", "iB", "5iB", "9223372036854775808", "8388608T"},
-	"max-time":      {"", "0", "-5m", "10", "soon"},
-	"name":          {"", "a b", "a+b", "ü"},
-	"listen":        {"", "nowhere", "127.0.0.1:99999", "127.0.0.1:https-not"},
-	"fault":         {"teapot@1", "429", "429@0", "429@x", "200@1", "cut@1", "429@1:retry-after=soon"},
-	"seed":          {"", "-1", "x"},
-	"continues":     {"", "nowhere", "usage_test.go"},
-	"ca-out":        {"no-such-folder/ca.pem"},
-	"token-out":     {"no-such-folder/token"},
-	"password-out":  {"no-such-folder/password"},
-	"out":           {"", "-", ".", "no-such-folder/case.zip", "usage_test.go"},
+	"key-file":      {"", "usage_test.go", "usage_test.go/x"},
+	"agent-key":     {"", "no-such-file", "usage_test.go", "a+b+c", "-"},
+	"signer-key":    {"x", ""}, // without --signer-command
+	"reason":        {"", "a\nb", "\xff", "a\u202eb", strings.Repeat("x", 2049)},
+
+	"passphrase-file": {"", "no-such-file", "usage_test.go", "."},
+	"signer-command":  {"", "x"}, // without --signer-key
+	"parallel":        {"", "0", "-1", "65", "two", "1.5"},
+	"patience":        {"", "0", "-5m", "10", "soon"},
+	"max-bytes":       {"", "0", "-1", "1.5G", "5GB", "5k", "G", "1e9", "5 G", "iB", "5iB", "9223372036854775808", "8388608T"},
+	"max-time":        {"", "0", "-5m", "10", "soon"},
+	"name":            {"", "a b", "a+b", "ü"},
+	"listen":          {"", "nowhere", "127.0.0.1:99999", "127.0.0.1:https-not"},
+	"fault":           {"teapot@1", "429", "429@0", "429@x", "200@1", "cut@1", "429@1:retry-after=soon"},
+	"seed":            {"", "-1", "x"},
+	"continues":       {"", "nowhere", "usage_test.go"},
+	"ca-out":          {"no-such-folder/ca.pem"},
+	"token-out":       {"no-such-folder/token"},
+	"password-out":    {"no-such-folder/password"},
+	"out":             {"", "-", ".", "no-such-folder/case.zip", "usage_test.go"},
 }
 
 // bench is what command lines of TestWrongValues need to be in order but for the flag under test.
 type bench struct {
-	dir   string // a case
-	fresh string // a folder that does not exist
-	token string // a file
+	dir    string // a case
+	fresh  string // a folder that does not exist
+	token  string // a file
+	config string // where the key of the case is
 }
 
 func newBench(t *testing.T) *bench {
 	t.Helper()
 	tmp := t.TempDir()
-	b := &bench{filepath.Join(tmp, "case"), filepath.Join(tmp, "fresh"), filepath.Join(tmp, "token")}
+	b := &bench{filepath.Join(tmp, "case"), filepath.Join(tmp, "fresh"), filepath.Join(tmp, "token"), filepath.Join(tmp, "config")}
 	if err := os.WriteFile(b.token, []byte("abc\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if code, _, talk := typed(t, "case", "new", b.dir, "--case-number=1", "--exhibit=EX", "--examiner=E"); code != 0 {
+	if code, _, talk := typedAt(t, b.config, "case", "new", b.dir, "--case-number=1", "--exhibit=EX", "--examiner=E"); code != 0 {
 		t.Fatalf("no case was made: %s", talk)
 	}
 	return b
@@ -221,9 +229,9 @@ func (b *bench) complete(words string, c *cobra.Command, flag, value string) []s
 }
 
 // unrefused says what is wrong with how a command line is refused: "" if it is a usage error whose first line names the flag.
-func unrefused(t *testing.T, args []string, flag string) string {
+func unrefused(t *testing.T, config string, args []string, flag string) string {
 	t.Helper()
-	code, out, talk := typed(t, args...)
+	code, out, talk := typedAt(t, config, args...)
 	first, _, _ := strings.Cut(talk, "\n")
 	switch {
 	case code != cli.Usage:
@@ -251,7 +259,7 @@ func TestWrongValues(t *testing.T) {
 			}
 			for _, v := range values {
 				args := b.complete(words, c, f.Name, v)
-				if problem := unrefused(t, args, f.Name); problem != "" {
+				if problem := unrefused(t, filepath.Join(t.TempDir(), "config"), args, f.Name); problem != "" {
 					t.Errorf("exhibit %q: %s", args, problem)
 				}
 			}
@@ -273,11 +281,11 @@ func TestWrongValuesPlanted(t *testing.T) {
 		{"plan http", "base-url", "https://127.0.0.1:1"}, {"acquire outlook-activities", "page-size", "5"}, {"acquire http", "parallel", "2"}, {"status", "json", "true"},
 		{"note", "take-over", "true"}, {"case new", "description", "text"},
 	} {
-		if problem := unrefused(t, b.complete(c.words, all[c.words], c.flag, c.value), c.flag); !strings.HasPrefix(problem, "not refused") {
+		if problem := unrefused(t, b.config, b.complete(c.words, all[c.words], c.flag, c.value), c.flag); !strings.HasPrefix(problem, "not refused") {
 			t.Errorf("%s --%s=%s, which is in order: %q", c.words, c.flag, c.value, problem)
 		}
 	}
-	if problem := unrefused(t, []string{"plan", "outlook-activities", "--case=nowhere", "--user=me", "--page-size=5"}, "page-size"); !strings.Contains(problem, "does not name") {
+	if problem := unrefused(t, b.config, []string{"plan", "outlook-activities", "--case=nowhere", "--user=me", "--page-size=5"}, "page-size"); !strings.Contains(problem, "does not name") {
 		t.Errorf("a refusal for another reason is taken for one of the flag: %q", problem)
 	}
 }
@@ -309,6 +317,15 @@ func TestMissing(t *testing.T) {
 		{"case new", []string{"DIR is missing"}},
 		{"case new d", []string{`"case-number"`, `"examiner"`, `"exhibit"`}},
 		{"note d", []string{"TEXT is missing"}},
+		{"note d x --key-file k --agent-key k", []string{"[key-file agent-key signer-command]"}},
+		{"note d x --passphrase-file k --agent-key k", []string{"[passphrase-file agent-key]"}},
+		{"seal d --signer-command usage_test.go", []string{"--signer-command and --signer-key are given together"}},
+		{"seal d --signer-command usage_test.go --signer-key k", []string{"--signer-key"}},
+		{"key allow d", []string{"KEY is missing"}},
+		{"cosign", []string{"DIR is missing"}},
+		{"cosign nowhere", []string{"folder is no case"}},
+		{"key show --key-file k --agent-key k", []string{"[key-file agent-key]"}},
+		{"key allow nowhere nonsense", []string{"KEY: ", "nonsense"}},
 		{"note d a b", []string{`unexpected argument "b"`}},
 		{"log", []string{"DIR is missing"}},
 		{"status", []string{"DIR is missing"}},
@@ -355,7 +372,7 @@ func TestUserInformation(t *testing.T) {
 		{"--url", "//u:" + secret + "@h/x"}, {"--url", "https://h/x", "--base-url", "u:" + secret + "@h"},
 	} {
 		args = append([]string{"plan", "http", "--case", "nowhere"}, args...)
-		if problem := unrefused(t, args, "(base-)?url"); problem != "" {
+		if problem := unrefused(t, filepath.Join(t.TempDir(), "config"), args, "(base-)?url"); problem != "" {
 			t.Errorf("%q: %s", args, problem)
 		}
 		if _, out, talk := typed(t, args...); strings.Contains(out+talk, secret) {

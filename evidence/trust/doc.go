@@ -34,6 +34,10 @@
 // any text at all, points that are not on the curve, and second spellings of a
 // point.
 //
+// A key file is one of two forms: a line PRIVATE+KEY…, not encrypted, or a private
+// key of OpenSSH, encrypted or not, beside its public half (.pub), whose comment
+// names it.
+//
 // BUG: a private key stays in memory until the process ends; Go gives no means to
 // erase every copy of it.
 package trust

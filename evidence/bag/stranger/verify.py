@@ -15,7 +15,8 @@ Exit codes: 0 verified, 1 unexpected (a program is missing, a file cannot be rea
 If several hold, 3 comes before 4 and 4 before 8.
 
 It does not look into ledger.db (a derived index: the manifest covers its bytes, nothing more is asked
-of it), and does not look into custody/, stamps/ and work/, which no manifest covers.
+of it), and does not look into custody/ and work/, which no manifest covers, nor into what lies in stamps/
+but cosignatures.
 """
 import base64, calendar, collections, hashlib, json, os, re, stat, subprocess, sys, tempfile, threading
 from concurrent.futures import ThreadPoolExecutor
@@ -28,6 +29,7 @@ MAX_DEPTH = 64              # of nested objects and arrays (1.2)
 MAX_DAMAGE = 64             # places in one segment from which reading is taken up again
 MAX_SCAN = 1 << 20          # block headers read in search of the next frame after damage
 MAX_KEYS = 1024                                              # 5.5
+MAX_COSIGNATURES = 1024                                      # 5.6
 MAX_FILES, MAX_LEVELS = 250_000, 16                          # 6.1
 SHOWN = 20                  # findings printed of one code
 CHUNK = 1 << 16
@@ -624,6 +626,12 @@ def verifier_key_5_5(text):
     return parts[0], bytes.fromhex(parts[1]), raw[1:]
 
 
+def key_hash_5_6(key):
+    """What the name of a cosignature tells its key by: 32 digits of the hash of NAME+HASH+BASE64."""
+    name, number, pub = key
+    return sha(("%s+%s+%s" % (name, number.hex(), base64.b64encode(b"\1" + pub).decode())).encode("utf-8"))[:32]
+
+
 def signed_note_5_2(data, lines, code):
     """(lines of the text, signed bytes, [(name, key hash, signature)]) of a C2SP signed note."""
     try:
@@ -737,6 +745,7 @@ class Case:
         self.chains = {}                          # (window, chain) → (seq, page, attempt, kept) of its latest exchange
         self.seal = None                          # (seq, segment) of the seal entry
         self.held, self.pending, self.tails, self.gaps = [], [], [], []
+        self.package = None                       # text and signatures of package.note
         self.last_batch_segment = 0
 
     def path(self, name):
@@ -1212,6 +1221,47 @@ class Case:
             if size not in held:
                 self.report.add("head-entry", "data/checkpoints/%d.note" % size, "no checkpoint entry holds this head")
 
+    def cosignatures_5_6(self, keys):
+        """Files in stamps/ that say they are cosignatures. Known keys are those given and those of the case; nothing else is checked with."""
+        self.cosigned = {}                        # key → size of the largest head that it has cosigned
+        known = {key_hash_5_6(key): key for key in [(*pair, pub) for pair, pub in self.allowed.items()] + keys}
+        folder = self.path("stamps")
+        names = os.listdir(folder) if os.path.lexists(folder) and stat.S_ISDIR(os.lstat(folder).st_mode) else []
+        names = sorted(n for n in names if n.endswith(".cosignature"))
+        if len(names) > MAX_COSIGNATURES:
+            self.report.add("cosignature-form", "stamps", "more than %d cosignatures" % MAX_COSIGNATURES)
+        for name in names[:MAX_COSIGNATURES]:
+            try:
+                self.cosignature_5_6("stamps/" + name, known, keys)
+            except Bad as bad:
+                self.report.add(bad.code, show("stamps/" + name), bad.text)
+
+    def cosignature_5_6(self, path, known, given):
+        name = re.fullmatch(r"stamps/([1-9][0-9]{0,15})-([0-9a-f]{32})\.cosignature", path)
+        if not name or not self.has(path):
+            raise Bad("cosignature-form", "no cosignature has such a name, or it is no file")
+        size, key = int(name[1]), known.get(name[2])
+        _, text, signatures = signed_note_5_2(self.read(path, MAX_NOTE + 1), 3, "cosignature-form")
+        if len(signatures) != 1:
+            raise Bad("cosignature-form", "%d signature lines, not 1" % len(signatures))
+        by, signature = signatures[0][:2], signatures[0][2]
+        if key and by != key[:2] or not key and any(by == other[:2] for other in known.values()):
+            raise Bad("cosignature-form", "its name is not that of the key in its signature line")
+        if key and not self.ed25519.good(key[2], text, signature):
+            raise Bad("cosignature-signature", "the signature in the name of %s is wrong" % show(by[0]))
+        if size not in self.notes:
+            raise Bad("cosignature-head", "the case has no head over %d entries" % size)
+        if size in self.roots and text != ("%s%s\n%d\n%s\n" % (
+                ORIGIN, self.case_id, size, base64.b64encode(self.roots[size]).decode())).encode():
+            raise Bad("cosignature-head", "it was signed over another head than data/checkpoints/%d.note" % size)
+        if key:
+            self.cosigned[key] = max(size, self.cosigned.get(key, 0))
+        who = show(by[0]) + ("" if key in given else ", a key that the case allows and that was not given")
+        if not key:
+            who = "a key that calls itself %s (%s): not checked, and proves nothing (give --key with a key that you got elsewhere)" % (
+                show(by[0]), by[1].hex())
+        self.report.say("head over %d entries: cosigned by %s" % (size, who))
+
     # -- 6: the case folder once sealed
 
     def seal_6(self):
@@ -1256,7 +1306,6 @@ class Case:
             self.report.add("bagit", "bag-info.txt", "a line is not a label and a value, or one that stands once is there twice")
 
     def package_note_6_3(self):
-        self.package = None
         try:
             lines, text, signatures = signed_note_5_2(self.read("package.note", MAX_NOTE + 1), 5, "package-note")
             size, root = size_and_root(lines[2:4], "package-note")
@@ -1316,6 +1365,12 @@ class Case:
             note and any(s[:2] == key[:2] and self.ed25519.good(key[2], note[0], s[2]) for s in note[1])
             for note in notes)]
 
+    def cosigners(self, keys):
+        """The given keys that have cosigned the newest head, and made no bad signature elsewhere (5.6)."""
+        notes = [note for note in (self.good_heads.get(self.notes[-1] if self.notes else 0), self.package) if note]
+        return [key for key in keys if self.notes and self.cosigned.get(key) == self.notes[-1] and all(
+            self.ed25519.good(key[2], text, s[2]) for text, signatures in notes for s in signatures if s[:2] == key[:2])]
+
 
 def check(root, keys, report, ed25519):
     """Checks one case and returns the exit code."""
@@ -1325,9 +1380,11 @@ def check(root, keys, report, ed25519):
     case.heads_5()
     case.seal_6()
     case.windows_complete()
+    case.cosignatures_5_6(keys)
     met = case.pinned(keys)
+    cosigned = [key for key in case.cosigners(keys) if key not in met]
     for key in keys:
-        if key not in met:
+        if key not in met + cosigned:
             report.say("[key-not-met] %s: this key did not sign the %s" % (
                 show(key[0]), "final head and package.note" if case.sealed else "newest head"))
     report.suppressed()
@@ -1335,10 +1392,14 @@ def check(root, keys, report, ed25519):
     say("case %s: %d segments with batches, %d entries" % (case.case_id, case.last_batch_segment, case.tree.size))
     say("(a) internally consistent: " + ("NO, first finding: " + report.damage if report.damage else
         "yes" if case.sealed else "yes, at the level of content (not sealed: no manifest covers the bytes of the files)"))
-    if case.sealed and keys and len(met) == len(keys) and not report.damage:
-        say("(b) sealed by key: yes, " + ", ".join(show(key[0]) for key in met))
+    cosigners = "; cosigned by " + ", ".join(show(key[0]) for key in cosigned) if cosigned else ""
+    unmet = len(met) + len(cosigned) < len(keys)
+    if case.sealed and met and not unmet and not report.damage:
+        say("(b) sealed by key: yes, " + ", ".join(show(key[0]) for key in met) + cosigners)
+    elif cosigned and not met and not unmet and not report.damage:
+        say("(b) sealed by key: signer not checked, no given key signed the case" + cosigners)
     else:
-        say("(b) sealed by key: " + ("NO" if keys and len(met) < len(keys) or keys and report.damage else
+        say("(b) sealed by key: " + ("NO" if unmet or keys and report.damage else
             "NO, the case is not sealed" if keys else "signer not checked (give --key with a key that you got elsewhere)"))
     say("(c) existed before T: not shown: no trusted time in format 1 as built")
     say("(d) the history that witnesses saw: not checked")
@@ -1347,8 +1408,8 @@ def check(root, keys, report, ed25519):
     say("what none of this shows: that the server told the truth")
     say("what none of this shows: that the operator recorded every exchange")
     say("what none of this shows: that the tool that recorded was honest, and its clock right")
-    say("not looked into: the content of ledger.db, custody/, stamps/, work/")
-    return 3 if report.damage else 4 if report.incomplete else 8 if len(met) < len(keys) else 0
+    say("not looked into: the content of ledger.db, custody/, work/, what lies in stamps/ beside cosignatures")
+    return 3 if report.damage else 4 if report.incomplete else 8 if unmet else 0
 
 
 def guarded(root, keys, report, ed25519):
