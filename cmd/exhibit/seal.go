@@ -16,8 +16,14 @@ import (
 	"github.com/exhibit-dfir/exhibit/evidence/ledger/row"
 )
 
+type sealOptions struct {
+	yes, takeOver bool
+	tsa           tsaOptions
+	caFile        string
+}
+
 func newSeal(p *program) *cobra.Command {
-	var yes, takeOver bool
+	var o sealOptions
 	cmd := &cobra.Command{
 		Use:   "seal DIR",
 		Short: "End a case and make it ready to hand over",
@@ -25,14 +31,19 @@ func newSeal(p *program) *cobra.Command {
 afterwards. A case with partial or failed windows can be sealed: it stays what it is, and the check says so. An interrupted seal goes on when it is run
 again.`,
 		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return runSeal(cmd, p, args[0], yes, takeOver) },
+		RunE: func(cmd *cobra.Command, args []string) error { return runSeal(cmd, p, args[0], &o) },
 	}
-	cmd.Flags().BoolVar(&yes, "yes", false, "seal without asking for a confirmation")
-	takeOverFlag(cmd, &takeOver)
+	cmd.Flags().BoolVar(&o.yes, "yes", false, "seal without asking for a confirmation")
+	o.tsa.AddFlags(cmd.Flags(), "to stamp the final head")
+	caFileFlag(cmd.Flags(), &o.caFile)
+	takeOverFlag(cmd, &o.takeOver)
 	return cmd
 }
 
-func runSeal(cmd *cobra.Command, p *program, dir string, yes, takeOver bool) error {
+func runSeal(cmd *cobra.Command, p *program, dir string, o *sealOptions) error {
+	if err := o.tsa.check(cmd.Flags(), o.caFile); err != nil {
+		return err
+	}
 	ctx, cancel := p.untilFirst(cmd.Context())
 	defer cancel()
 	talk := cmd.ErrOrStderr()
@@ -42,7 +53,7 @@ func runSeal(cmd *cobra.Command, p *program, dir string, yes, takeOver bool) err
 	}
 	left := acquire.Unfinished(status.Windows)
 	tellUnfinished(talk, left)
-	if err := confirm(cmd, yes || status.State == casefile.StateSealed, "sealing "+cli.EscapeLine(dir), "nothing can be added afterwards"); err != nil {
+	if err := confirm(cmd, o.yes || status.State == casefile.StateSealed, "sealing "+cli.EscapeLine(dir), "nothing can be added afterwards"); err != nil {
 		return err
 	}
 	env, err := p.env()
@@ -50,8 +61,12 @@ func runSeal(cmd *cobra.Command, p *program, dir string, yes, takeOver bool) err
 		return err
 	}
 	signal.Ignore(syscall.SIGPIPE) // a reader of the steps that goes away must not end the seal
-	err = withCase(ctx, env, talk, place{dir, takeOver}, func(c *casefile.Case) error {
-		return acquire.Seal(ctx, c, acquire.SealOptions{Env: env, Step: func(step string) { fmt.Fprintln(talk, step) }})
+	err = withCase(ctx, env, talk, place{dir, o.takeOver}, func(c *casefile.Case) error {
+		seal := acquire.SealOptions{Env: env, Step: func(step string) { fmt.Fprintln(talk, step) }}
+		if s := o.tsa.stamper(env, c.Writer(), talk); s != nil {
+			seal.Stamp = s.Final
+		}
+		return acquire.Seal(ctx, c, seal)
 	})
 	if err != nil {
 		return sealError(p, err, dir)
