@@ -30,12 +30,13 @@ type Container struct {
 	windows []*window
 	retried map[int64]bool
 	pages   pagePlan
-	salvage *salvage // of a damaged case, nil for an intact one
+	stamps  []Stamped // by pinned authorities
+	salvage *salvage  // of a damaged case, nil for an intact one
 }
 
 func newContainer(c *checker) *Container {
 	return &Container{files: c.files, caseID: c.r.Case, entries: c.r.Entries, ends: c.ends, windows: c.rules.windows, retried: c.rules.retried,
-		pages: c.rules.pages}
+		pages: c.rules.pages, stamps: c.stamps}
 }
 
 // CaseID is the id of the case.

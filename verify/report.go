@@ -18,6 +18,7 @@ type Report struct {
 	Exchanges  int64       `json:"exchanges"`
 	Fields     []Pair      `json:"fields"`     // of the case entry
 	Heads      []Head      `json:"heads"`      // in order
+	Tokens     []Token     `json:"tokens"`     // timestamps, at most 2,000 of them
 	Windows    []Window    `json:"windows"`    // what was asked for and how it ended
 	Statements []Statement `json:"statements"` // what holds and what does not
 	Caveats    []string    `json:"caveats"`    // what none of this shows
@@ -26,6 +27,7 @@ type Report struct {
 
 	classes map[Class]int64  // all findings, also those not listed
 	codes   map[string]int64 // likewise
+	tokens  int64            // all timestamps, also those not listed
 
 	tagManifest bag.Sum // hash of tagmanifest-sha256.txt, as the folder was held against it; zero if it was not read
 }

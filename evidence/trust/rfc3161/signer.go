@@ -94,7 +94,7 @@ var (
 	oidTimeStamping = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 3, 8}
 )
 
-// forTimestamps requires an extended key usage that is critical and timeStamping alone (RFC 3161, section 2.3), and no key usage that rules signing out.
+// forTimestamps requires an extended key usage that is critical and timeStamping alone (RFC 3161, section 2.3), and, if there is a key usage, signatures alone.
 func forTimestamps(c *x509.Certificate) error {
 	for _, e := range c.Extensions {
 		if !e.Id.Equal(oidExtKeyUsage) {
@@ -108,8 +108,8 @@ func forTimestamps(c *x509.Certificate) error {
 			return fmt.Errorf("%w: the extended key usage is not critical", ErrUsage)
 		case !in.ReadASN1(&seq, der.SEQUENCE), !in.Empty(), !seq.ReadASN1ObjectIdentifier(&usage), !usage.Equal(oidTimeStamping), !seq.Empty():
 			return fmt.Errorf("%w: it has another extended key usage", ErrUsage)
-		case c.KeyUsage != 0 && c.KeyUsage&(x509.KeyUsageDigitalSignature|x509.KeyUsageContentCommitment) == 0:
-			return fmt.Errorf("%w: its key usage has no signatures", ErrUsage)
+		case c.KeyUsage&^(x509.KeyUsageDigitalSignature|x509.KeyUsageContentCommitment) != 0:
+			return fmt.Errorf("%w: its key usage is not signatures alone", ErrUsage)
 		}
 		return nil
 	}

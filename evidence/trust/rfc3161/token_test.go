@@ -223,6 +223,8 @@ func signerCases(t *testing.T) []tokenCase {
 		{name: "usage any", want: rfc3161.ErrUsage, id: usage(true, asn1.ObjectIdentifier{2, 5, 29, 37, 0})},
 		{name: "usage missing", want: rfc3161.ErrUsage, id: authority.Options{Change: func(c *x509.Certificate) { c.ExtraExtensions = nil }}},
 		{name: "key usage without signatures", want: rfc3161.ErrUsage, id: authority.Options{Change: func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageKeyEncipherment }}},
+		{name: "key usage beyond signatures", want: rfc3161.ErrUsage, id: authority.Options{Change: func(c *x509.Certificate) { c.KeyUsage |= x509.KeyUsageKeyAgreement }}},
+		{name: "key usage missing", id: authority.Options{Change: func(c *x509.Certificate) { c.KeyUsage = 0 }}},
 		{name: "key usage non-repudiation", id: authority.Options{Change: func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageContentCommitment }}},
 		{name: "self-signed and not pinned", want: rfc3161.ErrChain, id: authority.Options{SelfSign: true}, pinned: func(*authority.Identity) *x509.CertPool { return pool(stranger.Root) }},
 		{name: "self-signed and pinned", id: authority.Options{SelfSign: true}},
