@@ -2,8 +2,12 @@ package verify_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -72,6 +76,68 @@ func TestPinnedAuthority(t *testing.T) {
 			}
 			if statement(r, "b").Holds != verify.NotChecked {
 				t.Errorf("no key was pinned: %v", statement(r, "b"))
+			}
+		})
+	}
+}
+
+// TestPinnedAuthorityInPython asks verify.py, and through it openssl, the same: the authority that stamped is met, another is not, and certificates count as of the time that they signed at.
+func TestPinnedAuthorityInPython(t *testing.T) {
+	for _, tool := range []string{"python3", "zstd", "openssl"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			what := tool + " is missing: that verify.py agrees on pinned authorities was not tested"
+			if os.Getenv("EXHIBIT_REQUIRE_TOOLS") == "1" {
+				t.Fatal(what)
+			}
+			t.Skip("NOT TESTED: " + what)
+		}
+	}
+	one, two := sample.Authority(t, tsaSeed, authority.Options{Name: "One"}), sample.Authority(t, 77, authority.Options{Name: "Two"})
+	expired := sample.Authority(t, 78, authority.Options{Name: "Expired", NotAfter: time.Date(2026, 11, 22, 9, 59, 59, 0, time.UTC)})
+	since := sample.Authority(t, 79, authority.Options{Name: "Since", NotAfter: time.Date(2026, 11, 22, 11, 0, 0, 0, time.UTC)})
+	self := sample.Authority(t, 80, authority.Options{Name: "Self", SelfSign: true})
+	for name, c := range map[string]struct {
+		by, pin *authority.Identity
+		late    bool
+		exit    int
+		says    string
+	}{
+		"its own":                  {one, one, false, 0, "(c) existed before T: yes; all 16 entries existed before 2026-11-22T10:00:"},
+		"another":                  {one, two, false, 8, "[tsa-not-met]"},
+		"expired when it signed":   {expired, expired, false, 8, "[tsa-not-met]"},
+		"expired since":            {since, since, false, 0, "(c) existed before T: yes"},
+		"its own root":             {self, self, false, 0, "(c) existed before T: yes"},
+		"late":                     {one, one, true, 0, "(c) existed before T: yes"},
+		"late, and another pinned": {one, two, true, 8, "[tsa-not-met]"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := sample.Small(t)
+			files := map[string][]byte{}
+			if c.late {
+				m.Seal()
+				files = m.Folder.Files()
+				files["stamps/0001.tsr"], _ = m.Token(c.by, files["package.note"], nil)
+			} else {
+				m.SealStamped(c.by, nil)
+				files = m.Folder.Files()
+			}
+			dir := t.TempDir()
+			(&vector{files: files}).unpack(t, filepath.Join(dir, "case"))
+			if err := os.WriteFile(filepath.Join(dir, "ca.pem"), c.pin.RootPEM(), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			out, err := exec.Command("python3", "../evidence/bag/stranger/verify.py", "--tsa-ca", filepath.Join(dir, "ca.pem"), filepath.Join(dir, "case")).CombinedOutput()
+			var exit *exec.ExitError
+			code := 0
+			if errors.As(err, &exit) {
+				code = exit.ExitCode()
+			}
+			if code != c.exit || !strings.Contains(string(out), c.says) {
+				t.Errorf("exit %d, want %d with %q:\n%s", code, c.exit, c.says, out)
+			}
+			r, _, err := verify.Check(context.Background(), mapFS(files), verify.Options{Authorities: []verify.Authority{pinned(t, "ca.pem", c.pin)}})
+			if err != nil || r.Exit() != c.exit {
+				t.Errorf("check: exit %d, %v", r.Exit(), err)
 			}
 		})
 	}
