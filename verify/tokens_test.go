@@ -14,7 +14,9 @@ import (
 	"time"
 
 	"github.com/exhibit-dfir/exhibit/evidence"
+	"github.com/exhibit-dfir/exhibit/evidence/crashfs"
 	"github.com/exhibit-dfir/exhibit/evidence/sample"
+	"github.com/exhibit-dfir/exhibit/evidence/trust"
 	"github.com/exhibit-dfir/exhibit/evidence/trust/rfc3161/authority"
 	"github.com/exhibit-dfir/exhibit/verify"
 )
@@ -259,5 +261,46 @@ func TestBackDated(t *testing.T) {
 	reseal(t, with)
 	if r, _, _ = verify.Check(context.Background(), mapFS(with), options); r.Exit() != 0 || !strings.Contains(statement(r, "c").Why, "before 2027-01-01T00:00:00Z") {
 		t.Errorf("with a new token: exit %d, %v", r.Exit(), statement(r, "c"))
+	}
+}
+
+// TestEveryCrashOfAStamp stops the stamping of a head before each of its operations, with each way of losing what was not synced: the case can be opened, goes on, and checks.
+func TestEveryCrashOfAStamp(t *testing.T) {
+	ctx, id := context.Background(), sample.Authority(t, tsaSeed, authority.Options{})
+	cases := 0
+	for _, survival := range []crashfs.Survival{crashfs.Nothing, crashfs.Half, crashfs.Everything} {
+		for n := 0; ; n++ {
+			m := sample.New(t, nil)
+			m.Operator(evidence.ActionNote, "x")
+			head, err := m.W.Newest(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			der, nonce := m.Token(id, []byte(head.Note), nil)
+			m.Folder.CrashAt(n)
+			acked := m.W.Stamp(ctx, evidence.Stamp{Size: head.Size, DER: der, Authority: "http://tsa.example/", Nonce: nonce, Operator: "jo", Host: "host.example"}) == nil
+			crashed := m.Folder.Crashed()
+			after := m.Folder.Reboot(survival)
+			w, _, err := evidence.Open(ctx, evidence.Options{Folder: after, Signers: []trust.Signer{m.Key}, Now: sample.Clock(), Rand: sample.Rand(3)})
+			if err != nil {
+				t.Fatalf("operation %d: %v", n, err)
+			}
+			if err := errors.Join(w.Seal(ctx, sample.SealOptions(t)), w.Close(ctx)); err != nil {
+				t.Fatalf("operation %d: %v", n, err)
+			}
+			r, _, err := verify.Check(ctx, after.FS(), verify.Options{})
+			if err != nil || r.Exit() != verify.ExitVerified {
+				t.Errorf("operation %d: exit %d, %v, %v", n, r.Exit(), codesOf(r), err)
+			}
+			if acked && (len(r.Tokens) != 1 || r.Tokens[0].Seq < 0) {
+				t.Errorf("operation %d: acknowledged, and then %+v", n, r.Tokens)
+			}
+			if cases++; !crashed {
+				break
+			}
+		}
+	}
+	if cases < 12 {
+		t.Errorf("only %d crashes: is the stamp still stopped?", cases)
 	}
 }

@@ -102,7 +102,7 @@ func runAcquire(cmd *cobra.Command, p *program, s acquire.Source, args []string,
 		show := newProgress(cmd.ErrOrStderr(), env.Now, p.first)
 		defer show.end()
 		run.Case, run.SpoolDir, run.Progress = c, c.SpoolDir(), show.tell
-		if s := o.tsa.stamper(env, c.Writer(), cmd.ErrOrStderr()); s != nil {
+		if s := o.tsa.stamper(env, c.Writer(), show.say); s != nil {
 			run.Stamps = s
 		}
 		var err error

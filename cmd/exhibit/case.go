@@ -117,7 +117,7 @@ func runCaseNew(cmd *cobra.Command, p *program, dir string, o *caseOptions) erro
 		return caseError(diskError(err, dir, "no case was made", "remove what is left in "+shell([]string{dir})+" and run the same command again"), dir)
 	}
 	tellKey(cmd.ErrOrStderr(), c)
-	if s := o.tsa.stamper(env, c.Writer(), cmd.ErrOrStderr()); s != nil {
+	if s := o.tsa.stamper(env, c.Writer(), sayTo(cmd.ErrOrStderr())); s != nil {
 		err = s.Stamp(ctx)
 	}
 	if err := errors.Join(err, c.Close(ctx)); err != nil {

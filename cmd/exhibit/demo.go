@@ -163,7 +163,7 @@ func (d *demo) acquireAll(ctx context.Context) error {
 	}
 	d.step("Case %s is made in %s. Its key is %s.", c.ID(), d.casedir, c.KeyMade)
 	tsa := tsaOptions{urls: d.times(), pool: d.pool()}
-	d.stamps = tsa.stamper(d.env, c.Writer(), d.w)
+	d.stamps = tsa.stamper(d.env, c.Writer(), sayTo(d.w))
 	err = d.acquireInto(ctx, c)
 	return errors.Join(err, c.Close(ctx))
 }

@@ -63,7 +63,7 @@ func runSeal(cmd *cobra.Command, p *program, dir string, o *sealOptions) error {
 	signal.Ignore(syscall.SIGPIPE) // a reader of the steps that goes away must not end the seal
 	err = withCase(ctx, env, talk, place{dir, o.takeOver}, func(c *casefile.Case) error {
 		seal := acquire.SealOptions{Env: env, Step: func(step string) { fmt.Fprintln(talk, step) }}
-		if s := o.tsa.stamper(env, c.Writer(), talk); s != nil {
+		if s := o.tsa.stamper(env, c.Writer(), sayTo(talk)); s != nil {
 			seal.Stamp = s.Final
 		}
 		return acquire.Seal(ctx, c, seal)

@@ -54,14 +54,19 @@ func (o *tsaOptions) check(flags *pflag.FlagSet, caFile string) error {
 	return err
 }
 
-// stamper asks the authorities that were named; nil if there are none.
-func (o *tsaOptions) stamper(env casefile.Env, ledger stamping.Ledger, talk io.Writer) *stamping.Stamper {
+// stamper asks the authorities that were named; nil if there are none. told gets a line on each that gave no token.
+func (o *tsaOptions) stamper(env casefile.Env, ledger stamping.Ledger, told func(string)) *stamping.Stamper {
 	if len(o.urls) == 0 {
 		return nil
 	}
 	return stamping.New(stamping.Options{Authorities: o.urls, Ledger: ledger, Now: env.Now, Rand: env.Rand, Operator: env.Operator, Host: env.Host,
 		Transport: &stamping.Client{SpoolDir: os.TempDir(), RootCAs: o.pool, Proxy: proxy, UserAgent: "exhibit", Now: env.Now},
-		Told:      func(text string) { fmt.Fprintln(talk, cli.EscapeLine(text)) }})
+		Told:      told})
+}
+
+// sayTo writes lines for a person.
+func sayTo(w io.Writer) func(string) {
+	return func(text string) { fmt.Fprintln(w, cli.EscapeLine(text)) }
 }
 
 // times are the authorities as the case entry names them.
@@ -112,7 +117,7 @@ func runStamp(cmd *cobra.Command, p *program, where place, o *tsaOptions) error 
 		return err
 	}
 	if hasPackageNote(where.dir) {
-		names, err := o.stamper(env, nil, cmd.ErrOrStderr()).Sealed(ctx, where.dir)
+		names, err := o.stamper(env, nil, sayTo(cmd.ErrOrStderr())).Sealed(ctx, where.dir)
 		for _, name := range names {
 			fmt.Fprintf(cmd.OutOrStdout(), "%s\n", cli.EscapeLine(name))
 		}
@@ -121,9 +126,12 @@ func runStamp(cmd *cobra.Command, p *program, where place, o *tsaOptions) error 
 		}
 		return stamped(len(names), len(o.urls), "nothing was written for it, and nothing that was sealed has changed")
 	}
-	failed := 0
+	failed, say := 0, sayTo(cmd.ErrOrStderr())
 	err = withCase(ctx, env, cmd.ErrOrStderr(), where, func(c *casefile.Case) error {
-		s := o.stamper(env, c.Writer(), &counter{cmd.ErrOrStderr(), &failed})
+		s := o.stamper(env, c.Writer(), func(text string) {
+			failed++
+			say(text)
+		})
 		return caseError(s.Stamp(ctx), where.dir)
 	})
 	if err != nil {
@@ -138,15 +146,4 @@ func stamped(have, want int, meaning string) error {
 		return nil
 	}
 	return cli.Fail(cli.Unexpected, fmt.Errorf("%d of %d timestamps came", have, want), meaning, "run the same command again later, or ask another authority")
-}
-
-// counter counts the lines that are written.
-type counter struct {
-	io.Writer
-	n *int
-}
-
-func (c *counter) Write(b []byte) (int, error) {
-	*c.n += strings.Count(string(b), "\n")
-	return c.Writer.Write(b)
 }

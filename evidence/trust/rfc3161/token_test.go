@@ -13,6 +13,8 @@ import (
 	"errors"
 	"math/big"
 	mrand "math/rand/v2"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -214,6 +216,12 @@ func signerCases(t *testing.T) []tokenCase {
 			}
 		}
 	}
+	between := func(change func(*x509.Certificate)) authority.Options {
+		if change == nil {
+			change = func(*x509.Certificate) {}
+		}
+		return authority.Options{Between: change}
+	}
 	stamping, client := authority.TimeStamping(), authority.ClientAuth()
 	return []tokenCase{
 		{name: "usage not critical", want: rfc3161.ErrUsage, id: usage(false, stamping)},
@@ -232,6 +240,13 @@ func signerCases(t *testing.T) []tokenCase {
 		{name: "nothing pinned", want: rfc3161.ErrChain, pinned: func(*authority.Identity) *x509.CertPool { return nil }},
 		{name: "an empty pool pinned", want: rfc3161.ErrChain, pinned: func(*authority.Identity) *x509.CertPool { return pool() }},
 		{name: "root inside the answer too", reply: func(r *authority.Reply) { r.Certificates = append(r.Certificates[:1:1], stranger.Root.Raw) }},
+		{name: "an authority between, inside the answer", id: between(nil)},
+		{name: "an authority between, missing", want: rfc3161.ErrChain, id: between(nil), reply: func(r *authority.Reply) { r.Certificates = r.Certificates[:1] }},
+		{name: "an authority between that had expired", want: rfc3161.ErrChain, id: between(func(c *x509.Certificate) { c.NotAfter = stamped.Add(-time.Second) })},
+		{name: "an authority between that expired since", id: between(func(c *x509.Certificate) { c.NotAfter = stamped.Add(time.Second) })},
+		{name: "an authority between that may not certify", want: rfc3161.ErrChain, id: between(func(c *x509.Certificate) { c.IsCA, c.KeyUsage = false, x509.KeyUsageDigitalSignature })},
+		{name: "an authority between for something else", want: rfc3161.ErrChain, id: between(func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth} })},
+		{name: "a root with a weak key", want: rfc3161.ErrAlgorithm, id: authority.Options{RootKey: p224}},
 		{name: "certificates missing", want: rfc3161.ErrSigner, reply: func(r *authority.Reply) { r.Certificates = nil }},
 		{name: "certificates without the signer's", want: rfc3161.ErrSigner, reply: func(r *authority.Reply) { r.Certificates = [][]byte{stranger.Root.Raw} }},
 		{name: "certificate garbled", want: rfc3161.ErrForm, reply: func(r *authority.Reply) { r.Certificates = [][]byte{{0x30, 3, 2, 1, 1}} }},
@@ -407,4 +422,24 @@ func TestOtherLibrary(t *testing.T) {
 	if _, err := accept(der, q, pool(id.Root)); err != nil {
 		t.Errorf("what it answers: %v", err)
 	}
+}
+
+// TestMain makes the root of the tests' authority one of the system's: whoever pins nothing must not believe it all the same.
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		id, err := authority.NewIdentity(random(1), authority.Options{})
+		if err != nil {
+			panic(err)
+		}
+		dir, err := os.MkdirTemp("", "rfc3161-*")
+		if err != nil {
+			panic(err)
+		}
+		defer os.RemoveAll(dir)
+		file := filepath.Join(dir, "roots.pem")
+		if err := errors.Join(os.WriteFile(file, id.RootPEM(), 0o600), os.Setenv("SSL_CERT_FILE", file), os.Setenv("SSL_CERT_DIR", dir)); err != nil {
+			panic(err)
+		}
+		return m.Run()
+	}())
 }

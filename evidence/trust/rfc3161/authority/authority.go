@@ -27,7 +27,8 @@ type Identity struct {
 	Root   *x509.Certificate
 	Chain  [][]byte // what an honest answer carries, in DER
 
-	rootKey crypto.Signer
+	issuer    *x509.Certificate // of the signer's
+	issuerKey crypto.Signer
 }
 
 // Options say how an identity is made. The zero value makes a good one.
@@ -38,6 +39,9 @@ type Options struct {
 	NotAfter  time.Time     // zero for 2049
 	Change    func(*x509.Certificate)
 	SelfSign  bool // the signer is its own root
+
+	RootKey crypto.Signer           // nil for a new ECDSA key
+	Between func(*x509.Certificate) // if set, an authority stands between root and signer, which this may change
 }
 
 // The certificates of an identity are valid whatever clock the client was given.
@@ -88,24 +92,37 @@ func NewIdentity(random io.Reader, o Options) (*Identity, error) {
 	if o.Name == "" {
 		o.Name = "simulated time-stamping authority"
 	}
-	rootKey, err := NewKey(random)
-	if err != nil {
+	rootKey := o.RootKey
+	var err error
+	if rootKey == nil {
+		if rootKey, err = NewKey(random); err != nil {
+			return nil, err
+		}
+	}
+	id := &Identity{issuerKey: rootKey}
+	if id.Root, err = certify(certifier(random, o.Name+" root"), nil, rootKey.Public(), rootKey); err != nil {
 		return nil, err
 	}
-	id := &Identity{rootKey: rootKey}
-	if id.Root, err = certify(&x509.Certificate{SerialNumber: serial(random), Subject: pkix.Name{CommonName: o.Name + " root"}, NotBefore: notBefore, NotAfter: notAfter, IsCA: true,
-		BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign}, nil, rootKey.Public(), rootKey); err != nil {
+	id.issuer = id.Root
+	if o.Between == nil {
+		return id.issue(random, o)
+	}
+	if id.issuerKey, err = NewKey(random); err != nil {
 		return nil, err
 	}
+	c := certifier(random, o.Name+" authority")
+	o.Between(c)
+	if id.issuer, err = certify(c, id.Root, id.issuerKey.Public(), rootKey); err != nil {
+		return nil, err
+	}
+	id.Chain = [][]byte{id.issuer.Raw}
 	return id.issue(random, o)
 }
 
-// Another makes another signer below the same root.
-func (id *Identity) Another(random io.Reader, o Options) (*Identity, error) {
-	if o.Name == "" {
-		o.Name = "simulated time-stamping authority"
-	}
-	return (&Identity{Root: id.Root, rootKey: id.rootKey}).issue(random, o)
+// certifier is the certificate of whoever certifies others.
+func certifier(random io.Reader, name string) *x509.Certificate {
+	return &x509.Certificate{SerialNumber: serial(random), Subject: pkix.Name{CommonName: name}, NotBefore: notBefore, NotAfter: notAfter, IsCA: true,
+		BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign}
 }
 
 func (id *Identity) issue(random io.Reader, o Options) (*Identity, error) {
@@ -126,14 +143,14 @@ func (id *Identity) issue(random io.Reader, o Options) (*Identity, error) {
 	if o.Change != nil {
 		o.Change(c)
 	}
-	parent, key := id.Root, id.rootKey
+	parent, key := id.issuer, id.issuerKey
 	if o.SelfSign {
 		parent, key = nil, id.Key
 	}
 	if id.Signer, err = certify(c, parent, id.Key.Public(), key); err != nil {
 		return nil, err
 	}
-	id.Chain = [][]byte{id.Signer.Raw}
+	id.Chain = append([][]byte{id.Signer.Raw}, id.Chain...)
 	if o.SelfSign {
 		id.Root = id.Signer
 	}
