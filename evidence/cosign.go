@@ -18,7 +18,7 @@ import (
 // StampsPath is the folder of what others add to a case.
 const StampsPath = "stamps"
 
-// CosignatureSuffix ends the name of every cosignature (docs/container.md, 5.6).
+// CosignatureSuffix ends the name of every cosignature (docs/container.md, 5.10).
 const CosignatureSuffix = ".cosignature"
 
 // CosignaturePath is the file of key's cosignature of the head over size entries.

@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"slices"
+	"time"
 
 	"github.com/exhibit-dfir/exhibit/evidence"
 	"github.com/exhibit-dfir/exhibit/evidence/trust"
@@ -23,8 +24,10 @@ var ErrNoCase = errors.New("folder is no case: it has neither data/ nor bagit.tx
 
 // Options is what the user of a check knows or wants.
 type Options struct {
-	Keys []trust.VKey // pinned by the user; each must have signed
-	Deep bool         // also layouts and redactions of every exchange
+	Keys        []trust.VKey // pinned by the user; each must have signed
+	Authorities []Authority  // of timestamps, pinned by the user; each must have stamped the case
+	Now         time.Time    // the user's clock, ahead of which no timestamp is believed; zero for none
+	Deep        bool         // also layouts and redactions of every exchange
 
 	// MaxContent is how many bytes the records of a case may decode to. A few bytes may decode to very many, which takes hours to hash. 0 stands for 256 times
 	// the size of the segments, at least 16 GiB; honest answers seldom pass 50 times.
@@ -41,23 +44,25 @@ type checker struct {
 	files fs.FS
 	r     *Report
 
-	sealed  bool                    // package.note is there
-	present []int64                 // the segments that are there
-	size    int64                   // of all of them, in bytes
-	notes   []int64                 // sizes of the heads in data/checkpoints, ascending
-	roots   map[int64]evidence.Hash // at those sizes
-	tree    evidence.Tree           // grows entry by entry
-	walker  *evidence.Walker
-	dec     *warc.Decoder
-	rules   rules
-	ledger  *ledgerCheck
-	signed  []signedNote // newest head and package.note, as they were read
-	keys    []trust.VKey // that may sign, after the last head
-	ends    []segmentEnd // of a case without holes: segment n at index n-1
-	tails   []heldTail
-	faults  []Finding // of the segment that is being walked
-	again   bitset    // exchanges that a deep check has to read again
-	keeper  *keeper   // nil if no pages are to be kept
+	sealed     bool                    // package.note is there
+	present    []int64                 // the segments that are there
+	size       int64                   // of all of them, in bytes
+	tokenFiles []string                // in data/checkpoints
+	stamps     []Stamped               // by pinned authorities
+	notes      []int64                 // sizes of the heads in data/checkpoints, ascending
+	roots      map[int64]evidence.Hash // at those sizes
+	tree       evidence.Tree           // grows entry by entry
+	walker     *evidence.Walker
+	dec        *warc.Decoder
+	rules      rules
+	ledger     *ledgerCheck
+	signed     []signedNote // newest head and package.note, as they were read
+	keys       []trust.VKey // that may sign, after the last head
+	ends       []segmentEnd // of a case without holes: segment n at index n-1
+	tails      []heldTail
+	faults     []Finding // of the segment that is being walked
+	again      bitset    // exchanges that a deep check has to read again
+	keeper     *keeper   // nil if no pages are to be kept
 
 	sealers   []string // names of pinned keys that signed the newest head and package.note
 	cosigners []string // names of pinned keys that have cosigned the newest head, and no more
@@ -133,6 +138,7 @@ func (c *checker) check(ctx context.Context) (*Container, error) {
 		c.walkNames()
 	}
 	c.heads()
+	c.tokens()
 	c.seal()
 	c.packageNote()
 	c.cosignatures()
@@ -142,6 +148,7 @@ func (c *checker) check(ctx context.Context) (*Container, error) {
 	c.ledger.finish(c.r)
 	c.completeness()
 	c.pinned()
+	c.authorities()
 	c.statements()
 	if c.r.has(Damage) {
 		return nil, nil

@@ -57,7 +57,7 @@ func (c *checker) statements() {
 	}
 	if len(c.opts.Keys) > 0 {
 		b.Holds, b.Why = c.whoSealed()
-		if c.r.has(Trust) || damaged {
+		if c.r.codes["key-unmet"] > 0 || damaged {
 			b.Holds, b.Why = No, "see the findings"
 		}
 	}
@@ -73,7 +73,7 @@ func (c *checker) statements() {
 		e.Holds, e.Why = No, "a window is open, partial or failed and nothing later completed it"
 	}
 	c.r.Statements = []Statement{a, b,
-		{ID: "c", Text: "existed before a time that somebody else vouches for", Holds: NotChecked, Why: "the case holds no trusted time; its times are the operator's clock"},
+		c.timeStatement(damaged),
 		{ID: "d", Text: "the history that witnesses saw", Holds: NotChecked, Why: "no witness is known to this check"},
 		e}
 }

@@ -30,13 +30,14 @@ type Container struct {
 	windows []*window
 	retried map[int64]bool
 	pages   pagePlan
-	keeper  *keeper  // of pages; nil where the check kept none
-	salvage *salvage // of a damaged case, nil for an intact one
+	keeper  *keeper   // of pages; nil where the check kept none
+	salvage *salvage  // of a damaged case, nil for an intact one
+	stamps  []Stamped // by pinned authorities
 }
 
 func newContainer(c *checker) *Container {
 	return &Container{files: c.files, caseID: c.r.Case, entries: c.r.Entries, ends: c.ends, windows: c.rules.windows, retried: c.rules.retried,
-		pages: c.rules.pages, keeper: c.keeper}
+		pages: c.rules.pages, keeper: c.keeper, stamps: c.stamps}
 }
 
 // Close frees what the check kept for its container (Options.Keep). Nobody may be reading pages. A nil Container can be closed.

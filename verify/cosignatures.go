@@ -11,7 +11,7 @@ import (
 	"github.com/exhibit-dfir/exhibit/evidence/trust"
 )
 
-// maxCosignatures is how many cosignatures a case may have (docs/container.md, 5.6).
+// maxCosignatures is how many cosignatures a case may have (docs/container.md, 5.10).
 const maxCosignatures = 1024
 
 // Cosignature is a head that a key signed beside those that must.
@@ -24,7 +24,7 @@ type Cosignature struct {
 	Pinned bool   `json:"pinned"` // the user pinned the key; else the case allows it, or nobody knows it
 }
 
-// cosignatures checks the files in stamps/ that say they are cosignatures (docs/container.md, 5.6). Keys that may sign are known by then.
+// cosignatures checks the files in stamps/ that say they are cosignatures (docs/container.md, 5.10). Keys that may sign are known by then.
 func (c *checker) cosignatures() {
 	c.r.Cosignatures = []Cosignature{}
 	entries, err := fs.ReadDir(c.files, evidence.StampsPath)

@@ -13,7 +13,7 @@ type Class string
 const (
 	Damage     Class = "damage"     // altered or damaged: exit 3
 	Incomplete Class = "incomplete" // something is missing and the case says so, or it is not sealed: exit 4
-	Trust      Class = "trust"      // a key that the user pinned did not sign: exit 8
+	Trust      Class = "trust"      // a key or an authority that the user pinned did not sign: exit 8
 	Notice     Class = "notice"     // worth knowing
 )
 
@@ -105,6 +105,8 @@ var codes = [...]Code{
 	{"head-missing", Damage, "a head that the ledger tells of, or the final one, is not in data/checkpoints", askAgain},
 	{"head-unlisted", Damage, "a head that the ledger should tell of has no entry", keepAndWrite},
 	{"head-unproven", Damage, "entries before a head are unreadable, so that nothing can be held against it", askAgain},
+	{"token-form", Damage, "a timestamp is none over what it is named after: it was altered, exchanged, or put there later; it proves nothing, and what else is signed is not touched by it", keepAndWrite},
+	{"token-missing", Damage, "a timestamp that the ledger tells of is not in data/checkpoints; the ledger's record still holds it", askAgain},
 	{"package-note", Damage, "package.note is not a signed statement over this folder and this case", keepAndWrite},
 	{"cosignature-form", Damage, "a file in stamps/ says that it is a cosignature and is none: its name or its content is not in the format's one form", "find out who put it there; ask the cosigner for the file that was made"},
 	{"cosignature-head", Damage, "somebody signed another head than the case holds: the file belongs to another case, or case and cosigner do not have the same history", keepAndWrite},
@@ -133,6 +135,8 @@ var codes = [...]Code{
 	{"plain-http", Notice, "answers came without TLS: anybody on the way could have made or changed them", "ask why; the connection entries say which"},
 	{"key-unmet", Trust, "a key that you pinned did not sign this case's newest head and package note, and has not cosigned that head either", "compare the key with the one that its owner gave you; without it the signer is not known"},
 	{"cosignature-unchecked", Notice, "somebody signed this head beside the case's keys; which key that was is not known to this check, so it proves nothing", "get the verifier key from its owner, on another way than the case, and give it with --key"},
+	{"tsa-unmet", Trust, "an authority that you pinned did not stamp this case's newest state; its times are the operator's clock", "compare the certificate with the one that the authority publishes; whoever holds a sealed case can have it stamped late with `exhibit stamp`"},
+	{"token-order", Notice, "a later timestamp states an earlier time than one that it covers: a clock of one of the authorities was wrong", "ask the authorities; rely on the later of the two times"},
 	{"page-replaced", Notice, "a whole answer with status 200 was asked for again, and the later one counts as the page; extraction leaves the earlier one out", "compare the two with `exhibit-verify show`"},
 	{"unknown-kind", Notice, "the case holds entries of a kind that this version does not know; they are hashed and counted, and nothing is made of them", "check with a newer exhibit-verify as well"},
 	{"findings-capped", Notice, "there are more findings than are listed; all of them count", "read the first of each kind"},

@@ -15,7 +15,7 @@ import (
 	"github.com/exhibit-dfir/exhibit/evidence/trust"
 )
 
-// noteNames lists the heads in data/checkpoints.
+// noteNames lists the heads and tokens in data/checkpoints.
 func (c *checker) noteNames() {
 	entries, err := fs.ReadDir(c.files, evidence.CheckpointsPath)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -24,6 +24,8 @@ func (c *checker) noteNames() {
 	for _, e := range entries {
 		if n := evidence.NoteSize(e.Name()); n > 0 {
 			c.notes = append(c.notes, n)
+		} else if evidence.TokenSize(e.Name()) > 0 {
+			c.tokenFiles = append(c.tokenFiles, e.Name())
 		}
 	}
 	slices.Sort(c.notes)
@@ -103,7 +105,7 @@ func payloadName(name string) bool {
 	case evidence.SegmentsPath + "/":
 		return evidence.SegmentNumber(base) > 0
 	case evidence.CheckpointsPath + "/":
-		return evidence.NoteSize(base) > 0
+		return evidence.NoteSize(base) > 0 || evidence.TokenSize(base) > 0
 	case "data/":
 		return base == "ledger.db" || base == "README.txt" || base == "verify.py"
 	}
@@ -242,7 +244,7 @@ type signedNote struct {
 }
 
 // pinned checks the keys that the user gave against the newest head and, if there is one, package.note. A key that has only cosigned the newest head has signed what the
-// case holds, and has not sealed it (docs/container.md, 5.6).
+// case holds, and has not sealed it (docs/container.md, 5.10).
 func (c *checker) pinned() {
 	for _, key := range c.opts.Keys {
 		var unmet []Finding

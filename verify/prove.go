@@ -343,7 +343,7 @@ func (s *salvage) signedRoot(size int64, note []byte, statement bool, keys []tru
 	return r, true
 }
 
-// pinnedSigned reports whether a pinned key signed a note that states head, or has cosigned that head (docs/container.md, 5.6). A bad signature in its name counts against it.
+// pinnedSigned reports whether a pinned key signed a note that states head, or has cosigned that head (docs/container.md, 5.10). A bad signature in its name counts against it.
 func (s *salvage) pinnedSigned(k trust.VKey, note []byte, head trust.Head) bool {
 	_, _, err := trust.Verify(note, []trust.VKey{k})
 	var unverified *trust.UnverifiedError

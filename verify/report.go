@@ -19,6 +19,7 @@ type Report struct {
 	Exchanges  int64       `json:"exchanges"`
 	Fields     []Pair      `json:"fields"`     // of the case entry
 	Heads      []Head      `json:"heads"`      // in order
+	Tokens     []Token     `json:"tokens"`     // timestamps, at most 2,000 of them
 	Windows    []Window    `json:"windows"`    // what was asked for and how it ended
 	Statements []Statement `json:"statements"` // what holds and what does not
 	Caveats    []string    `json:"caveats"`    // what none of this shows
@@ -29,6 +30,7 @@ type Report struct {
 
 	classes map[Class]int64  // all findings, also those not listed
 	codes   map[string]int64 // likewise
+	tokens  int64            // all timestamps, also those not listed
 
 	newest      trust.Head // as the entries make it; zero if there is none
 	tagManifest bag.Sum    // hash of tagmanifest-sha256.txt, as the folder was held against it; zero if it was not read

@@ -29,6 +29,8 @@ type rules struct {
 	granted                 map[trust.VKey]bool // those of keys that may sign so far
 	texts                   int64               // bytes kept of windows' texts
 	checkpoints             []checkpointEntry
+	stamps                  []stampEntry
+	stamped                 map[string]bool // files that stamps tell of
 	torn                    []tornGap
 	seal                    *evidence.Seal
 	privateRoots, plainHTTP bool // said already
@@ -111,6 +113,10 @@ func (r *rules) body(e *evidence.Entry) {
 	switch b := e.Body.(type) {
 	case *evidence.Case:
 		r.caseEntry(e, b)
+	case *evidence.Operator:
+		if b.Action == evidence.ActionStamp {
+			r.stamp(e, b)
+		}
 	case *evidence.Connection:
 		r.connections.set(e.Head.Seq)
 		r.transport(e, b)

@@ -210,6 +210,8 @@ func (v *vector) check(t *testing.T) (*verify.Report, *verify.Container, error) 
 func TestEveryCodeHasAVector(t *testing.T) {
 	elsewhere := map[string]string{
 		"key-unmet":       "needs a pinned key: TestPinnedKey",
+		"tsa-unmet":       "needs a pinned authority: TestPinnedAuthority",
+		"token-order":     "needs a pinned authority: TestTokenOrder",
 		"findings-capped": "needs more findings than are listed: TestFindingsAreCapped",
 		"segment-read":    "needs a disk that fails: TestUnreadableSegment",
 		"path-read":       "needs a disk that fails: TestUnreadableSegment",

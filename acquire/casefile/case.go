@@ -48,6 +48,7 @@ type NewOptions struct {
 	Fields    []evidence.Pair // names are those of [Fields]
 	Signers   []trust.Signer  // of heads; nil for Key
 	Key       KeySource       // nil for the default key, which is made if there is none
+	Times     []string        // URLs of the time-stamping authorities that are asked, without queries
 	Continues string          // the last head note of the case that this one goes on from, or ""
 }
 
@@ -70,7 +71,7 @@ func New(ctx context.Context, env Env, dir string, o NewOptions) (*Case, error) 
 	if c.lock, err = acquireLock(env, dir); err != nil {
 		return nil, err
 	}
-	body := evidence.Case{Case: id, Fields: append([]evidence.Pair{}, o.Fields...), TimeSources: []string{}, Host: env.Host, Tool: env.Tool, Continues: o.Continues}
+	body := evidence.Case{Case: id, Fields: append([]evidence.Pair{}, o.Fields...), TimeSources: append([]string{}, o.Times...), Host: env.Host, Tool: env.Tool, Continues: o.Continues}
 	body.Fields = append(body.Fields, evidence.Pair{Name: fieldOperator, Value: env.Operator})
 	err = writeHost(dir, env.Host)
 	if err == nil {

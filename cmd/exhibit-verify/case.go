@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -17,11 +19,12 @@ import (
 
 // checked is a case after its check.
 type checked struct {
-	report    *verify.Report
-	container *verify.Container // nil if the case is altered or damaged; once it is salvaged, what is proven of it
-	salvaged  *verify.Salvaged  // nil if the case is intact
-	folder    caseFiles
-	form      *bag.ZipError // why a packed case is not in the one form; nothing in it can be read then
+	report      *verify.Report
+	container   *verify.Container // nil if the case is altered or damaged; once it is salvaged, what is proven of it
+	salvaged    *verify.Salvaged  // nil if the case is intact
+	folder      caseFiles
+	authorities []verify.Authority // that are pinned
+	form        *bag.ZipError      // why a packed case is not in the one form; nothing in it can be read then
 }
 
 // openChecked checks the case at path, or on in. Every command but check needs it intact.
@@ -46,7 +49,7 @@ func openChecked(ctx context.Context, in io.Reader, path string, o verify.Option
 		}
 		return nil, err
 	}
-	return &checked{report: report, container: container, folder: folder}, nil
+	return &checked{report: report, container: container, folder: folder, authorities: o.Authorities}, nil
 }
 
 // close frees what a checked case holds.
@@ -81,12 +84,33 @@ func (c *checked) needIntact(path string) error {
 // given is what the user says of a case beforehand, to every command that checks one.
 type given struct {
 	keys    []string
-	content int64 // GiB
+	tsa     []string // files with certificates of time-stamping authorities
+	content int64    // GiB
 }
 
 func (g *given) flags(cmd *cobra.Command) {
 	cmd.Flags().StringArrayVar(&g.keys, "key", nil, "verifier key that must have signed or cosigned, as its owner gave it to you (repeatable)")
+	cmd.Flags().StringArrayVar(&g.tsa, "tsa-ca", nil, "`PEM` file with the root of a time-stamping authority that must have stamped the case, as it publishes it (repeatable)")
 	cmd.Flags().Int64Var(&g.content, "max-content", 0, "give up on a case that decodes to more than so many `GIB` (default 256 times its size, at least 16)")
+}
+
+// maxPEM is the longest file of certificates, in bytes.
+const maxPEM = 8 << 20
+
+func readAuthority(file string) (a verify.Authority, err error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return a, err
+	}
+	defer f.Close()
+	pem, err := io.ReadAll(io.LimitReader(f, maxPEM+1))
+	if err == nil && len(pem) > maxPEM {
+		err = fmt.Errorf("it is longer than %d bytes", maxPEM)
+	}
+	if err != nil {
+		return a, err
+	}
+	return verify.ReadAuthority(file, pem)
 }
 
 func (g *given) options() (o verify.Options, err error) {
@@ -97,6 +121,14 @@ func (g *given) options() (o verify.Options, err error) {
 		}
 		o.Keys = append(o.Keys, k)
 	}
+	for _, file := range g.tsa {
+		a, err := readAuthority(file)
+		if err != nil {
+			return o, cli.Fail(cli.Usage, fmt.Errorf("--tsa-ca %q: %w", file, err), "", "name a file with the root certificate that the authority publishes, in PEM; not one out of the case")
+		}
+		o.Authorities = append(o.Authorities, a)
+	}
+	o.Now = time.Now()
 	if g.content < 0 || g.content > 1<<20 {
 		return o, cli.Usagef("--max-content %d is no number of GiB from 1 to %d", g.content, 1<<20)
 	}

@@ -59,7 +59,7 @@ func verdict(r *verify.Report) string {
 	case verify.ExitIncomplete:
 		return "intact, but incomplete or not sealed"
 	case verify.ExitKeyUnmet:
-		return "intact, but a pinned key did not sign"
+		return "intact, but a key or an authority that you pinned did not sign"
 	}
 	return "verified"
 }
@@ -117,6 +117,7 @@ func printReport(w io.Writer, path string, r *verify.Report) {
 	printWindows(line, r)
 	printSigners(line, r)
 	printCosigners(line, r)
+	printTokens(line, r)
 	for _, s := range r.Statements {
 		line("(%s) %s: %s (%s)", s.ID, s.Text, s.Holds, cli.EscapeLine(s.Why))
 	}
@@ -162,5 +163,26 @@ func printCosigners(line func(string, ...any), r *verify.Report) {
 			who += ", which the case allows and you have not pinned"
 		}
 		line("entries 0 to %d: cosigned by %s", s.Size-1, cli.EscapeLine(who))
+	}
+}
+
+// maxTokenLines is how many timestamps are listed for a person: half of them the first ones, half the last.
+const maxTokenLines = 20
+
+func printTokens(line func(string, ...any), r *verify.Report) {
+	for i, t := range r.Tokens {
+		if n := len(r.Tokens); n > maxTokenLines && i >= maxTokenLines/2 && i < n-maxTokenLines/2 {
+			if i == maxTokenLines/2 {
+				line("… %d timestamps more: use --json", n-maxTokenLines)
+			}
+			continue
+		}
+		by := "not pinned"
+		if len(t.Pinned) > 0 {
+			by = "pinned by " + strings.Join(t.Pinned, ", ")
+		} else if t.Why != "" {
+			by = t.Why
+		}
+		line("entries 0 to %d: stamped %s, give or take %s, by %s (%s)", t.Size-1, t.Time, t.Accuracy, cli.EscapeLine(t.Authority), cli.EscapeLine(by))
 	}
 }

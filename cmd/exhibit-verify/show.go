@@ -148,8 +148,9 @@ func showJSON(w io.Writer, c *checked, e *evidence.Entry, proof *verify.Proof) e
 		Head    jsontext.Value `json:"head"`
 		Detail  jsontext.Value `json:"detail"`
 		Proof   *verify.Proof  `json:"proof"`
-		Salvage *salvagedEntry `json:"salvage"` // null of an intact case
-	}{e.HeadLine, e.DetailLine, proof, c.salvagedEntry(e)}, jsontext.WithIndent("  "))
+		Time    *committed     `json:"committed"` // null if no authority is pinned
+		Salvage *salvagedEntry `json:"salvage"`   // null of an intact case
+	}{e.HeadLine, e.DetailLine, proof, c.committed(e), c.salvagedEntry(e)}, jsontext.WithIndent("  "))
 	if err != nil {
 		return err
 	}
@@ -179,6 +180,7 @@ func showText(ctx context.Context, w io.Writer, c *checked, e *evidence.Entry, p
 		line("proof        under the signed head over %d entries; the case is altered or damaged, and no path of hashes is shown", c.salvaged.ProvenBy(e.Head.Seq))
 		return nil
 	}
+	showCommitted(line, c, e)
 	if proof == nil {
 		line("proof        no head covers this entry yet")
 		return nil

@@ -39,6 +39,7 @@ var wrong = map[string][]string{
 	"out":    {"", "nowhere/r.jsonl", "."},
 	"source": {"", "outlook", "htpp"},
 
+	"tsa-ca":      {"", "no-such-file", ".", "usage_test.go"},
 	"max-content": {"", "x", "-1", "1.5", "16G", "99999999"},
 }
 

@@ -20,6 +20,7 @@ import (
 type acquireOptions struct {
 	sourceOptions
 	caFile     string
+	tsa        tsaOptions
 	parallel   int
 	patience   time.Duration
 	maxBytes   byteCount
@@ -36,6 +37,7 @@ type acquireOptions struct {
 func (o *acquireOptions) AddFlags(f *pflag.FlagSet, d acquire.Description) {
 	o.sourceOptions.AddFlags(f, d)
 	f.StringVar(&o.caFile, "ca-file", "", "`PEM` file of the authorities to trust instead of the system's")
+	o.tsa.AddFlags(f, "to stamp heads at the opening, every 15 minutes and at the stop")
 	f.IntVar(&o.parallel, "parallel", 1, "`N` requests on the wire at once, 1 to 64")
 	f.DurationVar(&o.patience, "patience", 2*time.Hour, "`TIME` to wait in all when the service is throttling or fails")
 	f.Var(&o.maxBytes, "max-bytes", "record at most `SIZE` in this run, such as 500M or 20G; the same command goes on")
@@ -106,6 +108,9 @@ func runAcquire(cmd *cobra.Command, p *program, s acquire.Source, args []string,
 		show := newProgress(cmd.ErrOrStderr(), env.Now, p.first)
 		defer show.end()
 		run.Case, run.SpoolDir, run.Progress = c, c.SpoolDir(), show.tell
+		if s := o.tsa.stamper(env, c.Writer(), show.say); s != nil {
+			run.Stamps = s
+		}
 		var err error
 		res, err = acquire.Run(cmd.Context(), run)
 		return err
@@ -125,6 +130,9 @@ func (o *acquireOptions) check(cmd *cobra.Command, s acquire.Source, run *acquir
 	params.Now = run.Env.Now()
 	plan, err := s.Plan(params)
 	if err != nil {
+		return err
+	}
+	if err := o.tsa.check(cmd.Flags(), o.caFile); err != nil {
 		return err
 	}
 	if run.Credential, err = o.credential(cmd); err != nil {

@@ -27,6 +27,8 @@ func newCase(p *program) *cobra.Command {
 type caseOptions struct {
 	fields    map[string]*string // by the names of casefile.Fields
 	continues string
+	tsa       tsaOptions
+	caFile    string
 	json      bool
 	key       signing
 }
@@ -42,6 +44,8 @@ func (o *caseOptions) AddFlags(f *pflag.FlagSet) {
 		o.fields[field.Name] = f.String(field.Name, "", usage)
 	}
 	f.StringVar(&o.continues, "continues", "", "`DIR` of the case that this one goes on from: its newest head is stated")
+	o.tsa.AddFlags(f, "to stamp the case entry, so that what follows was not there before")
+	caFileFlag(f, &o.caFile)
 	f.BoolVar(&o.json, "json", false, "print case id and verifier key as JSON")
 }
 
@@ -91,6 +95,9 @@ func runCaseNew(cmd *cobra.Command, p *program, dir string, o *caseOptions) erro
 	if err := emptyFolder(dir); err != nil {
 		return err
 	}
+	if err := o.tsa.check(cmd.Flags(), o.caFile); err != nil {
+		return err
+	}
 	env, err := p.env()
 	if err != nil {
 		return err
@@ -101,7 +108,7 @@ func runCaseNew(cmd *cobra.Command, p *program, dir string, o *caseOptions) erro
 			fields = append(fields, evidence.Pair{Name: f.Name, Value: *o.fields[f.Name]})
 		}
 	}
-	options := casefile.NewOptions{Fields: fields}
+	options := casefile.NewOptions{Fields: fields, Times: o.tsa.times()}
 	if cmd.Flags().Changed("continues") {
 		if options.Continues, err = newestHead(ctx, o.continues); err != nil {
 			return err
@@ -115,7 +122,10 @@ func runCaseNew(cmd *cobra.Command, p *program, dir string, o *caseOptions) erro
 		return caseError(diskError(err, dir, "no case was made", "remove what is left in "+shell([]string{dir})+" and run the same command again"), dir)
 	}
 	tellKey(cmd.ErrOrStderr(), c)
-	if err := c.Close(ctx); notSignedBy(err) {
+	if s := o.tsa.stamper(env, c.Writer(), sayTo(cmd.ErrOrStderr())); s != nil {
+		err = s.Stamp(ctx)
+	}
+	if err = errors.Join(err, c.Close(ctx)); notSignedBy(err) {
 		return cli.Fail(cli.Unexpected, err, "the case was made and what it states is kept; no head is signed yet", signerHint+"; any command that writes to the case then signs one, such as `exhibit note`")
 	} else if err != nil {
 		return caseError(diskError(err, dir, "the case was made and what it states is kept", "go on with it: it has not to be made again"), dir)

@@ -16,9 +16,15 @@ import (
 	"github.com/exhibit-dfir/exhibit/evidence/ledger/row"
 )
 
+type sealOptions struct {
+	yes, takeOver bool
+	tsa           tsaOptions
+	caFile        string
+	key           signing
+}
+
 func newSeal(p *program) *cobra.Command {
-	var yes, takeOver bool
-	var key signing
+	var o sealOptions
 	cmd := &cobra.Command{
 		Use:   "seal DIR",
 		Short: "End a case and make it ready to hand over",
@@ -26,18 +32,20 @@ func newSeal(p *program) *cobra.Command {
 afterwards. A case with partial or failed windows can be sealed: it stays what it is, and the check says so. An interrupted seal goes on when it is run
 again.`,
 		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return runSeal(cmd, p, place{dir: args[0], takeOver: takeOver}, yes, &key)
-		},
+		RunE: func(cmd *cobra.Command, args []string) error { return runSeal(cmd, p, args[0], &o) },
 	}
-	cmd.Flags().BoolVar(&yes, "yes", false, "seal without asking for a confirmation")
-	takeOverFlag(cmd, &takeOver)
-	key.AddFlags(cmd)
+	cmd.Flags().BoolVar(&o.yes, "yes", false, "seal without asking for a confirmation")
+	o.tsa.AddFlags(cmd.Flags(), "to stamp the final head")
+	caFileFlag(cmd.Flags(), &o.caFile)
+	takeOverFlag(cmd, &o.takeOver)
+	o.key.AddFlags(cmd)
 	return cmd
 }
 
-func runSeal(cmd *cobra.Command, p *program, where place, yes bool, key *signing) error {
-	dir := where.dir
+func runSeal(cmd *cobra.Command, p *program, dir string, o *sealOptions) error {
+	if err := o.tsa.check(cmd.Flags(), o.caFile); err != nil {
+		return err
+	}
 	ctx, cancel := p.untilFirst(cmd.Context())
 	defer cancel()
 	talk := cmd.ErrOrStderr()
@@ -45,7 +53,8 @@ func runSeal(cmd *cobra.Command, p *program, where place, yes bool, key *signing
 	if err != nil {
 		return err
 	}
-	if where.key, err = key.source(cmd, p, env); err != nil {
+	where := place{dir: dir, takeOver: o.takeOver}
+	if where.key, err = o.key.source(cmd, p, env); err != nil {
 		return err
 	}
 	status, err := casefile.ReadStatus(ctx, dir) // what cannot be sealed is told before anybody is asked
@@ -54,12 +63,16 @@ func runSeal(cmd *cobra.Command, p *program, where place, yes bool, key *signing
 	}
 	left := acquire.Unfinished(status.Windows)
 	tellUnfinished(talk, left)
-	if err := confirm(cmd, yes || status.State == casefile.StateSealed, "sealing "+cli.EscapeLine(dir), "nothing can be added afterwards"); err != nil {
+	if err := confirm(cmd, o.yes || status.State == casefile.StateSealed, "sealing "+cli.EscapeLine(dir), "nothing can be added afterwards"); err != nil {
 		return err
 	}
 	signal.Ignore(syscall.SIGPIPE) // a reader of the steps that goes away must not end the seal
 	err = withCase(ctx, env, talk, where, func(c *casefile.Case) error {
-		return acquire.Seal(ctx, c, acquire.SealOptions{Env: env, Step: func(step string) { fmt.Fprintln(talk, step) }})
+		seal := acquire.SealOptions{Env: env, Step: func(step string) { fmt.Fprintln(talk, step) }}
+		if s := o.tsa.stamper(env, c.Writer(), sayTo(talk)); s != nil {
+			seal.Stamp = s.Final
+		}
+		return acquire.Seal(ctx, c, seal)
 	})
 	if err != nil {
 		return sealError(p, err, dir)

@@ -18,6 +18,7 @@ type simulateOptions struct {
 	faults                       []string
 	seed                         uint64
 	caOut, tokenOut, passwordOut string
+	tsaCAOut                     string
 }
 
 // AddFlags adds the flags of simulate.
@@ -26,6 +27,7 @@ func (o *simulateOptions) AddFlags(f *pflag.FlagSet) {
 	f.StringArrayVar(&o.faults, "fault", nil, "`SPEC` of what goes wrong and when, such as 429@3:retry-after=2 or cut@5:100 (repeatable)")
 	f.Uint64Var(&o.seed, "seed", 1, "`N` that mailboxes and token are made of")
 	f.StringVar(&o.caOut, "ca-out", "", "`FILE` for the certificate of its authority, for --ca-file")
+	f.StringVar(&o.tsaCAOut, "tsa-ca-out", "", "`FILE` for the root certificate of its time-stamping authority, for exhibit-verify check --tsa-ca")
 	f.StringVar(&o.tokenOut, "token-out", "", "`FILE` for its bearer token, for --token-file")
 	f.StringVar(&o.passwordOut, "password-out", "", "`FILE` for the password of its Basic user, for --password-file")
 }
@@ -39,7 +41,8 @@ func newSimulate(p *program) *cobra.Command {
 The token file is written last: once it is there, the service answers.
 
 Faults: STATUS@N (429, 503, …; :retry-after=SECONDS), disabled@N, expire@N, cut@N:BYTES, reset@N, hang@N, slow@N:TIME, arrive@N:ROWS, vanish@N:ROWS,
-loop@N, repeat@N, empty200@N, badjson@N, errorrow@N. N counts requests from 1; N-M and N+ are ranges; several are joined by commas.`,
+loop@N, repeat@N, empty200@N, badjson@N, errorrow@N; of its timestamps, which are counted by themselves, tsa-reject@N, tsa-busy@N, tsa-hang@N,
+tsa-garbage@N, tsa-huge@N, tsa-nonce@N, tsa-imprint@N, tsa-redirect@N. N counts requests from 1; N-M and N+ are ranges; several are joined by commas.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runSimulate(cmd, p, &o) },
 	}
@@ -65,10 +68,14 @@ func runSimulate(cmd *cobra.Command, p *program, o *simulateOptions) error {
 	}
 	defer server.Close()
 	user, password := tenant.Basic()
-	fmt.Fprintf(cmd.OutOrStdout(), "listening at %s\nmailboxes: %s %s %s %s\nBasic user: %s\n", server.URL(),
+	fmt.Fprintf(cmd.OutOrStdout(), "listening at %s\ntimestamps: %s%s\nmailboxes: %s %s %s %s\nBasic user: %s\n", server.URL(), server.URL(), simtenant.TSAPath,
 		simtenant.Owner, simtenant.Apostrophe, simtenant.Quiet, simtenant.Locked, user)
+	tsaRoot, err := tenant.TSARoot()
+	if err != nil {
+		return err
+	}
 	for _, f := range []struct{ flag, path, text string }{
-		{"ca-out", o.caOut, string(server.CAPEM())}, {"password-out", o.passwordOut, password + "\n"}, {"token-out", o.tokenOut, tenant.Token() + "\n"},
+		{"ca-out", o.caOut, string(server.CAPEM())}, {"tsa-ca-out", o.tsaCAOut, string(tsaRoot)}, {"password-out", o.passwordOut, password + "\n"}, {"token-out", o.tokenOut, tenant.Token() + "\n"},
 	} {
 		if err := writePrivate(f.flag, f.path, f.text); err != nil {
 			return err

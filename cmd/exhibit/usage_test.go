@@ -160,10 +160,12 @@ var wrong = map[string][]string{
 	"max-time":        {"", "0", "-5m", "10", "soon"},
 	"name":            {"", "a b", "a+b", "ü"},
 	"listen":          {"", "nowhere", "127.0.0.1:99999", "127.0.0.1:https-not"},
-	"fault":           {"teapot@1", "429", "429@0", "429@x", "200@1", "cut@1", "429@1:retry-after=soon"},
+	"fault":           {"teapot@1", "429", "429@0", "429@x", "200@1", "cut@1", "429@1:retry-after=soon", "tsa-reject@0", "tsa-reject@1:x", "tsa-late@1"},
 	"seed":            {"", "-1", "x"},
 	"continues":       {"", "nowhere", "usage_test.go"},
 	"ca-out":          {"no-such-folder/ca.pem"},
+	"tsa-ca-out":      {"no-such-folder/tsa.pem"},
+	"tsa":             {"", "tsa.example", "ftp://h/", "http://user@h/", "http://h/#f", "http://h/a b", "http://h:0/"},
 	"token-out":       {"no-such-folder/token"},
 	"password-out":    {"no-such-folder/password"},
 	"out":             {"", "-", ".", "no-such-folder/case.zip", "usage_test.go"},
@@ -206,6 +208,9 @@ func (b *bench) complete(words string, c *cobra.Command, flag, value string) []s
 	rest := map[string]string{"case": b.dir, "token-file": b.token, "patience": "1ms", "yes": "true", "base-url": "https://127.0.0.1:1"}
 	if words == "case new" {
 		rest["case-number"], rest["exhibit"], rest["examiner"] = "1", "EX", "E"
+	}
+	if words == "stamp" {
+		rest["tsa"] = "http://127.0.0.1:1/"
 	}
 	if c.Parent().Name() == "acquire" || c.Parent().Name() == "plan" {
 		rest["user"], rest["end"], rest["url"] = "me", "2018-06-11T00:00:00Z", "https://127.0.0.1:1/x"

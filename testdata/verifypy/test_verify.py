@@ -40,7 +40,7 @@ def outcome(module, root, ed25519, keys=()):
     out = io.StringIO()
     with contextlib.redirect_stdout(out):
         report = module.Report()
-        code = module.guarded(root, [module.verifier_key_5_5(k) for k in keys], report, ed25519)
+        code = module.guarded(root, module.Elsewhere({"--key": [module.verifier_key_5_5(k) for k in keys]}), report, ed25519)
     return code, report.damage or report.incomplete or "-", out.getvalue()
 
 
@@ -415,7 +415,7 @@ SEALED = {
         ["zstd", "-dc"], input=d[:VERIFY.frame_2_2(io.BytesIO(d), 0, len(d))[0]], stdout=subprocess.PIPE).stdout, "-19", "--ultra") +
         d[VERIFY.frame_2_2(io.BytesIO(d), 0, len(d))[0]:])),
     "path-data": (3, "path-unexpected", {}, resealed(add("data/extra.txt"))),
-    "path-checkpoints": (3, "path-unexpected", {}, resealed(add("data/checkpoints/3.tsr"))),
+    "path-checkpoints": (3, "path-unexpected", {}, resealed(add("data/checkpoints/3.txt"))),
     "path-segment": (3, "path-unexpected", {}, resealed(add("data/evidence/00000.warc.zst"))),
     "path-top": (3, "path-unexpected", {}, add("notes.txt")),
     "path-folder": (3, "path-unexpected", {}, lambda w: os.mkdir(os.path.join(w.root, "more"))),

@@ -4,6 +4,8 @@
     python3 verify.py                  the case that this file lies in (data/verify.py)
     python3 verify.py PATH             the case in the folder PATH
     python3 verify.py --key VKEY PATH  and that VKEY signed it (may be repeated; all must have)
+    python3 verify.py --tsa-ca PEM PATH
+                                       and that a time-stamping authority with this root stamped it (likewise)
     python3 verify.py --each DIR       each folder in DIR is a case: NAME, exit code, first finding code
 
 It was written from the text of the format (docs/container.md, format 1) and shares no code with the
@@ -11,14 +13,16 @@ tool that made the case. Functions carry the number of the section that they che
 section 2.2. It changes nothing in the case.
 
 Exit codes: 0 verified, 1 unexpected (a program is missing, a file cannot be read), 2 usage,
-3 altered or damaged, 4 incomplete or not sealed, 8 a key given with --key did not sign.
+3 altered or damaged, 4 incomplete or not sealed, 8 a key given with --key, or an authority given with
+--tsa-ca, did not sign.
 If several hold, 3 comes before 4 and 4 before 8.
 
 It does not look into ledger.db (a derived index: the manifest covers its bytes, nothing more is asked
 of it), and does not look into custody/ and work/, which no manifest covers, nor into what lies in stamps/
-but cosignatures.
+but timestamps and cosignatures. The form of timestamps is read here; openssl checks their signatures and,
+for --tsa-ca, their chains (openssl ts -verify). Neither asks whether a certificate was revoked.
 """
-import base64, calendar, collections, hashlib, json, os, re, stat, subprocess, sys, tempfile, threading
+import base64, calendar, collections, hashlib, json, os, re, stat, subprocess, sys, tempfile, threading, time
 from concurrent.futures import ThreadPoolExecutor
 
 MAX_LINE, MAX_BATCH, MAX_HEADER = 65535, 8 << 20, 131072     # 1.1, 3.1, 2.3
@@ -29,7 +33,7 @@ MAX_DEPTH = 64              # of nested objects and arrays (1.2)
 MAX_DAMAGE = 64             # places in one segment from which reading is taken up again
 MAX_SCAN = 1 << 20          # block headers read in search of the next frame after damage
 MAX_KEYS = 1024                                              # 5.5
-MAX_COSIGNATURES = 1024                                      # 5.6
+MAX_COSIGNATURES = 1024                                      # 5.10
 MAX_FILES, MAX_LEVELS = 250_000, 16                          # 6.1
 SHOWN = 20                  # findings printed of one code
 CHUNK = 1 << 16
@@ -626,7 +630,7 @@ def verifier_key_5_5(text):
     return parts[0], bytes.fromhex(parts[1]), raw[1:]
 
 
-def key_hash_5_6(key):
+def key_hash_5_10(key):
     """What the name of a cosignature tells its key by: 32 digits of the hash of NAME+HASH+BASE64."""
     name, number, pub = key
     return sha(("%s+%s+%s" % (name, number.hex(), base64.b64encode(b"\1" + pub).decode())).encode("utf-8"))[:32]
@@ -714,6 +718,403 @@ class Ed25519:
                 raise Unexpected("openssl accepts a wrong signature")
 
 
+# ---- 5.6 Tokens: RFC 3161 answers. Their form is read here; openssl checks signatures, and chains to pinned roots ----
+
+MAX_TOKEN, MAX_LATE, MAX_STAMPS = 65536, 1000, 65536         # 5.6, 5.8, 5.7
+TOKEN_NAME = r"data/checkpoints/([1-9][0-9]{0,15})(?:\.(?:[2-9]|1[0-6]))?\.tsr"
+HASHES = {"608648016503040201": "sha256", "608648016503040202": "sha384", "608648016503040203": "sha512"}
+OID_SIGNED_DATA, OID_TST_INFO = "2a864886f70d010702", "2a864886f70d0109100104"
+OID_TYPE, OID_DIGEST = "2a864886f70d010903", "2a864886f70d010904"
+OID_ID_V1, OID_ID_V2 = "2a864886f70d010910020c", "2a864886f70d010910022f"
+OID_KEY_USAGE, OID_EXT_USAGE, OID_STAMPING, OID_SKI = "551d0f", "551d25", "2b06010505070308", "551d0e"
+OID_RSA, OID_EC, OID_ED25519 = "2a864886f70d010101", "2a8648ce3d0201", "2b6570"
+CURVES = ("2a8648ce3d030107", "2b81040022", "2b81040023")    # P-256, P-384, P-521
+WITH_HASH = {"2a864886f70d01010b": "sha256", "2a864886f70d01010c": "sha384", "2a864886f70d01010d": "sha512",
+             "2a8648ce3d040302": "sha256", "2a8648ce3d040303": "sha384", "2a8648ce3d040304": "sha512"}
+
+
+def token_bad(text):
+    raise Bad("token-form", text)
+
+
+class Der:
+    """Elements of DER one after another. Anything but the shortest definite length is malformed."""
+    def __init__(self, data):
+        self.data, self.at = data, 0
+
+    def peek(self):
+        return self.data[self.at] if self.at < len(self.data) else -1
+
+    def element(self, tag):
+        """(content, whole element); a tag of None takes any."""
+        start, at, data = self.at, self.at + 2, self.data
+        if at > len(data) or data[start] & 31 == 31 or tag is not None and data[start] != tag:
+            token_bad("no element of tag %s at byte %d" % (tag, start))
+        length = data[start + 1]
+        if length > 127:
+            size = length & 127
+            length = int.from_bytes(data[at:at + size], "big")
+            at += size
+            if not 1 <= size <= 4 or length < 128 or length >> 8 * (size - 1) == 0:
+                token_bad("a length in a second spelling")
+        if at + length > len(data):
+            token_bad("an element that ends too late")
+        self.at = at + length
+        return data[at:self.at], data[start:self.at]
+
+    def take(self, tag):
+        return self.element(tag)[0]
+
+    def inside(self, tag):
+        return Der(self.take(tag))
+
+    def has(self, tag):
+        return self.take(tag) if self.peek() == tag else None
+
+    def oid(self):
+        content = self.take(6)
+        if not content or content[-1] & 128:
+            token_bad("malformed object identifier")
+        return content.hex()
+
+    def integer(self, tag=2):
+        content = self.take(tag)
+        if not content or len(content) > 1 and (content[0], content[1] >> 7) in ((0, 0), (255, 1)):
+            token_bad("malformed integer")
+        return int.from_bytes(content, "big", signed=True)
+
+    def boolean(self):
+        content = self.has(1)
+        if content not in (None, b"\0", b"\xff"):
+            token_bad("malformed boolean")
+        return content == b"\xff"
+
+    def end(self):
+        if self.at != len(self.data):
+            token_bad("something follows")
+
+    def bare(self):
+        """The end of an AlgorithmIdentifier without parameters."""
+        if self.has(5):
+            token_bad("malformed NULL")
+        self.end()
+
+
+def hash_5_6(alg):
+    """The name of a hash out of its AlgorithmIdentifier, None for one that is not accepted."""
+    oid = alg.oid()
+    alg.bare()
+    return HASHES.get(oid)
+
+
+def info_5_6(data):
+    """TSTInfo: what the authority states."""
+    outer = Der(data)
+    info = outer.inside(0x30)
+    outer.end()
+    if info.integer() != 1:
+        token_bad("another version of TSTInfo")
+    info.oid()
+    imprint = info.inside(0x30)
+    algorithm, digest = hash_5_6(imprint.inside(0x30)), imprint.take(4)
+    imprint.end()
+    if algorithm != "sha256" or len(digest) != 32:
+        token_bad("the imprint is no SHA-256")
+    serial = info.integer()
+    if serial < 0 or serial.bit_length() > 160:
+        token_bad("the serial number")
+    text = info.take(0x18)
+    match = re.fullmatch(rb"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(?:\.(\d{0,8}[1-9]))?Z", text)
+    if not match or match[1] < b"2000" or not is_time_1_3("%s-%s-%sT%s:%s:%s.000000Z" % tuple(m.decode() for m in match.groups()[:6])):
+        token_bad("the time %s" % show(text))
+    when = calendar.timegm(tuple(map(int, match.groups()[:6])))
+    nanos = int((match[7] or b"").ljust(9, b"0"))
+    accuracy = accuracy_5_6(info)
+    info.boolean()
+    nonce = info.integer() if info.peek() == 2 else None
+    if nonce is not None and abs(nonce).bit_length() > 256:
+        token_bad("the nonce")
+    name = info.has(0xa0)
+    if name is not None:
+        name = Der(name)
+        name.element(None)
+        name.end()
+    extensions_5_6(info)
+    info.end()
+    return {"imprint": digest.hex(), "time": (when, nanos), "accuracy": accuracy, "nonce": nonce}
+
+
+def accuracy_5_6(info):
+    """Nanoseconds."""
+    total, content = 0, info.has(0x30)
+    if content is None:
+        return 0
+    fields = Der(content)
+    if fields.peek() == 2:
+        seconds = fields.integer()
+        if not 0 <= seconds <= 86400:
+            token_bad("an accuracy of %d s" % seconds)
+        total = seconds * 10**9
+    for tag, unit in ((0x80, 10**6), (0x81, 10**3)):
+        if fields.peek() == tag:
+            count = fields.integer(tag)
+            if not 1 <= count <= 999:
+                token_bad("the accuracy")
+            total += count * unit
+    fields.end()
+    return total
+
+
+def extensions_5_6(info):
+    content = info.has(0xa1)
+    if content is None:
+        return
+    todo = Der(content)
+    if todo.peek() < 0:
+        token_bad("an empty list of extensions")
+    while todo.peek() >= 0:
+        extension = todo.inside(0x30)
+        extension.oid()
+        if extension.boolean():
+            token_bad("a critical extension")
+        extension.take(4)
+        extension.end()
+
+
+class Certificate:
+    """What is needed of a certificate. What else it says is for openssl, when it looks for a chain."""
+    def __init__(self, whole):
+        self.whole = whole
+        tbs = Der(whole).inside(0x30).inside(0x30)
+        tbs.has(0xa0)
+        self.serial = tbs.integer()
+        tbs.take(0x30)
+        self.issuer = tbs.element(0x30)[1]
+        tbs.take(0x30)
+        tbs.take(0x30)
+        self.key = tbs.element(0x30)[1]
+        self.extensions = {}
+        tbs.has(0x81), tbs.has(0x82)
+        extensions = tbs.has(0xa3)
+        todo = Der(Der(extensions).take(0x30) if extensions is not None else b"")
+        while todo.peek() >= 0:
+            extension = todo.inside(0x30)
+            oid = extension.oid()
+            self.extensions[oid] = extension.boolean(), extension.take(4)
+
+    def key_identifier(self):
+        _, value = self.extensions.get(OID_SKI, (False, b"\x04\x00"))
+        return Der(value).take(4)
+
+    def for_timestamps_5_6(self):
+        critical, value = self.extensions.get(OID_EXT_USAGE, (False, b""))
+        usage = Der(value)
+        if not critical or not value:
+            token_bad("the certificate's extended key usage is missing or not critical")
+        usages = usage.inside(0x30)
+        usage.end()
+        if usages.oid() != OID_STAMPING:
+            token_bad("the certificate is for something else")
+        usages.end()
+        if OID_KEY_USAGE in self.extensions:
+            bits = Der(self.extensions[OID_KEY_USAGE][1]).take(3)
+            if not 1 <= len(bits) <= 2 or bits[1:] and bits[1] & 0x3f:      # digitalSignature, contentCommitment
+                token_bad("the certificate's key usage is not signatures alone")
+
+    def key_kind_5_6(self):
+        spki = Der(self.key).inside(0x30)
+        algorithm = spki.inside(0x30)
+        oid = algorithm.oid()
+        if oid == OID_RSA and 2048 <= Der(spki.take(3)[1:]).inside(0x30).integer().bit_length() <= 16384:
+            return "rsa"
+        if oid == OID_EC and algorithm.oid() in CURVES:
+            return "ec"
+        if oid == OID_ED25519:
+            return "ed25519"
+        token_bad("a weak key, or one of a kind that is not accepted")
+
+
+def status_5_6(status):
+    code = status.integer()
+    texts = status.has(0x30)
+    todo = Der(texts or b"")
+    while todo.peek() >= 0:
+        todo.take(12)
+    status.has(3)
+    status.end()
+    if code != 0:
+        token_bad("status %d: not granted" % code)
+
+
+def token_5_6(raw, openssl):
+    """Holds an answer against its form and returns what it states, with its certificates."""
+    if len(raw) > MAX_TOKEN:
+        token_bad("longer than %d bytes" % MAX_TOKEN)
+    outer = Der(raw)
+    response = outer.inside(0x30)
+    outer.end()
+    status_5_6(response.inside(0x30))
+    info = response.inside(0x30)
+    response.end()
+    if info.oid() != OID_SIGNED_DATA:
+        token_bad("no SignedData")
+    explicit = info.inside(0xa0)
+    info.end()
+    signed = explicit.inside(0x30)
+    explicit.end()
+    if signed.integer() != 3:
+        token_bad("another version of SignedData")
+    announced, encap = signed.inside(0x31), signed.inside(0x30)
+    if encap.oid() != OID_TST_INFO:
+        token_bad("what is signed is no TSTInfo")
+    content = encap.inside(0xa0)
+    encap.end()
+    data = content.take(4)
+    content.end()
+    certificates, todo = [], Der(signed.has(0xa0) or b"")
+    while todo.peek() >= 0:
+        certificates.append(Certificate(todo.element(0x30)[1]))
+    if len(certificates) > 16:
+        token_bad("more than 16 certificates")
+    signed.has(0xa1)
+    signers = signed.inside(0x31)
+    signed.end()
+    if signers.peek() < 0:
+        token_bad("no signer")
+    signer = signers.inside(0x30)
+    signers.end()
+    token = info_5_6(data)
+    token["certificates"] = certificates
+    signer_5_6(signer, announced, certificates, data, openssl)
+    return token
+
+
+def signer_5_6(signer, announced, certificates, data, openssl):
+    version = signer.integer()
+    if version == 1:
+        name = signer.inside(0x30)
+        wanted = name.element(0x30)[1], name.integer()
+        name.end()
+        mine = [c for c in certificates if (c.issuer, c.serial) == wanted]
+    elif version == 3:
+        wanted = signer.take(0x80)
+        mine = [c for c in certificates if wanted and c.key_identifier() == wanted]
+    else:
+        token_bad("another version of SignerInfo")
+    digest = hash_5_6(signer.inside(0x30))
+    attributes = signer.element(0xa0)[1]
+    algorithm = signer.inside(0x30)
+    signature_oid = algorithm.oid()
+    algorithm.bare()
+    signature = signer.take(4)
+    signer.has(0xa1)
+    signer.end()
+    hashes = []
+    while announced.peek() >= 0:
+        hashes.append(hash_5_6(announced.inside(0x30)))
+    if digest is None or digest not in hashes:
+        token_bad("a hash that is not accepted, or not announced")
+    if not mine:
+        token_bad("the signer's certificate is missing")
+    attributes_5_6(attributes, digest, data, mine[0])
+    mine[0].for_timestamps_5_6()
+    kind = mine[0].key_kind_5_6()
+    fits = signature_oid == OID_ED25519 and digest == "sha512" if kind == "ed25519" else \
+        kind == "rsa" and signature_oid == OID_RSA or WITH_HASH.get(signature_oid) == digest and \
+        signature_oid.startswith("2a8648ce" if kind == "ec" else "2a864886")
+    if not fits:
+        token_bad("a signature algorithm that does not go with key and hash")
+    if not openssl.signature(mine[0].key, digest, b"\x31" + attributes[1:], signature):
+        token_bad("the signature is wrong")
+
+
+def attributes_5_6(element, digest, data, certificate):
+    """The signed attributes: content type, digest, certificate ids."""
+    todo, values = Der(Der(element).take(0xa0)), {}
+    while todo.peek() >= 0:
+        attribute = todo.inside(0x30)
+        oid = attribute.oid()
+        content = attribute.take(0x31)
+        attribute.end()
+        if oid in values or not content or len(values) >= 32:
+            token_bad("signed attributes")
+        values[oid] = content
+    for oid, tag, want in ((OID_TYPE, 6, bytes.fromhex(OID_TST_INFO)), (OID_DIGEST, 4, hashlib.new(digest, data).digest())):
+        value = Der(values.get(oid, b""))
+        if value.take(tag) != want:
+            token_bad("signed content type or digest")
+        value.end()
+    if OID_ID_V1 not in values and OID_ID_V2 not in values:
+        token_bad("no certificate id")
+    for oid in (OID_ID_V2, OID_ID_V1):
+        if oid in values:
+            certificate_id_5_6(Der(values[oid]), oid, certificate)
+
+
+def certificate_id_5_6(value, oid, certificate):
+    ids = value.inside(0x30)
+    value.end()
+    first = ids.inside(0x30).inside(0x30)
+    ids.has(0x30)
+    ids.end()
+    algorithm = "sha1" if oid == OID_ID_V1 else "sha256"
+    if oid == OID_ID_V2 and first.peek() == 0x30:
+        algorithm = hash_5_6(first.inside(0x30))
+    if algorithm is None or first.take(4) != hashlib.new(algorithm, certificate.whole).digest():
+        token_bad("the certificate id is of another certificate")
+    if first.peek() < 0:
+        return
+    name = first.inside(0x30)
+    first.end()
+    names = name.inside(0x30)
+    serial = name.integer()
+    name.end()
+    directory = names.inside(0xa4)
+    names.end()
+    if (directory.element(0x30)[1], serial) != (certificate.issuer, certificate.serial):
+        token_bad("the certificate id names another issuer or serial number")
+    directory.end()
+
+
+class Timestamps:
+    """What openssl does for tokens."""
+    def run(self, files, arguments):
+        with tempfile.TemporaryDirectory() as folder:
+            for name, data in files.items():
+                with open(os.path.join(folder, name), "wb") as file:
+                    file.write(data)
+            try:
+                return subprocess.run(["openssl"] + arguments, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True)
+            except OSError as err:
+                raise Unexpected("the program openssl cannot be run (%s): install it and try again" % err)
+
+    def signature(self, key, digest, signed, signature):
+        """Whether a signature over signed attributes is good under a SubjectPublicKeyInfo."""
+        pem = b"-----BEGIN PUBLIC KEY-----\n" + base64.encodebytes(key) + b"-----END PUBLIC KEY-----\n"
+        files = {"key": pem, "signed": signed, "signature": signature}
+        if Der(key).inside(0x30).inside(0x30).oid() == OID_ED25519:
+            how = ["pkeyutl", "-verify", "-rawin", "-pubin", "-inkey", "key", "-in", "signed", "-sigfile", "signature"]
+        else:
+            how = ["dgst", "-" + digest, "-verify", "key", "-signature", "signature", "signed"]
+        return self.run(files, how).returncode == 0
+
+    def trusted(self, token, raw, data, pem):
+        """Whether `openssl ts -verify` finds a chain to these roots, as of the time that the token states."""
+        if token["time"][0] > time.time() + 86400:
+            return False
+        done = self.run({"data": data, "token": raw, "roots": pem}, [
+            "ts", "-verify", "-data", "data", "-in", "token", "-CAfile", "roots", "-partial_chain", "-attime", str(token["time"][0])])
+        if b"nknown option" in done.stderr:
+            raise Unexpected("this openssl cannot check timestamps as of another time: version 3.0 or later is needed")
+        return done.returncode == 0
+
+
+def instant(when, nanos, more=0):
+    """A time with its accuracy, in words."""
+    total = when * 10**9 + nanos + more
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(total // 10**9)) + (".%09d" % (total % 10**9)).rstrip("0").rstrip(".") + "Z"
+
+
 # ---- 6. Names and fields of a sealed case -----------------------------------------------------------
 
 LABELS_6_2 = ("Source-Organization", "Organization-Address", "Contact-Name", "Contact-Phone", "Contact-Email",
@@ -736,6 +1137,7 @@ class Case:
     """One pass over a case folder. What it has seen so far stands in its fields."""
     def __init__(self, root, report, ed25519):
         self.root, self.report, self.ed25519 = root, report, ed25519
+        self.stamps, self.tokens = {}, []         # file → its stamp entry; (name, size or None, token, raw, data)
         self.files = set()                        # regular files, paths with "/"
         self.case_id, self.batches, self.next_seq, self.prev = None, 0, 0, ZERO_HASH
         self.tree, self.roots, self.wanted = Tree_5_1(), {}, set()
@@ -770,7 +1172,7 @@ class Case:
 
     def paths_6_1(self):
         allowed = re.compile(r"bagit\.txt|bag-info\.txt|(tag)?manifest-sha256\.txt|package\.note|data/(ledger\.db|"
-                             r"README\.txt|verify\.py|evidence/[0-9]{5}\.warc\.zst|checkpoints/[1-9][0-9]{0,15}\.note)")
+                             r"README\.txt|verify\.py|evidence/[0-9]{5}\.warc\.zst|checkpoints/[1-9][0-9]{0,15}\.note)|" + TOKEN_NAME)
         free = {"custody", "stamps", "work"}
         folders = free | {"data", "data/evidence", "data/checkpoints"}
         todo, seen = [""], 0
@@ -1080,6 +1482,8 @@ class Case:
             yield from () if all(r["type"] == "resource" for r in records) else ["records that such an entry does not have"]
         elif kind in ("case", "window", "key", "seal") and records:
             yield "records that such an entry does not have"
+        if kind == "operator" and body["action"] == "stamp":
+            yield from self.stamp_5_7(seq, records, body)
         if kind == "case":
             self.keys = [verifier_key_5_5(k) for k in body["keys"]]
             if not self.keys:
@@ -1221,10 +1625,10 @@ class Case:
             if size not in held:
                 self.report.add("head-entry", "data/checkpoints/%d.note" % size, "no checkpoint entry holds this head")
 
-    def cosignatures_5_6(self, keys):
+    def cosignatures_5_10(self, keys):
         """Files in stamps/ that say they are cosignatures. Known keys are those given and those of the case; nothing else is checked with."""
         self.cosigned = {}                        # key → size of the largest head that it has cosigned
-        known = {key_hash_5_6(key): key for key in [(*pair, pub) for pair, pub in self.allowed.items()] + keys}
+        known = {key_hash_5_10(key): key for key in [(*pair, pub) for pair, pub in self.allowed.items()] + keys}
         folder = self.path("stamps")
         names = os.listdir(folder) if os.path.lexists(folder) and stat.S_ISDIR(os.lstat(folder).st_mode) else []
         names = sorted(n for n in names if n.endswith(".cosignature"))
@@ -1232,11 +1636,11 @@ class Case:
             self.report.add("cosignature-form", "stamps", "more than %d cosignatures" % MAX_COSIGNATURES)
         for name in names[:MAX_COSIGNATURES]:
             try:
-                self.cosignature_5_6("stamps/" + name, known, keys)
+                self.cosignature_5_10("stamps/" + name, known, keys)
             except Bad as bad:
                 self.report.add(bad.code, show("stamps/" + name), bad.text)
 
-    def cosignature_5_6(self, path, known, given):
+    def cosignature_5_10(self, path, known, given):
         name = re.fullmatch(r"stamps/([1-9][0-9]{0,15})-([0-9a-f]{32})\.cosignature", path)
         if not name or not self.has(path):
             raise Bad("cosignature-form", "no cosignature has such a name, or it is no file")
@@ -1261,6 +1665,67 @@ class Case:
             who = "a key that calls itself %s (%s): not checked, and proves nothing (give --key with a key that you got elsewhere)" % (
                 show(by[0]), by[1].hex())
         self.report.say("head over %d entries: cosigned by %s" % (size, who))
+
+    def stamp_5_7(self, seq, records, body):
+        """An entry that states a token."""
+        values = [f["value"] for f in body["fields"]]
+        if [f["name"] for f in body["fields"]] != ["head", "file", "authority", "nonce"] or len(records) != 1:
+            yield "a timestamp with other fields or records"
+            return
+        match = re.fullmatch(TOKEN_NAME, "data/checkpoints/" + values[1])
+        record = records[0]
+        if (record["type"], record["uri"], record["content_type"]) != ("resource", "urn:exhibit:timestamp", "application/timestamp-reply"):
+            yield "the record is no timestamp"
+        elif not match or match[1] != values[0] or int(values[0]) > seq:
+            yield "a timestamp of head %s in file %s" % (show(values[0]), show(values[1]))
+        elif match[0] in self.stamps or len(self.stamps) >= MAX_STAMPS:
+            yield "a second entry on %s, or too many" % show(values[1])
+        else:
+            self.stamps[match[0]] = seq, record["block"], values[3]
+
+    def tokens_5_7(self):
+        """Every token: its form, what it is of, and the entry that states it."""
+        openssl = Timestamps()
+        names = sorted(n for n in self.files if re.fullmatch(TOKEN_NAME, n))
+        late = sorted(n for n in self.files if re.fullmatch(r"stamps/[^/]*\.tsr", n, re.DOTALL))
+        for name in names + late[:MAX_LATE]:
+            over = "package.note" if name in late else "data/checkpoints/%s.note" % re.fullmatch(TOKEN_NAME, name)[1]
+            try:
+                if not self.has(over) or name in late and not self.sealed:
+                    token_bad("what it should be of is not there: %s" % over)
+                data, raw = self.read(over, MAX_NOTE + 1), self.read(name, MAX_TOKEN + 1)
+                token = token_5_6(raw, openssl)
+                if token["imprint"] != sha(data):
+                    token_bad("it is of something else than %s" % over)
+                seq, block, nonce = self.stamps.get(name, (None, sha(raw), None))
+                if block != sha(raw) or nonce is not None and nonce != "%x" % (token["nonce"] if token["nonce"] is not None else -1):
+                    token_bad("it is not the one that entry %d tells of" % seq)
+                self.tokens.append((name, None if name in late else int(over[17:-5]), token, raw, data, seq))
+            except Bad as bad:
+                self.report.add(bad.code, show(name), bad.text)
+        if len(late) > MAX_LATE:
+            self.report.add("token-form", "stamps", "more than %d timestamps" % MAX_LATE)
+        for name, (seq, _, _) in self.stamps.items():
+            if not self.has(name):
+                self.report.add("token-missing", name, "entry %d tells of this timestamp" % seq)
+
+    def stamped_5_9(self, roots):
+        """[(name, root file, met)] and what the tokens of pinned authorities prove, in words."""
+        openssl, met, lines = Timestamps(), [], []
+        for file, pem in roots:
+            good = [t for t in self.tokens if openssl.trusted(t[2], t[3], t[4], pem)]
+            whole = [t for t in good if t[1] in (None, self.tree.size)]
+            met.append((file, bool(whole if self.sealed else good)))
+            if good:
+                best = min(whole or [t for t in good if t[1] == max(g[1] for g in good)], key=lambda t: t[2]["time"])
+                lines.append("%s entries existed before %s, by %s" % (
+                    "all %d" % self.tree.size if whole else "the first %d of %d" % (best[1], self.tree.size),
+                    instant(*best[2]["time"], best[2]["accuracy"]), show(file)))
+            stated = [t for t in good if t[5] is not None]
+            if stated:
+                first = min(stated, key=lambda t: t[5])
+                lines.append("the entries behind entry %d were committed after %s" % (first[5], instant(*first[2]["time"], -first[2]["accuracy"])))
+        return met, lines
 
     # -- 6: the case folder once sealed
 
@@ -1366,21 +1831,45 @@ class Case:
             for note in notes)]
 
     def cosigners(self, keys):
-        """The given keys that have cosigned the newest head, and made no bad signature elsewhere (5.6)."""
+        """The given keys that have cosigned the newest head, and made no bad signature elsewhere (5.10)."""
         notes = [note for note in (self.good_heads.get(self.notes[-1] if self.notes else 0), self.package) if note]
         return [key for key in keys if self.notes and self.cosigned.get(key) == self.notes[-1] and all(
             self.ed25519.good(key[2], text, s[2]) for text, signatures in notes for s in signatures if s[:2] == key[:2])]
 
 
-def check(root, keys, report, ed25519):
+def time_5_9(case, roots, report):
+    """Statement (c); returns how many of the pinned authorities did not stamp the case."""
+    met, lines = case.stamped_5_9(roots)
+    unmet = [file for file, ok in met if not ok]
+    for file in unmet:
+        report.say("[tsa-not-met] %s: this authority did not stamp %s" % (show(file), "the final head or package.note" if case.sealed else "a head"))
+    if roots:
+        answer = "NO" if unmet or report.damage else "yes"
+        report.say("(c) existed before T: " + "; ".join([answer] + lines))
+    elif case.tokens:
+        report.say("(c) existed before T: not checked: %d timestamps are there (give --tsa-ca with a root that its owner publishes)" % len(case.tokens))
+    else:
+        report.say("(c) existed before T: not shown: there is no timestamp")
+    return len(unmet)
+
+
+class Elsewhere:
+    """What the user has from others than whoever made the case, as main reads it."""
+    def __init__(self, given):
+        self.keys, self.roots = given.get("--key", []), given.get("--tsa-ca", [])
+
+
+def check(root, elsewhere, report, ed25519):
     """Checks one case and returns the exit code."""
+    keys = elsewhere.keys
     case = Case(root, report, ed25519)
     case.paths_6_1()
     case.segments_2_1()
     case.heads_5()
+    case.tokens_5_7()
     case.seal_6()
     case.windows_complete()
-    case.cosignatures_5_6(keys)
+    case.cosignatures_5_10(keys)
     met = case.pinned(keys)
     cosigned = [key for key in case.cosigners(keys) if key not in met]
     for key in keys:
@@ -1401,21 +1890,21 @@ def check(root, keys, report, ed25519):
     else:
         say("(b) sealed by key: " + ("NO" if unmet or keys and report.damage else
             "NO, the case is not sealed" if keys else "signer not checked (give --key with a key that you got elsewhere)"))
-    say("(c) existed before T: not shown: no trusted time in format 1 as built")
+    unstamped = time_5_9(case, elsewhere.roots, report)
     say("(d) the history that witnesses saw: not checked")
     say("(e) complete, by its windows and its seal: " + (
         "NO, first finding: " + report.incomplete if report.incomplete else "not known, see (a)" if report.damage else "yes"))
     say("what none of this shows: that the server told the truth")
     say("what none of this shows: that the operator recorded every exchange")
     say("what none of this shows: that the tool that recorded was honest, and its clock right")
-    say("not looked into: the content of ledger.db, custody/, work/, what lies in stamps/ beside cosignatures")
-    return 3 if report.damage else 4 if report.incomplete else 8 if unmet else 0
+    say("not looked into: the content of ledger.db, custody/, work/, what lies in stamps/ beside timestamps and cosignatures")
+    return 3 if report.damage else 4 if report.incomplete else 8 if unmet or unstamped else 0
 
 
-def guarded(root, keys, report, ed25519):
+def guarded(root, elsewhere, report, ed25519):
     """check, but a failure that is not the evidence's becomes exit code 1 and one line."""
     try:
-        return check(root, keys, report, ed25519)
+        return check(root, elsewhere, report, ed25519)
     except Unexpected as err:
         report.say("unexpected: %s" % show(str(err)))
     except Exception as err:                      # never a traceback: the place and the kind of failure
@@ -1430,37 +1919,77 @@ def is_case(path):
     return any(os.path.lexists(os.path.join(path, n)) for n in ("data", "bagit.txt", "custody"))
 
 
-def main(args):
-    usage = "usage: verify.py [--key VKEY]… [PATH] | verify.py --each DIR".replace("…", "...")
-    keys, each, ed25519 = [], None, Ed25519()
-    while args and args[0].startswith("-"):
-        option = args.pop(0)
-        if option not in ("--key", "--each") or not args:
-            print(usage, file=sys.stderr)
-            return 2
-        if option == "--each":
-            each = args.pop(0)
+def given_key(text):
+    key = verifier_key_5_5(text)
+    if key is None:
+        raise ValueError("no Ed25519 verifier key NAME+HASH+BASE64")
+    return key
+
+
+def given_root(name):
+    with open(name, "rb") as file:
+        pem = file.read(1 << 23)
+    if b"-----BEGIN CERTIFICATE-----" not in pem:
+        raise ValueError("no certificate in PEM")
+    return name, pem
+
+
+def given_folder(name):
+    if not os.path.isdir(name):
+        raise ValueError("no folder")
+    return name
+
+
+OPTIONS = {                 # option: what its value is called, and what reads it
+    "--key": ("VKEY", given_key),
+    "--tsa-ca": ("PEM", given_root),
+    "--each": ("DIR", given_folder),
+}
+
+
+def command_line(args):
+    """({option: [values]}, [paths]): options stand before or behind paths. ValueError says what is wrong."""
+    given, paths, args = {option: [] for option in OPTIONS}, [], collections.deque(args)
+    while args:
+        arg = args.popleft()
+        if not arg.startswith("-"):
+            paths.append(arg)
             continue
-        key = verifier_key_5_5(args.pop(0))
-        if key is None:
-            print("--key: not an Ed25519 verifier key NAME+HASH+BASE64", file=sys.stderr)
-            return 2
-        keys.append(key)
-    if each is not None:
-        if args or not os.path.isdir(each):
-            print(usage, file=sys.stderr)
-            return 2
-        for name in sorted(os.listdir(each)):
-            if os.path.isdir(os.path.join(each, name)):
-                report = Report(quiet=True)
-                code = guarded(os.path.join(each, name), keys, report, ed25519)
-                print("%s\t%d\t%s" % (show(name), code, report.damage or report.incomplete or "-"))
-        return 0
-    root = args[0] if args else os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    if len(args) > 1 or not os.path.isdir(root) or not is_case(root):
-        print("%s\n%s: not the folder of a case" % (usage, show(root)), file=sys.stderr)
+        option, glued, value = arg.partition("=")
+        if option not in OPTIONS:
+            raise ValueError("%s: no such option" % show(option))
+        called, read = OPTIONS[option]
+        if not glued and not args:
+            raise ValueError("%s: %s is missing" % (option, called))
+        value = value if glued else args.popleft()
+        try:
+            given[option].append(read(value))
+        except (Bad, OSError, ValueError) as err:
+            raise ValueError("%s %s: %s" % (option, show(value), show(getattr(err, "text", err))))
+    if len(given["--each"]) > 1 or len(paths) > (0 if given["--each"] else 1):
+        raise ValueError("more than one folder is given")
+    return given, paths
+
+
+def main(args):
+    try:
+        given, paths = command_line(args)
+        elsewhere, ed25519 = Elsewhere(given), Ed25519()
+        for folder in given["--each"]:
+            for name in sorted(os.listdir(folder)):
+                if os.path.isdir(os.path.join(folder, name)):
+                    report = Report(quiet=True)
+                    code = guarded(os.path.join(folder, name), elsewhere, report, ed25519)
+                    print("%s\t%d\t%s" % (show(name), code, report.damage or report.incomplete or "-"))
+            return 0
+        root = paths[0] if paths else os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+        if not os.path.isdir(root) or not is_case(root):
+            raise ValueError("%s: not the folder of a case" % show(root))
+    except ValueError as err:
+        options = " ".join("[%s %s]..." % (option, OPTIONS[option][0]) for option in OPTIONS if option != "--each")
+        print("%s\nusage: verify.py %s [PATH] | verify.py --each DIR" % (err, options), file=sys.stderr)
         return 2
-    return guarded(root, keys, Report(), ed25519)
+    return guarded(root, elsewhere, Report(), ed25519)
 
 
 if __name__ == "__main__":
