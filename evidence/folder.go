@@ -40,6 +40,7 @@ const (
 	CheckpointsPath = "data/checkpoints"
 	LedgerPath      = "data/ledger.db"
 	PackageNotePath = "package.note"
+	StampsPath      = "stamps"
 	WorkPath        = "work"
 )
 
@@ -67,6 +68,23 @@ func NoteSize(name string) int64 {
 		return None
 	}
 	return n
+}
+
+// CosignaturePath is the file of the cosignature, by the witness whose key has this id, on the head over size entries (docs/container.md, 5.7).
+func CosignaturePath(size int64, id uint32) string {
+	return fmt.Sprintf("%s/%d.%08x.cosig", StampsPath, size, id)
+}
+
+// CosignatureName tells which cosignature a file name in [StampsPath] is of: the size of the head and the id of the witness's key. size is -1 if of none.
+func CosignatureName(name string) (size int64, id uint32) {
+	digits, rest, _ := strings.Cut(name, ".")
+	hex, ok := strings.CutSuffix(rest, ".cosig")
+	size, err := strconv.ParseInt(digits, 10, 64)
+	n, err2 := strconv.ParseUint(hex, 16, 32)
+	if !ok || err != nil || err2 != nil || size < 1 || path.Base(CosignaturePath(size, uint32(n))) != name {
+		return None, 0
+	}
+	return size, uint32(n)
 }
 
 // DiskFolder is a [Folder] of the operating system. os.Root keeps every name inside it.

@@ -26,6 +26,10 @@ type Options struct {
 	Keys []trust.VKey // pinned by the user; each must have signed
 	Deep bool         // also layouts and redactions of every exchange
 
+	KnownHeads []KnownHead        // that the case must go on from
+	Witnesses  []trust.WitnessKey // pinned by the user
+	Quorum     int                // how many of them must be met; 0 for all
+
 	// MaxContent is how many bytes the records of a case may decode to. A few bytes may decode to very many, which takes hours to hash. 0 stands for 256 times
 	// the size of the segments, at least 16 GiB; honest answers seldom pass 50 times.
 	MaxContent int64
@@ -41,6 +45,7 @@ type checker struct {
 	present []int64                 // the segments that are there
 	size    int64                   // of all of them, in bytes
 	notes   []int64                 // sizes of the heads in data/checkpoints, ascending
+	history history                 // heads and cosignatures that others hold or made
 	roots   map[int64]evidence.Hash // at those sizes
 	tree    evidence.Tree           // grows entry by entry
 	walker  *evidence.Walker
@@ -90,6 +95,7 @@ func checkWith(ctx context.Context, dec *warc.Decoder, files fs.FS, o Options) (
 	c.sealed = evidence.IsSealed(files)
 	c.r.Sealed = c.sealed
 	c.noteNames()
+	c.historyNames()
 	c.segmentNames()
 	c.ledger = openLedger(files, c.sealed)
 	wait := func() bagged { return bagged{} }
@@ -118,6 +124,7 @@ func checkWith(ctx context.Context, dec *warc.Decoder, files fs.FS, o Options) (
 	c.ledger.finish(c.r)
 	c.completeness()
 	c.pinned()
+	c.holdHistory()
 	c.statements()
 	if c.r.has(Damage) {
 		return c.r, nil, nil
@@ -307,7 +314,7 @@ func (c *checker) visit(b *evidence.Batch) error {
 		c.rules.entry(e, i)
 		c.deepEntry(e)
 		c.tree.Add(evidence.LeafHash(e.HeadLine))
-		if _, ok := slices.BinarySearch(c.notes, c.tree.Size()); ok {
+		if _, ok := slices.BinarySearch(c.history.sizes, c.tree.Size()); ok {
 			c.roots[c.tree.Size()] = c.tree.Root()
 		}
 	}

@@ -56,7 +56,7 @@ func (c *checker) statements() {
 	}
 	if len(c.opts.Keys) > 0 {
 		b.Holds, b.Why = Yes, "each pinned key signed"
-		if c.r.has(Trust) || damaged {
+		if c.r.codes["key-unmet"] > 0 || damaged {
 			b.Holds, b.Why = No, "see the findings"
 		}
 	}
@@ -73,7 +73,7 @@ func (c *checker) statements() {
 	}
 	c.r.Statements = []Statement{a, b,
 		{ID: "c", Text: "existed before a time that somebody else vouches for", Holds: NotChecked, Why: "the case holds no trusted time; its times are the operator's clock"},
-		{ID: "d", Text: "the history that witnesses saw", Holds: NotChecked, Why: "no witness is known to this check"},
+		c.historyStatement(),
 		e}
 }
 
@@ -85,8 +85,9 @@ func (c *checker) incompleteWindow() bool {
 func caveats() []string {
 	return []string{
 		"that the server told the truth, or that it was the server it claimed to be: TLS leaves no proof that a third party can check",
-		"that the operator recorded every exchange, or did not acquire before and discard",
+		"that the operator recorded every exchange, did not acquire before and discard, and keeps no other case beside this one",
+		"that the holder of the signing key did not make this history anew: against him a signature alone proves nothing. A head that was kept elsewhere (--known-head) or cosigned by witnesses (--witness) does",
 		"that the tool and the clock of the host were honest: version, executable hash and times are self-reported",
-		"that nothing was cut off after the newest head, unless you hold a later head from another channel",
+		"that nothing was cut off after the newest head, unless you hold a later head from another channel; witnesses know one, and have to be asked",
 	}
 }

@@ -13,7 +13,7 @@ type Class string
 const (
 	Damage     Class = "damage"     // altered or damaged: exit 3
 	Incomplete Class = "incomplete" // something is missing and the case says so, or it is not sealed: exit 4
-	Trust      Class = "trust"      // a key that the user pinned did not sign: exit 8
+	Trust      Class = "trust"      // something that the user asked for beside the case's own word is not met: exit 8
 	Notice     Class = "notice"     // worth knowing
 )
 
@@ -105,6 +105,8 @@ var codes = [...]Code{
 	{"head-missing", Damage, "a head that the ledger tells of, or the final one, is not in data/checkpoints", askAgain},
 	{"head-unlisted", Damage, "a head that the ledger should tell of has no entry", keepAndWrite},
 	{"head-unproven", Damage, "entries before a head are unreadable, so that nothing can be held against it", askAgain},
+	{"fork", Damage, "there are two histories of this case: the holder of a signing key, or a witness, committed to other entries than these, so that one of the two was made after the fact", "keep both: this case and that head, with its signatures, are the proof; ask the operator for the history that the head commits to"},
+	{"rolled-back", Damage, "a head that was signed for this case commits to more entries than there are: the end was cut off, or this is an older copy", "ask whoever handed the case over for the whole of it; keep this copy and that head"},
 	{"package-note", Damage, "package.note is not a signed statement over this folder and this case", keepAndWrite},
 	{"bag-missing", Damage, "a file that the manifest lists, or that a sealed case must have, is not there", askAgain},
 	{"bag-extra", Damage, "a file lies in the sealed payload that the manifest does not list", "find out who put it there; it is not part of the evidence"},
@@ -129,6 +131,9 @@ var codes = [...]Code{
 	{"roots-private", Notice, "servers were trusted because of certificates that the operator supplied, not the system's: a private authority, a proxy that inspects, or a simulated service", "ask whose authority that is; the certificates are in the connection entries"},
 	{"plain-http", Notice, "answers came without TLS: anybody on the way could have made or changed them", "ask why; the connection entries say which"},
 	{"key-unmet", Trust, "a key that you pinned did not sign this case's newest head and package note", "compare the key with the one that its owner gave you; without it the signer is not known"},
+	{"known-head-unmet", Trust, "a head that you gave says nothing about this case: it is one of another case, or no key signed it that the case allows or that you pinned", "compare the case ids; if the head is of this case, pin the key that signed it with --key"},
+	{"witness-unmet", Trust, "fewer of the witnesses that you pinned have cosigned this history up to its newest head than you asked for", "run `exhibit witness` on the acquiring host, or ask the witnesses what they have seen: one that refuses to cosign has seen another history"},
+	{"cosignature-form", Notice, "a file in stamps/ that should hold a cosignature of a witness holds none that counts; it proves nothing", "if you expected one, ask the operator for another copy of the file"},
 	{"page-replaced", Notice, "a whole answer with status 200 was asked for again, and the later one counts as the page; extraction leaves the earlier one out", "compare the two with `exhibit-verify show`"},
 	{"unknown-kind", Notice, "the case holds entries of a kind that this version does not know; they are hashed and counted, and nothing is made of them", "check with a newer exhibit-verify as well"},
 	{"findings-capped", Notice, "there are more findings than are listed; all of them count", "read the first of each kind"},

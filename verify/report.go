@@ -16,11 +16,13 @@ type Report struct {
 	Bytes      int64       `json:"bytes"` // of the segments
 	Root       string      `json:"root"`  // of the tree over all entries
 	Exchanges  int64       `json:"exchanges"`
-	Fields     []Pair      `json:"fields"`     // of the case entry
-	Heads      []Head      `json:"heads"`      // in order
-	Windows    []Window    `json:"windows"`    // what was asked for and how it ended
-	Statements []Statement `json:"statements"` // what holds and what does not
-	Caveats    []string    `json:"caveats"`    // what none of this shows
+	Fields     []Pair      `json:"fields"`                // of the case entry
+	Heads      []Head      `json:"heads"`                 // in order
+	KnownHeads []Held      `json:"known_heads,omitempty"` // that the user gave
+	Witnesses  []Seen      `json:"witnesses,omitempty"`   // that the user pinned or that cosigned
+	Windows    []Window    `json:"windows"`               // what was asked for and how it ended
+	Statements []Statement `json:"statements"`            // what holds and what does not
+	Caveats    []string    `json:"caveats"`               // what none of this shows
 	Findings   []Finding   `json:"findings"`
 	More       int64       `json:"more_findings"` // beyond those listed
 
