@@ -285,7 +285,7 @@ func (c *checker) historyStatement() Statement {
 	}
 	others := ""
 	if strangers > 0 {
-		others = fmt.Sprintf("; cosignatures of %d witnesses that you did not pin are there, and prove nothing", strangers)
+		others = fmt.Sprintf("; cosignatures of %s that you did not pin are there, and prove nothing", plural(int64(strangers), "witness", "witnesses"))
 	}
 	switch {
 	case c.r.codes["fork"]+c.r.codes["rolled-back"]+c.r.codes["known-head-unmet"]+c.r.codes["witness-unmet"] > 0:
@@ -312,4 +312,11 @@ func (c *checker) seen() []string {
 		}
 	}
 	return all
+}
+
+func plural(n int64, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
 }
