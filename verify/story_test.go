@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -22,6 +23,21 @@ type story struct {
 	note   string
 	heads  int  // stop at so many heads; 0 for the whole story
 	sealed bool // only of a whole story
+	year   int  // that the clock is set to; 0 for the sample's own
+}
+
+// dated is the honest story with the clock set to another year.
+func dated(year int) story { s := honest(); s.year = year; return s }
+
+// clock starts in the year and moves a second at each call.
+func clock(year int) func() time.Time {
+	at, mu := time.Date(year, 3, 1, 0, 0, 0, 0, time.UTC), new(sync.Mutex)
+	return func() time.Time {
+		mu.Lock()
+		defer mu.Unlock()
+		at = at.Add(time.Second)
+		return at
+	}
 }
 
 // honest is the story as it was.
@@ -33,7 +49,12 @@ func honest() story {
 // tell makes the case. A head is signed after the case entry, after each page, and behind the remark.
 func (s story) tell(t *testing.T) map[string][]byte {
 	t.Helper()
-	m := sample.NewOf(t, s.caseID, func(o *evidence.Options) { o.Signers = []trust.Signer{sample.Key(t, s.key)} })
+	m := sample.NewOf(t, s.caseID, func(o *evidence.Options) {
+		o.Signers, o.HeadEvery = []trust.Signer{sample.Key(t, s.key)}, 1000*time.Hour
+		if s.year > 0 {
+			o.Now = clock(s.year)
+		}
+	})
 	left := s.heads
 	head := func() bool {
 		if err := m.W.Head(context.Background()); err != nil {
