@@ -125,6 +125,7 @@ func checkWith(ctx context.Context, dec *warc.Decoder, files fs.FS, o Options) (
 	c.completeness()
 	c.pinned()
 	c.holdHistory()
+	c.installations()
 	c.statements()
 	if c.r.has(Damage) {
 		return c.r, nil, nil

@@ -134,6 +134,7 @@ var codes = [...]Code{
 	{"known-head-unmet", Trust, "a head that you gave says nothing about this case: it is one of another case, or no key signed it that the case allows or that you pinned", "compare the case ids; if the head is of this case, pin the key that signed it with --key"},
 	{"witness-unmet", Trust, "fewer of the witnesses that you pinned have cosigned this history up to its newest head than you asked for", "run `exhibit witness` on the acquiring host, or ask the witnesses what they have seen: one that refuses to cosign has seen another history"},
 	{"cosignature-form", Notice, "a file in stamps/ that should hold a cosignature of a witness holds none that counts; it proves nothing", "if you expected one, ask the operator for another copy of the file"},
+	{"installation-unproven", Notice, "the case says which of the cases on its installation it is, and what it gives for that does not prove it", "ask the operator for the installation log (`exhibit installation`); without it nobody knows what other cases were opened"},
 	{"page-replaced", Notice, "a whole answer with status 200 was asked for again, and the later one counts as the page; extraction leaves the earlier one out", "compare the two with `exhibit-verify show`"},
 	{"unknown-kind", Notice, "the case holds entries of a kind that this version does not know; they are hashed and counted, and nothing is made of them", "check with a newer exhibit-verify as well"},
 	{"findings-capped", Notice, "there are more findings than are listed; all of them count", "read the first of each kind"},

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/exhibit-dfir/exhibit/evidence"
 	"github.com/exhibit-dfir/exhibit/evidence/sample"
@@ -189,6 +190,67 @@ func historyRecipes(t *testing.T) []historyRecipe {
 	}
 }
 
+// installed is the honest case on an installation, of which it is the second of two cases, after a change to what it states.
+func installed(change func(*testing.T, *evidence.InstallationStatement)) func(*testing.T) map[string][]byte {
+	return func(t *testing.T) map[string][]byte {
+		m := sample.New(t, nil)
+		other := evidence.InstallationLeaf{Seq: 0, Case: strings.Repeat("5", 32), Time: evidence.At(witnessed)}
+		s := evidence.InstallationStatement{Leaf: evidence.InstallationLeaf{Seq: 1, Case: sample.CaseID, Time: evidence.At(witnessed)}}
+		// The tree of two leaves by hand: RFC 6962, 2.1.
+		left, right := sha256Of("\x00"+other.String()), sha256Of("\x00"+s.Leaf.String())
+		head := trust.Head{Origin: evidence.InstallationOrigin(strings.Repeat("a", 32)), Size: 2, Root: [32]byte(sha256Of("\x01" + string(left) + string(right)))}
+		s.Note, s.Proof = installationNote(t, head, 9), []evidence.Hash{evidence.Hash(left)}
+		change(t, &s)
+		m.Operator(evidence.ActionInstallation, "this is case 2 of the 2", s.Fields()...)
+		m.Seal()
+		return m.Folder.Files()
+	}
+}
+
+func installationNote(t *testing.T, head trust.Head, key byte) string {
+	t.Helper()
+	text, err := head.Text()
+	if err != nil {
+		t.Fatal(err)
+	}
+	note, err := trust.Sign(t.Context(), text, sample.Key(t, key))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(note)
+}
+
+// installationRecipes are about what a case says of the other cases. Nothing of it is damage.
+func installationRecipes() []historyRecipe {
+	const code = "installation-unproven"
+	edit := func(change func(*evidence.InstallationStatement)) func(*testing.T) map[string][]byte {
+		return installed(func(_ *testing.T, s *evidence.InstallationStatement) { change(s) })
+	}
+	resigned := func(origin string, key byte) func(*testing.T) map[string][]byte {
+		return installed(func(t *testing.T, s *evidence.InstallationStatement) {
+			text, _, _ := strings.Cut(s.Note, "\n\n")
+			head, err := trust.ParseHead(text + "\n")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if origin != "" {
+				head.Origin = origin
+			}
+			s.Note = installationNote(t, head, key)
+		})
+	}
+	return []historyRecipe{
+		{"installation-good", "", 0, "the case is the second of two on its installation", "", edit(func(*evidence.InstallationStatement) {})},
+		{"installation-other-number", code, 0, "the leaf says that it is the first case", "", edit(func(s *evidence.InstallationStatement) { s.Leaf.Seq = 0 })},
+		{"installation-other-time", code, 0, "the leaf says another time than the log", "", edit(func(s *evidence.InstallationStatement) { s.Leaf.Time = evidence.At(witnessed.Add(-time.Second)) })},
+		{"installation-other-case", code, 0, "the leaf is that of the other case", "", edit(func(s *evidence.InstallationStatement) { s.Leaf.Case = strings.Repeat("5", 32) })},
+		{"installation-no-proof", code, 0, "no proof is given", "", edit(func(s *evidence.InstallationStatement) { s.Proof = nil })},
+		{"installation-wrong-proof", code, 0, "the proof is of another tree", "", edit(func(s *evidence.InstallationStatement) { s.Proof[0][0] ^= 1 })},
+		{"installation-other-key", code, 0, "the head of the log is signed by a key that the case does not know", "", resigned("", 42)},
+		{"installation-other-origin", code, 0, "the head is that of a case", "", resigned(evidence.Origin(sample.CaseID), 9)},
+	}
+}
+
 // retoldWith is another story, with the cosignature on the n-th head of the honest one.
 func retoldWith(s story, w *trust.Cosigner, n int) func(*testing.T) map[string][]byte {
 	return stamped(s, func(t *testing.T, files map[string][]byte) {
@@ -294,7 +356,7 @@ func (v *historyVector) check(t *testing.T) *verify.Report {
 // TestHistoryVectors makes every vector again, compares it with its file, and checks that.
 func TestHistoryVectors(t *testing.T) {
 	made := map[string]bool{}
-	for _, r := range historyRecipes(t) {
+	for _, r := range append(historyRecipes(t), installationRecipes()...) {
 		made[r.name+".vector"] = true
 		v := &historyVector{vector{name: r.name, about: r.about, exit: r.exit, code: r.code, files: r.make(t)}, r.args}
 		report := v.check(t)

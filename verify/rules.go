@@ -30,6 +30,7 @@ type rules struct {
 	texts                   int64               // bytes kept of windows' texts
 	checkpoints             []checkpointEntry
 	torn                    []tornGap
+	installations           []stated
 	seal                    *evidence.Seal
 	privateRoots, plainHTTP bool // said already
 	sealSeq                 int64
@@ -108,6 +109,7 @@ func (r *rules) body(e *evidence.Entry) {
 		r.unknownKind = true
 		r.r.rule("unknown-kind", e.Head.Seq, "%s", e.Head.Kind)
 	}
+	r.installation(e)
 	switch b := e.Body.(type) {
 	case *evidence.Case:
 		r.caseEntry(e, b)

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -48,6 +49,7 @@ type NewOptions struct {
 	Fields    []evidence.Pair // names are those of [Fields]
 	Signers   []trust.Signer  // of heads; nil for the default key, which is made if there is none
 	Continues string          // the last head note of the case that this one goes on from, or ""
+	Register  bool            // add the case to the installation log of the configuration folder, and state that in the case
 }
 
 // New makes a case in dir, which must be empty or not exist, and opens it.
@@ -71,6 +73,13 @@ func New(ctx context.Context, env Env, dir string, o NewOptions) (*Case, error) 
 	}
 	body := evidence.Case{Case: id, Fields: append([]evidence.Pair{}, o.Fields...), TimeSources: []string{}, Host: env.Host, Tool: env.Tool, Continues: o.Continues}
 	body.Fields = append(body.Fields, evidence.Pair{Name: fieldOperator, Value: env.Operator})
+	if o.Register { // before the first entry: a case that is begun is in the log
+		stated, err := addCase(ctx, env, o.Signers, id)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("installation log in %q: %w", env.ConfigDir, err), c.Close(ctx))
+		}
+		body.Tool = slices.Concat(body.Tool, stated.ToolPairs())
+	}
 	err = writeHost(dir, env.Host)
 	if err == nil {
 		err = c.openIndex()

@@ -74,6 +74,13 @@ func pathCause(err error) error {
 }
 
 func printHistory(line func(string, ...any), r *verify.Report) {
+	for i := range r.Installations {
+		n := &r.Installations[i]
+		line("installation %s: this is case %d, opened at %s; %s had been opened there by entry %d", cli.EscapeLine(n.Origin), n.Case, n.Time, cli.Count(n.Cases, "case", "cases"), n.Seq)
+	}
+	if len(r.Installations) > 0 {
+		line("  ask for the other cases of that installation; that its log was not begun anew, or another one kept beside it, only a head of the log that was kept elsewhere shows")
+	}
 	for _, h := range r.KnownHeads {
 		state := "the case does not go on from it, or it says nothing about this case"
 		if h.Extends {

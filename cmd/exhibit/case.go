@@ -99,7 +99,7 @@ func runCaseNew(cmd *cobra.Command, p *program, dir string, o *caseOptions) erro
 			fields = append(fields, evidence.Pair{Name: f.Name, Value: *o.fields[f.Name]})
 		}
 	}
-	options := casefile.NewOptions{Fields: fields}
+	options := casefile.NewOptions{Fields: fields, Register: true}
 	if cmd.Flags().Changed("continues") {
 		if options.Continues, err = newestHead(ctx, o.continues, headUse{fmt.Sprintf("--continues %q", o.continues), "no case was made", "name the folder of the case that this one goes on from"}); err != nil {
 			return err

@@ -68,6 +68,11 @@ func runSeal(cmd *cobra.Command, p *program, dir string, flags sealing) error {
 	}
 	signal.Ignore(syscall.SIGPIPE) // a reader of the steps that goes away must not end the seal
 	err = withCase(ctx, env, talk, place{dir, flags.takeOver}, func(c *casefile.Case) error {
+		if status.State == casefile.StateOpen { // a seal that goes on adds nothing
+			if err := c.StateInstallation(ctx); err != nil {
+				return err
+			}
+		}
 		return acquire.Seal(ctx, c, acquire.SealOptions{Env: env, Step: func(step string) { fmt.Fprintln(talk, step) }})
 	})
 	if err != nil {
