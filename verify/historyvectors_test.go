@@ -395,6 +395,18 @@ func TestHistoryVectors(t *testing.T) {
 	}
 }
 
+// TestInstallationIsTold: which of how many cases it is, when, and by which head.
+func TestInstallationIsTold(t *testing.T) {
+	files := installed(func(*testing.T, *evidence.InstallationStatement) {})(t)
+	r, _, err := verify.Check(t.Context(), mapFS(files), verify.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := r.Installations; len(n) != 1 || n[0].Case != 2 || n[0].Cases != 2 || n[0].Origin != evidence.InstallationOrigin(strings.Repeat("a", 32)) || n[0].Time != "2026-11-22T12:00:00.000000Z" {
+		t.Errorf("%+v", n)
+	}
+}
+
 // TestHistoryVectorsInPython lets verify.py check every vector with the same flags: the exit codes, and whether (d) holds, must be the same.
 func TestHistoryVectorsInPython(t *testing.T) {
 	for _, tool := range []string{"python3", "zstd", "openssl"} {
@@ -424,25 +436,9 @@ func TestHistoryVectorsInPython(t *testing.T) {
 		}
 		t.Run(strings.TrimSuffix(filepath.Base(path), ".vector"), func(t *testing.T) {
 			t.Parallel()
-			dir := t.TempDir()
-			for name, b := range v.files {
-				to := filepath.Join(dir, "case", filepath.FromSlash(name))
-				if strings.HasPrefix(name, outside) {
-					to = filepath.Join(dir, filepath.FromSlash(name))
-				}
-				if err := errors.Join(os.MkdirAll(filepath.Dir(to), 0o700), os.WriteFile(to, b, 0o600)); err != nil {
-					t.Fatal(err)
-				}
-			}
-			cmd := exec.Command("python3", append(append([]string{script}, strings.Fields(v.args)...), "case")...)
-			cmd.Dir = dir
-			out, err := cmd.Output()
-			var exit *exec.ExitError
-			if err != nil && !errors.As(err, &exit) {
-				t.Fatal(err)
-			}
-			if got := cmd.ProcessState.ExitCode(); got != v.exit {
-				t.Errorf("verify.py ends with %d, check with %d\n%s%s", got, v.exit, out, exitText(exit))
+			code, out := v.python(t, script)
+			if code != v.exit {
+				t.Errorf("verify.py ends with %d, check with %d\n%s", code, v.exit, out)
 			}
 			holds := map[verify.Holds]string{verify.Yes: "yes", verify.No: "NO", verify.NotChecked: "not"}[v.check(t).Statements[3].Holds]
 			if !regexp.MustCompile(`\(d\) the history that witnesses saw: ` + holds).Match(out) {
@@ -452,9 +448,67 @@ func TestHistoryVectorsInPython(t *testing.T) {
 	}
 }
 
-func exitText(e *exec.ExitError) string {
-	if e == nil {
-		return ""
+// python checks the vector with verify.py, or what stands for it, and returns the exit code and all that it printed.
+func (v *historyVector) python(t *testing.T, script string) (int, []byte) {
+	t.Helper()
+	dir := t.TempDir()
+	for name, b := range v.files {
+		to := filepath.Join(dir, "case", filepath.FromSlash(name))
+		if strings.HasPrefix(name, outside) {
+			to = filepath.Join(dir, filepath.FromSlash(name))
+		}
+		if err := errors.Join(os.MkdirAll(filepath.Dir(to), 0o700), os.WriteFile(to, b, 0o600)); err != nil {
+			t.Fatal(err)
+		}
 	}
-	return string(e.Stderr)
+	cmd := exec.Command("python3", append(append([]string{script}, strings.Fields(v.args)...), "case")...)
+	cmd.Dir = dir
+	out, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	return cmd.ProcessState.ExitCode(), out
+}
+
+// TestHistoryPlanted takes single checks out of verify.py: a vector must then end otherwise, or the vectors show nothing.
+func TestHistoryPlanted(t *testing.T) {
+	if _, err := exec.LookPath("python3"); err != nil {
+		t.Skip("NOT TESTED: python3 is missing")
+	}
+	source, err := os.ReadFile("../evidence/bag/stranger/verify.py")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range []struct{ old, new, vector string }{
+		{"elif head.root != self.roots.get(head.size):", "elif False:", "known-head-fork-edited"},
+		{"elif not self.trusted(head.text, head.signatures, keys):", "elif False:", "known-head-stranger"},
+		{"return bool(jobs) and all(", "return bool(jobs) or all(", "known-head-renamed-signature"},
+		{"size == self.tree.size or not self.sealed", "True", "witness-not-final"},
+		{"b\"cosignature/v1\\ntime %d\\n\" % seconds + text", "b\"cosignature/v1\\ntime %d\\n\" % 1795348800 + text", "witness-bad-time"},
+		{"or number not in numbers", "", "cosignature-other-witness"},
+		{"wanted = self.elsewhere.quorum or len(self.seen)", "wanted = 1", "witness-one-of-both"},
+	} {
+		t.Run(p.vector, func(t *testing.T) {
+			if strings.Count(string(source), p.old) != 1 {
+				t.Fatalf("the check to take out is not there: %s", p.old)
+			}
+			b, err := os.ReadFile(filepath.Join(historyDir, p.vector+".vector"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			v, err := decodeHistory(b)
+			if err != nil {
+				t.Fatal(err)
+			}
+			dir := t.TempDir()
+			script := filepath.Join(dir, "verify.py")
+			if err := os.WriteFile(script, []byte(strings.Replace(string(source), p.old, p.new, 1)), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if code, out := v.python(t, script); code == v.exit || code == 1 {
+				t.Errorf("exit %d without the check\n%s", code, out)
+			}
+		})
+	}
 }

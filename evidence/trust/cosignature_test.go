@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -272,6 +273,23 @@ func FuzzCosignatures(f *testing.F) {
 		}
 		if known != 1 || !bytes.HasPrefix(msg, []byte(text+"\n")) {
 			t.Errorf("%d lines by the witness, text %q", known, text)
+		}
+	})
+}
+
+func FuzzAddRequest(f *testing.F) {
+	f.Add([]byte("old 0\n\n" + string(cosignedNote(f))))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		r, err := ParseAddRequest(body)
+		if err != nil {
+			return
+		}
+		again := fmt.Appendf(nil, "old %d\n", r.Old)
+		for _, h := range r.Proof {
+			again = append(base64.StdEncoding.AppendEncode(again, h[:]), '\n')
+		}
+		if again = append(append(again, '\n'), r.Note...); !bytes.Equal(again, body) {
+			t.Errorf("%q reads as %q", body, again)
 		}
 	})
 }
