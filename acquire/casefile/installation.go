@@ -151,6 +151,22 @@ func (n *Installation) Proofs(_ context.Context, old int64) ([][32]byte, error) 
 	return out, err
 }
 
+// Extends requires that the log goes on from a head of it that somebody kept elsewhere. It fails with [ErrInstallation] if the log was begun anew, cut or changed. Who signed the
+// head is for the caller to say.
+func (n *Installation) Extends(head trust.Head) error {
+	switch {
+	case head.Origin != n.Origin:
+		return fmt.Errorf("%w: the head is one of %s, and this is %s: it was begun anew, or is another one", ErrInstallation, head.Origin, n.Origin)
+	case head.Size < 1 || head.Size > int64(len(n.Leaves)):
+		return fmt.Errorf("%w: the head covers %d cases and %d are there", ErrInstallation, head.Size, len(n.Leaves))
+	}
+	root, _, err := n.prove(0, head.Size)
+	if err == nil && root != evidence.Hash(head.Root) {
+		err = fmt.Errorf("%w: the first %d cases are not those of the head", ErrInstallation, head.Size)
+	}
+	return err
+}
+
 // statement is what the log says about a case: its leaf, the newest head, and the proof that the one is under the other. It is nil if the log does not have the case.
 func (n *Installation) statement(caseID string) (*evidence.InstallationStatement, error) {
 	i := slices.IndexFunc(n.Leaves, func(l evidence.InstallationLeaf) bool { return l.Case == caseID })

@@ -8,17 +8,20 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/exhibit-dfir/exhibit/acquire/casefile"
 	"github.com/exhibit-dfir/exhibit/acquire/witness"
 	"github.com/exhibit-dfir/exhibit/cmd/cli"
+	"github.com/exhibit-dfir/exhibit/evidence/trust"
 )
 
 // installationFlags are what installation is asked for.
 type installationFlags struct {
 	witnesses  witnessOptions
+	known      []string // files
 	head, json bool
 }
 
@@ -34,6 +37,7 @@ witnesses cosign it (--witness). The log holds case ids and times, and nothing o
 		RunE: func(cmd *cobra.Command, _ []string) error { return runInstallation(cmd, p, &o) },
 	}
 	o.witnesses.AddFlags(cmd.Flags())
+	cmd.Flags().StringArrayVar(&o.known, "known-head", nil, "`FILE` with a head of this log that was kept elsewhere; the log must go on from it (repeatable)")
 	cmd.Flags().BoolVar(&o.head, "head", false, "print the newest signed head alone, to be kept elsewhere")
 	cmd.Flags().BoolVar(&o.json, "json", false, "print the log as JSON, with the proof for each case")
 	return cmd
@@ -53,12 +57,21 @@ func runInstallation(cmd *cobra.Command, p *program, o *installationFlags) error
 	if err != nil {
 		return err
 	}
+	known, err := o.knownHeads()
+	if err != nil {
+		return err
+	}
 	n, err := casefile.ReadInstallation(env.ConfigDir)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && n.Note == nil {
 		return cli.Fail(cli.Usage, errors.New("no case was opened here yet"), "", "make one with `exhibit case new`")
 	}
 	if err != nil {
 		return caseError(err, "")
+	}
+	for i, head := range known {
+		if err := n.Extends(head); err != nil {
+			return cli.Fail(cli.Damaged, fmt.Errorf("%s: %w", o.known[i], err), "cases may have been opened here that this log does not tell of", "find the log that the head is of; keep this one, and the head with its signatures")
+		}
 	}
 	if o.head {
 		if _, err := cmd.OutOrStdout().Write(n.Note); err != nil {
@@ -71,6 +84,25 @@ func runInstallation(cmd *cobra.Command, p *program, o *installationFlags) error
 		return nil
 	}
 	return witnessInstallation(ctx, cmd.ErrOrStderr(), n, asked)
+}
+
+// knownHeads reads the files of --known-head. Their signatures are for whoever kept them to trust.
+func (o *installationFlags) knownHeads() ([]trust.Head, error) {
+	var all []trust.Head
+	for _, name := range o.known {
+		b, err := os.ReadFile(name)
+		if err == nil {
+			var head trust.Head
+			text, _, _ := strings.Cut(string(b), "\n\n")
+			if head, err = trust.ParseHead(text + "\n"); err == nil {
+				all = append(all, head)
+			}
+		}
+		if err != nil {
+			return nil, cli.Fail(cli.Usage, fmt.Errorf("--known-head: %w", err), "nothing was checked", "name a file as `exhibit installation --head` prints it")
+		}
+	}
+	return all, nil
 }
 
 // installationView is the log as --json prints it.

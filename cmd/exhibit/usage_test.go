@@ -163,6 +163,7 @@ var wrong = map[string][]string{
 	"token-out":     {"no-such-folder/token"},
 	"password-out":  {"no-such-folder/password"},
 	"witness":       {"", "x", "w+00000000+BAAA=https://h", strings.Replace(someWitness, "https", "http", 1), someWitness + "/?q", strings.Split(someWitness, "=")[0]},
+	"known-head":    {"", "no-such-file", "usage_test.go"},
 	"witness-out":   {"no-such-folder/witness"},
 	"witness-log":   {"", "x", "w+00000000+AAAA"},
 
