@@ -15,9 +15,6 @@ import (
 	"github.com/exhibit-dfir/exhibit/evidence/trust"
 )
 
-// StampsPath is the folder of what others add to a case.
-const StampsPath = "stamps"
-
 // CosignatureSuffix ends the name of every cosignature (docs/container.md, 5.10).
 const CosignatureSuffix = ".cosignature"
 
@@ -44,6 +41,26 @@ func CosignatureSize(name string) int64 {
 		return None
 	}
 	return n
+}
+
+// witnessSuffix ends the name of every file with the cosignature of a witness.
+const witnessSuffix = ".witness"
+
+// WitnessPath is the file of the cosignature, by the witness whose key has this id, on the head over size entries (docs/container.md, 5.12).
+func WitnessPath(size int64, id uint32) string {
+	return fmt.Sprintf("%s/%d-%08x%s", StampsPath, size, id, witnessSuffix)
+}
+
+// WitnessName tells which witness's cosignature a file name in [StampsPath] is of: the size of the head and the id of the witness's key. size is [None] if of none.
+func WitnessName(name string) (size int64, id uint32) {
+	digits, rest, _ := strings.Cut(name, "-")
+	hex, ok := strings.CutSuffix(rest, witnessSuffix)
+	size, err := strconv.ParseInt(digits, 10, 64)
+	n, err2 := strconv.ParseUint(hex, 16, 32)
+	if !ok || err != nil || err2 != nil || size < 1 || path.Base(WitnessPath(size, uint32(n))) != name {
+		return None, 0
+	}
+	return size, uint32(n)
 }
 
 // Cosign signs head beside the keys of the case and returns the path of the file that it wrote. Whether the case holds what head says is for the caller to have checked.

@@ -40,6 +40,7 @@ const (
 	CheckpointsPath = "data/checkpoints"
 	LedgerPath      = "data/ledger.db"
 	PackageNotePath = "package.note"
+	StampsPath      = "stamps" // what others add to a case
 	WorkPath        = "work"
 )
 

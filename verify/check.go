@@ -29,6 +29,10 @@ type Options struct {
 	Now         time.Time    // the user's clock, ahead of which no timestamp is believed; zero for none
 	Deep        bool         // also layouts and redactions of every exchange
 
+	KnownHeads []KnownHead        // that the case must go on from
+	Witnesses  []trust.WitnessKey // pinned by the user
+	Quorum     int                // how many of them must be met; 0 for all
+
 	// MaxContent is how many bytes the records of a case may decode to. A few bytes may decode to very many, which takes hours to hash. 0 stands for 256 times
 	// the size of the segments, at least 16 GiB; honest answers seldom pass 50 times.
 	MaxContent int64
@@ -50,6 +54,7 @@ type checker struct {
 	tokenFiles []string                // in data/checkpoints
 	stamps     []Stamped               // by pinned authorities
 	notes      []int64                 // sizes of the heads in data/checkpoints, ascending
+	history    history                 // heads and cosignatures that others hold or made
 	roots      map[int64]evidence.Hash // at those sizes
 	tree       evidence.Tree           // grows entry by entry
 	walker     *evidence.Walker
@@ -118,6 +123,7 @@ func (c *checker) check(ctx context.Context) (*Container, error) {
 	c.sealed = evidence.IsSealed(c.files)
 	c.r.Sealed = c.sealed
 	c.noteNames()
+	c.historyNames()
 	c.segmentNames()
 	c.ledger = openLedger(c.files, c.sealed)
 	wait := func() bagged { return bagged{} }
@@ -149,6 +155,8 @@ func (c *checker) check(ctx context.Context) (*Container, error) {
 	c.completeness()
 	c.pinned()
 	c.authorities()
+	c.holdHistory()
+	c.installations()
 	c.statements()
 	if c.r.has(Damage) {
 		return nil, nil
@@ -347,7 +355,7 @@ func (c *checker) visit(b *evidence.Batch) error {
 		c.rules.entry(e, i)
 		c.deepEntry(e)
 		c.tree.Add(evidence.LeafHash(e.HeadLine))
-		if _, ok := slices.BinarySearch(c.notes, c.tree.Size()); ok {
+		if _, ok := slices.BinarySearch(c.history.sizes, c.tree.Size()); ok {
 			c.roots[c.tree.Size()] = c.tree.Root()
 		}
 	}

@@ -74,7 +74,7 @@ func (c *checker) statements() {
 	}
 	c.r.Statements = []Statement{a, b,
 		c.timeStatement(damaged),
-		{ID: "d", Text: "the history that witnesses saw", Holds: NotChecked, Why: "no witness is known to this check"},
+		c.historyStatement(),
 		e}
 }
 
@@ -98,8 +98,9 @@ func (c *checker) incompleteWindow() bool {
 func caveats() []string {
 	return []string{
 		"that the server told the truth, or that it was the server it claimed to be: TLS leaves no proof that a third party can check",
-		"that the operator recorded every exchange, or did not acquire before and discard",
+		"that the operator recorded every exchange, did not acquire before and discard, and keeps no other case beside this one",
+		"that the holder of the signing key did not make this history anew: against him a signature alone proves nothing. A head that was kept elsewhere (--known-head) or cosigned by witnesses (--witness) does",
 		"that the tool and the clock of the host were honest: version, executable hash and times are self-reported",
-		"that nothing was cut off after the newest head, unless you hold a later head from another channel",
+		"that nothing was cut off after the newest head, unless you hold a later head from another channel; witnesses know one, and have to be asked",
 	}
 }

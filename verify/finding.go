@@ -13,7 +13,7 @@ type Class string
 const (
 	Damage     Class = "damage"     // altered or damaged: exit 3
 	Incomplete Class = "incomplete" // something is missing and the case says so, or it is not sealed: exit 4
-	Trust      Class = "trust"      // a key or an authority that the user pinned did not sign: exit 8
+	Trust      Class = "trust"      // something that the user asked for beside the case's own word is not met: exit 8
 	Notice     Class = "notice"     // worth knowing
 )
 
@@ -107,6 +107,8 @@ var codes = [...]Code{
 	{"head-unproven", Damage, "entries before a head are unreadable, so that nothing can be held against it", askAgain},
 	{"token-form", Damage, "a timestamp is none over what it is named after: it was altered, exchanged, or put there later; it proves nothing, and what else is signed is not touched by it", keepAndWrite},
 	{"token-missing", Damage, "a timestamp that the ledger tells of is not in data/checkpoints; the ledger's record still holds it", askAgain},
+	{"fork", Damage, "there are two histories of this case: the holder of a signing key, or a witness, committed to other entries than these, so that one of the two was made after the fact", "keep both: this case and that head, with its signatures, are the proof; ask the operator for the history that the head commits to"},
+	{"rolled-back", Damage, "a head that was signed for this case commits to more entries than there are: the end was cut off, or this is an older copy", "ask whoever handed the case over for the whole of it; keep this copy and that head"},
 	{"package-note", Damage, "package.note is not a signed statement over this folder and this case", keepAndWrite},
 	{"cosignature-form", Damage, "a file in stamps/ says that it is a cosignature and is none: its name or its content is not in the format's one form", "find out who put it there; ask the cosigner for the file that was made"},
 	{"cosignature-head", Damage, "somebody signed another head than the case holds: the file belongs to another case, or case and cosigner do not have the same history", keepAndWrite},
@@ -137,6 +139,10 @@ var codes = [...]Code{
 	{"cosignature-unchecked", Notice, "somebody signed this head beside the case's keys; which key that was is not known to this check, so it proves nothing", "get the verifier key from its owner, on another way than the case, and give it with --key"},
 	{"tsa-unmet", Trust, "an authority that you pinned did not stamp this case's newest state; its times are the operator's clock", "compare the certificate with the one that the authority publishes; whoever holds a sealed case can have it stamped late with `exhibit stamp`"},
 	{"token-order", Notice, "a later timestamp states an earlier time than one that it covers: a clock of one of the authorities was wrong", "ask the authorities; rely on the later of the two times"},
+	{"known-head-unmet", Trust, "a head that you gave says nothing about this case: it is one of another case, or no key signed it that the case allows or that you pinned", "compare the case ids; if the head is of this case, pin the key that signed it with --key"},
+	{"witness-unmet", Trust, "fewer of the witnesses that you pinned have cosigned this history up to its newest head than you asked for", "run `exhibit witness` on the acquiring host, or ask the witnesses what they have seen: one that refuses to cosign has seen another history"},
+	{"witness-form", Notice, "a file in stamps/ that should hold a cosignature of a witness holds none that counts; it proves nothing", "if you expected one, ask the operator for another copy of the file"},
+	{"installation-unproven", Notice, "the case says which of the cases on its installation it is, and what it gives for that does not prove it", "ask the operator for the installation log (`exhibit installation`); without it nobody knows what other cases were opened"},
 	{"page-replaced", Notice, "a whole answer with status 200 was asked for again, and the later one counts as the page; extraction leaves the earlier one out", "compare the two with `exhibit-verify show`"},
 	{"unknown-kind", Notice, "the case holds entries of a kind that this version does not know; they are hashed and counted, and nothing is made of them", "check with a newer exhibit-verify as well"},
 	{"findings-capped", Notice, "there are more findings than are listed; all of them count", "read the first of each kind"},

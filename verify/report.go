@@ -10,23 +10,25 @@ import (
 
 // Report is what a check found.
 type Report struct {
-	Case       string      `json:"case"` // id
-	Sealed     bool        `json:"sealed"`
-	Entries    int64       `json:"entries"`
-	Segments   int64       `json:"segments"`
-	Bytes      int64       `json:"bytes"` // of the segments
-	Root       string      `json:"root"`  // of the tree over all entries
-	Exchanges  int64       `json:"exchanges"`
-	Fields     []Pair      `json:"fields"`     // of the case entry
-	Heads      []Head      `json:"heads"`      // in order
-	Tokens     []Token     `json:"tokens"`     // timestamps, at most 2,000 of them
-	Windows    []Window    `json:"windows"`    // what was asked for and how it ended
-	Statements []Statement `json:"statements"` // what holds and what does not
-	Caveats    []string    `json:"caveats"`    // what none of this shows
-	Findings   []Finding   `json:"findings"`
-	More       int64       `json:"more_findings"` // beyond those listed
-
-	Cosignatures []Cosignature `json:"cosignatures"` // well formed, and over heads of this case
+	Case          string         `json:"case"` // id
+	Sealed        bool           `json:"sealed"`
+	Entries       int64          `json:"entries"`
+	Segments      int64          `json:"segments"`
+	Bytes         int64          `json:"bytes"` // of the segments
+	Root          string         `json:"root"`  // of the tree over all entries
+	Exchanges     int64          `json:"exchanges"`
+	Fields        []Pair         `json:"fields"`                  // of the case entry
+	Heads         []Head         `json:"heads"`                   // in order
+	Cosignatures  []Cosignature  `json:"cosignatures"`            // well formed, and over heads of this case
+	Tokens        []Token        `json:"tokens"`                  // timestamps, at most 2,000 of them
+	KnownHeads    []Held         `json:"known_heads,omitempty"`   // that the user gave
+	Witnesses     []Seen         `json:"witnesses,omitempty"`     // that the user pinned or that cosigned
+	Installations []Installation `json:"installations,omitempty"` // what the case states about the log of cases on its installation
+	Windows       []Window       `json:"windows"`                 // what was asked for and how it ended
+	Statements    []Statement    `json:"statements"`              // what holds and what does not
+	Caveats       []string       `json:"caveats"`                 // what none of this shows
+	Findings      []Finding      `json:"findings"`
+	More          int64          `json:"more_findings"` // beyond those listed
 
 	classes map[Class]int64  // all findings, also those not listed
 	codes   map[string]int64 // likewise

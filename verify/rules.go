@@ -32,6 +32,7 @@ type rules struct {
 	stamps                  []stampEntry
 	stamped                 map[string]bool // files that stamps tell of
 	torn                    []tornGap
+	installations           []stated
 	seal                    *evidence.Seal
 	privateRoots, plainHTTP bool // said already
 	sealSeq                 int64
@@ -110,6 +111,7 @@ func (r *rules) body(e *evidence.Entry) {
 		r.unknownKind = true
 		r.r.rule("unknown-kind", e.Head.Seq, "%s", e.Head.Kind)
 	}
+	r.installation(e)
 	switch b := e.Body.(type) {
 	case *evidence.Case:
 		r.caseEntry(e, b)

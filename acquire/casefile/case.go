@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -41,6 +42,7 @@ type Case struct {
 	writer *evidence.Writer
 	index  *ledger.Ledger
 	lazy   *ledger.Lazy
+	keys   []trust.Signer // of heads
 }
 
 // NewOptions say what a new case is.
@@ -50,6 +52,7 @@ type NewOptions struct {
 	Key       KeySource       // nil for the default key, which is made if there is none
 	Times     []string        // URLs of the time-stamping authorities that are asked, without queries
 	Continues string          // the last head note of the case that this one goes on from, or ""
+	Register  bool            // add the case to the installation log of the configuration folder, and state that in the case
 }
 
 // New makes a case in dir, which must be empty or not exist, and opens it.
@@ -73,6 +76,13 @@ func New(ctx context.Context, env Env, dir string, o NewOptions) (*Case, error) 
 	}
 	body := evidence.Case{Case: id, Fields: append([]evidence.Pair{}, o.Fields...), TimeSources: append([]string{}, o.Times...), Host: env.Host, Tool: env.Tool, Continues: o.Continues}
 	body.Fields = append(body.Fields, evidence.Pair{Name: fieldOperator, Value: env.Operator})
+	if o.Register { // before the first entry: a case that is begun is in the log
+		stated, err := addCase(ctx, env, o.Signers, id)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("installation log in %q: %w", env.ConfigDir, err), c.Close(ctx))
+		}
+		body.Tool = slices.Concat(body.Tool, stated.ToolPairs())
+	}
 	err = writeHost(dir, env.Host)
 	if err == nil {
 		err = c.openIndex()
@@ -240,6 +250,7 @@ func (c *Case) options(signers []trust.Signer) evidence.Options {
 }
 
 func (c *Case) signers(ctx context.Context, s *[]trust.Signer, source KeySource) error {
+	defer func() { c.keys = *s }()
 	if len(*s) > 0 {
 		return nil
 	}

@@ -14,16 +14,23 @@ import (
 
 func newCheck() *cobra.Command {
 	var given given
+	var elsewhere elsewhere
 	var asJSON, deep bool
 	cmd := &cobra.Command{
 		Use:   "check PATH",
 		Short: "Check a case and say what holds and what does not",
 		Long: `check reads every byte of the case, a folder or one packed file, makes every hash, tree, chain and manifest again, and reports every finding with its place,
-what it means for the evidence and what to do next. docs/findings.md lists the codes.`,
+what it means for the evidence and what to do next. docs/findings.md lists the codes.
+
+Against the holder of the signing key the case alone proves nothing. What he cannot change is what somebody else has: a head that was kept elsewhere
+(--known-head), or what witnesses cosigned (--witness). A history that another one stands against is altered: exit 3.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o, err := given.options()
 			if err != nil {
+				return err
+			}
+			if err := elsewhere.options(cmd, &o); err != nil {
 				return err
 			}
 			o.Deep = deep
@@ -47,6 +54,7 @@ what it means for the evidence and what to do next. docs/findings.md lists the c
 		},
 	}
 	given.flags(cmd)
+	elsewhere.flags(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the whole report as JSON")
 	cmd.Flags().BoolVar(&deep, "deep", false, "also derive layouts and redactions of every exchange again")
 	return cmd
@@ -59,7 +67,7 @@ func verdict(r *verify.Report) string {
 	case verify.ExitIncomplete:
 		return "intact, but incomplete or not sealed"
 	case verify.ExitKeyUnmet:
-		return "intact, but a key or an authority that you pinned did not sign"
+		return "intact, but a trust flag that was given is not met"
 	}
 	return "verified"
 }
@@ -118,6 +126,7 @@ func printReport(w io.Writer, path string, r *verify.Report) {
 	printSigners(line, r)
 	printCosigners(line, r)
 	printTokens(line, r)
+	printHistory(line, r)
 	for _, s := range r.Statements {
 		line("(%s) %s: %s (%s)", s.ID, s.Text, s.Holds, cli.EscapeLine(s.Why))
 	}

@@ -39,7 +39,11 @@ var wrong = map[string][]string{
 	"out":    {"", "nowhere/r.jsonl", "."},
 	"source": {"", "outlook", "htpp"},
 
-	"tsa-ca":      {"", "no-such-file", ".", "usage_test.go"},
+	"tsa-ca":         {"", "no-such-file", ".", "usage_test.go"},
+	"known-head":     {"", "no-such-file", ".", "usage_test.go"},
+	"witness":        {"", "x", "name+00000000+BAAA", "name+zzzzzzzz+BAIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyAh"},
+	"witness-quorum": {"", "x", "0", "-1", "1"},
+
 	"max-content": {"", "x", "-1", "1.5", "16G", "99999999"},
 }
 
@@ -152,7 +156,8 @@ func TestMissing(t *testing.T) {
 		"help chekc":                        "exhibit-verify check",
 		"version --jsn":                     "--json",
 		"check nowhere --key":               "--key needs a value",
-		"check nowhere --known-head x":      "unknown flag --known-head",
+		"check nowhere --known-head x":      `--known-head "x": no such file`,
+		"check nowhere --witness-quorum 1":  "--witness-quorum 1 is no number",
 		"extract nowhere --source outlookk": "is none of",
 	} {
 		refused(t, strings.Fields(args), says)

@@ -13,12 +13,14 @@ import (
 
 	"github.com/exhibit-dfir/exhibit/acquire"
 	"github.com/exhibit-dfir/exhibit/acquire/casefile"
+	"github.com/exhibit-dfir/exhibit/acquire/witness"
 	"github.com/exhibit-dfir/exhibit/cmd/cli"
 	"github.com/exhibit-dfir/exhibit/evidence"
 )
 
 type acquireOptions struct {
 	sourceOptions
+	witnesses  witnessOptions
 	caFile     string
 	tsa        tsaOptions
 	parallel   int
@@ -46,6 +48,7 @@ func (o *acquireOptions) AddFlags(f *pflag.FlagSet, d acquire.Description) {
 	f.BoolVar(&o.acceptGzip, "accept-gzip", false, "accept compressed answers; they are kept as they come")
 	f.BoolVar(&o.yes, "yes", false, "read content without asking for a confirmation")
 	f.BoolVar(&o.json, "json", false, "print how the window stands as JSON")
+	o.witnesses.AddFlags(f)
 }
 
 func newAcquire(p *program) *cobra.Command {
@@ -93,6 +96,10 @@ func runAcquire(cmd *cobra.Command, p *program, s acquire.Source, args []string,
 	if err := o.check(cmd, s, &run); err != nil {
 		return resultError(p, &acquire.Result{}, err, o.caseDir)
 	}
+	witnesses, err := o.witnesses.options(cmd, env, o.caseDir)
+	if err != nil {
+		return err
+	}
 	if d.Content {
 		if err := confirm(cmd, o.yes, "acquiring from "+d.Name, "it reads content, a separate act"); err != nil {
 			return err
@@ -104,15 +111,20 @@ func runAcquire(cmd *cobra.Command, p *program, s acquire.Source, args []string,
 	}
 	signal.Ignore(syscall.SIGPIPE) // a reader of the progress that goes away must not end the run
 	var res *acquire.Result
+	var answers []witness.Answer
 	err = withCase(cmd.Context(), env, cmd.ErrOrStderr(), where, func(c *casefile.Case) error {
-		show := newProgress(cmd.ErrOrStderr(), env.Now, p.first)
-		defer show.end()
-		run.Case, run.SpoolDir, run.Progress = c, c.SpoolDir(), show.tell
-		if s := o.tsa.stamper(env, c.Writer(), show.say); s != nil {
-			run.Stamps = s
-		}
 		var err error
-		res, err = acquire.Run(cmd.Context(), run)
+		answers, err = watched(cmd.Context(), cmd.ErrOrStderr(), c, witnesses, func() error {
+			show := newProgress(cmd.ErrOrStderr(), env.Now, p.first)
+			defer show.end()
+			run.Case, run.SpoolDir, run.Progress = c, c.SpoolDir(), show.tell
+			if s := o.tsa.stamper(env, c.Writer(), show.say); s != nil {
+				run.Stamps = s
+			}
+			var err error
+			res, err = acquire.Run(cmd.Context(), run)
+			return err
+		})
 		return err
 	})
 	if res == nil {
@@ -121,7 +133,10 @@ func runAcquire(cmd *cobra.Command, p *program, s acquire.Source, args []string,
 	if e := o.print(cmd, res); e != nil && err == nil {
 		err = e
 	}
-	return resultError(p, res, err, o.caseDir)
+	if err := resultError(p, res, err, o.caseDir); err != nil {
+		return err
+	}
+	return witnessError(p, otherHistory(answers), o.caseDir)
 }
 
 // check reads what the flags name, so that a mistake is told before the case is opened.

@@ -108,9 +108,9 @@ func runCaseNew(cmd *cobra.Command, p *program, dir string, o *caseOptions) erro
 			fields = append(fields, evidence.Pair{Name: f.Name, Value: *o.fields[f.Name]})
 		}
 	}
-	options := casefile.NewOptions{Fields: fields, Times: o.tsa.times()}
+	options := casefile.NewOptions{Fields: fields, Times: o.tsa.times(), Register: true}
 	if cmd.Flags().Changed("continues") {
-		if options.Continues, err = newestHead(ctx, o.continues); err != nil {
+		if options.Continues, err = newestHead(ctx, o.continues, headUse{fmt.Sprintf("--continues %q", o.continues), "no case was made", "name the folder of the case that this one goes on from"}); err != nil {
 			return err
 		}
 	}
@@ -134,16 +134,19 @@ func runCaseNew(cmd *cobra.Command, p *program, dir string, o *caseOptions) erro
 	return m.print(cmd.OutOrStdout(), o.json)
 }
 
+// headUse says what a head is wanted for: the subject of an error, what it means that there is none, and what should have been given.
+type headUse struct{ subject, meaning, what string }
+
 // newestHead is the text of the newest head note of a case, signed by one of the keys that the case lists. The case is changed in nothing and may be sealed.
-func newestHead(ctx context.Context, dir string) (string, error) {
+func newestHead(ctx context.Context, dir string, use headUse) (string, error) {
 	fail := func(code int, err error, next string) error {
-		return cli.Fail(code, fmt.Errorf("--continues %q: %w", dir, err), "no case was made", next)
+		return cli.Fail(code, fmt.Errorf("%s: %w", use.subject, err), use.meaning, next)
 	}
 	check := "run `" + shell([]string{"exhibit-verify", "check", dir}) + "`"
 	status, err := casefile.ReadStatus(ctx, dir)
 	switch {
 	case errors.Is(err, casefile.ErrNoFolder):
-		return "", fail(cli.Usage, casefile.ErrNoFolder, "name the folder of the case that this one goes on from")
+		return "", fail(cli.Usage, casefile.ErrNoFolder, use.what)
 	case err != nil:
 		return "", fail(cli.Damaged, err, check)
 	case len(status.Heads) == 0:

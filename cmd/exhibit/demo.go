@@ -154,7 +154,7 @@ func (d *demo) serve() error {
 
 // acquireAll makes the case, acquires, and seals it.
 func (d *demo) acquireAll(ctx context.Context) error {
-	c, err := casefile.New(ctx, d.env, d.casedir, casefile.NewOptions{Times: d.times(), Fields: []evidence.Pair{
+	c, err := casefile.New(ctx, d.env, d.casedir, casefile.NewOptions{Times: d.times(), Register: true, Fields: []evidence.Pair{
 		{Name: "case-number", Value: "DEMO"}, {Name: "exhibit", Value: "DEMO-1"}, {Name: "examiner", Value: "Demo Examiner"},
 		{Name: "custodian", Value: simtenant.Owner}, {Name: "description", Value: "Demonstration on the simulated service: nothing in it is real"},
 	}})

@@ -64,6 +64,9 @@ func caseError(err error, dir string) error {
 		return cli.Fail(cli.Usage, err, "nothing was signed", "give the passphrase on a terminal or by --passphrase-file; `ssh-keygen -y -f FILE` tells whether one fits")
 	case notSignedBy(err):
 		return cli.Fail(cli.Unexpected, err, "what was recorded is kept; without this signature no head covers what came after the last one", signerHint+", then run the same command again")
+	case errors.Is(err, casefile.ErrInstallation):
+		return cli.Fail(cli.Damaged, err, "no case was made, and nothing was added to the log of the cases that were opened here",
+			"find out what happened to $XDG_CONFIG_HOME/exhibit/installation; if it cannot be put back, keep it elsewhere: the next case begins a new log, and says so")
 	case errors.Is(err, trust.ErrKeyExposed), errors.Is(err, trust.ErrKeyFile):
 		return cli.Fail(cli.Usage, err, "nothing was signed", "make the key file readable for you alone (mode 0600 in a folder of mode 0700), or move it away and run `exhibit key new`")
 	}

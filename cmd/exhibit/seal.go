@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/exhibit-dfir/exhibit/acquire"
 	"github.com/exhibit-dfir/exhibit/acquire/casefile"
+	"github.com/exhibit-dfir/exhibit/acquire/witness"
 	"github.com/exhibit-dfir/exhibit/cmd/cli"
 	"github.com/exhibit-dfir/exhibit/evidence/ledger/row"
 )
@@ -21,6 +23,7 @@ type sealOptions struct {
 	tsa           tsaOptions
 	caFile        string
 	key           signing
+	witnesses     witnessOptions
 }
 
 func newSeal(p *program) *cobra.Command {
@@ -30,13 +33,15 @@ func newSeal(p *program) *cobra.Command {
 		Short: "End a case and make it ready to hand over",
 		Long: `seal ends the ledger, writes the index, the manifests and what a stranger needs to check the case, and signs the whole. Nothing can be added
 afterwards. A case with partial or failed windows can be sealed: it stays what it is, and the check says so. An interrupted seal goes on when it is run
-again.`,
+again. The final head is shown to the witnesses that --witness names once the case is sealed; what one of them does not cosign can be asked for again with
+"exhibit witness".`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return runSeal(cmd, p, args[0], &o) },
 	}
 	cmd.Flags().BoolVar(&o.yes, "yes", false, "seal without asking for a confirmation")
 	o.tsa.AddFlags(cmd.Flags(), "to stamp the final head")
 	caFileFlag(cmd.Flags(), &o.caFile)
+	o.witnesses.AddFlags(cmd.Flags())
 	takeOverFlag(cmd, &o.takeOver)
 	o.key.AddFlags(cmd)
 	return cmd
@@ -57,6 +62,10 @@ func runSeal(cmd *cobra.Command, p *program, dir string, o *sealOptions) error {
 	if where.key, err = o.key.source(cmd, p, env); err != nil {
 		return err
 	}
+	witnesses, err := o.witnesses.options(cmd, env, dir)
+	if err != nil {
+		return err
+	}
 	status, err := casefile.ReadStatus(ctx, dir) // what cannot be sealed is told before anybody is asked
 	if err != nil {
 		return sealError(p, err, dir)
@@ -68,6 +77,11 @@ func runSeal(cmd *cobra.Command, p *program, dir string, o *sealOptions) error {
 	}
 	signal.Ignore(syscall.SIGPIPE) // a reader of the steps that goes away must not end the seal
 	err = withCase(ctx, env, talk, where, func(c *casefile.Case) error {
+		if status.State == casefile.StateOpen { // a seal that goes on adds nothing
+			if err := c.StateInstallation(ctx); err != nil {
+				return err
+			}
+		}
 		seal := acquire.SealOptions{Env: env, Step: func(step string) { fmt.Fprintln(talk, step) }}
 		if s := o.tsa.stamper(env, c.Writer(), sayTo(talk)); s != nil {
 			seal.Stamp = s.Final
@@ -83,7 +97,14 @@ func runSeal(cmd *cobra.Command, p *program, dir string, o *sealOptions) error {
 	}
 	_, err = fmt.Fprintln(cmd.OutOrStdout(), cli.EscapeLine(text))
 	fmt.Fprintf(talk, "next: %s\n", cli.EscapeLine(shell([]string{"exhibit-verify", "check", dir})))
-	return err
+	if err != nil || witnesses == nil {
+		return err
+	}
+	answers, err := witness.Ask(ctx, dir, *witnesses)
+	if err == nil {
+		err = printAnswers(cmd.OutOrStdout(), answers, false)
+	}
+	return cmp.Or(err, witnessError(p, answers, dir))
 }
 
 // sealError explains a seal that did not come to its end.

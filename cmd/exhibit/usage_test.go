@@ -115,6 +115,9 @@ func TestMistypedNames(t *testing.T) {
 	}
 }
 
+// someWitness is a witness that does not listen, made of the point of RFC 8032, 7.1, TEST 2.
+const someWitness = "witness.example/1+000952e9+BD1AF8PoQ4lakrcKp00bfrycmCzPLsSWjMDNVfEq9GYM=https://127.0.0.1:1"
+
 // wrong are values that each flag cannot have.
 var wrong = map[string][]string{
 	"case-number":   {"", "a\nb"},
@@ -168,6 +171,11 @@ var wrong = map[string][]string{
 	"tsa":             {"", "tsa.example", "ftp://h/", "http://user@h/", "http://h/#f", "http://h/a b", "http://h:0/"},
 	"token-out":       {"no-such-folder/token"},
 	"password-out":    {"no-such-folder/password"},
+	"witness":         {"", "x", "w+00000000+BAAA=https://h", strings.Replace(someWitness, "https", "http", 1), someWitness + "/?q", strings.Split(someWitness, "=")[0]},
+	"known-head":      {"", "no-such-file", "usage_test.go"},
+	"witness-out":     {"no-such-folder/witness"},
+	"witness-log":     {"", "x", "w+00000000+AAAA"},
+	"witness-ca-file": {"", "no-such-file", "usage_test.go"},
 	"out":             {"", "-", ".", "no-such-folder/case.zip", "usage_test.go"},
 }
 
@@ -205,7 +213,7 @@ func (b *bench) complete(words string, c *cobra.Command, flag, value string) []s
 			args = append(args, "text")
 		}
 	}
-	rest := map[string]string{"case": b.dir, "token-file": b.token, "patience": "1ms", "yes": "true", "base-url": "https://127.0.0.1:1"}
+	rest := map[string]string{"case": b.dir, "token-file": b.token, "patience": "1ms", "yes": "true", "base-url": "https://127.0.0.1:1", "witness": someWitness}
 	if words == "case new" {
 		rest["case-number"], rest["exhibit"], rest["examiner"] = "1", "EX", "E"
 	}

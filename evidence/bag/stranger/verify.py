@@ -6,6 +6,11 @@
     python3 verify.py --key VKEY PATH  and that VKEY signed it (may be repeated; all must have)
     python3 verify.py --tsa-ca PEM PATH
                                        and that a time-stamping authority with this root stamped it (likewise)
+    python3 verify.py --known-head FILE PATH
+                                       and that it goes on from a head that was kept elsewhere (likewise)
+    python3 verify.py --witness VKEY PATH
+                                       and that this witness cosigned its newest head (likewise; with
+                                       --witness-quorum N, that N of them did)
     python3 verify.py --each DIR       each folder in DIR is a case: NAME, exit code, first finding code
 
 It was written from the text of the format (docs/container.md, format 1) and shares no code with the
@@ -13,8 +18,8 @@ tool that made the case. Functions carry the number of the section that they che
 section 2.2. It changes nothing in the case.
 
 Exit codes: 0 verified, 1 unexpected (a program is missing, a file cannot be read), 2 usage,
-3 altered or damaged, 4 incomplete or not sealed, 8 a key given with --key, or an authority given with
---tsa-ca, did not sign.
+3 altered or damaged, 4 incomplete or not sealed, 8 what was asked for with --key, --tsa-ca, --known-head
+or --witness is not met.
 If several hold, 3 comes before 4 and 4 before 8.
 
 It does not look into ledger.db (a derived index: the manifest covers its bytes, nothing more is asked
@@ -29,6 +34,7 @@ MAX_LINE, MAX_BATCH, MAX_HEADER = 65535, 8 << 20, 131072     # 1.1, 3.1, 2.3
 MAX_WINDOW, MAX_BLOCK = 8 << 20, 128 << 10                   # 2.2
 MAX_INT = 2**53 - 1                                          # 1.2
 MAX_NOTE = 65535            # a note is the value of one JSON line, so it is no longer than a line
+MAX_KNOWN = 128 << 10       # a head with cosignatures (5.11) stands in no line
 MAX_DEPTH = 64              # of nested objects and arrays (1.2)
 MAX_DAMAGE = 64             # places in one segment from which reading is taken up again
 MAX_SCAN = 1 << 20          # block headers read in search of the next frame after damage
@@ -616,11 +622,11 @@ def valid_name(name):
     return name != "" and "+" not in name and not any(c.isspace() for c in name)
 
 
-def verifier_key_5_5(text):
-    """(name, key hash, public key) of a verifier key NAME+HASH+BASE64 (C2SP signed-note), or None."""
+def verifier_key_5_5(text, kind=1):
+    """(name, key hash, public key) of a verifier key NAME+HASH+BASE64 (C2SP signed-note), or None. Of a witness the kind is 4."""
     parts = text.split("+", 2)
     raw = strict_base64(parts[2]) if len(parts) == 3 else None
-    if raw is None or len(raw) != 33 or raw[0] != 1 or not is_key_name(parts[0]):
+    if raw is None or len(raw) != 33 or raw[0] != kind or not is_key_name(parts[0]):
         return None
     if parts[1] != sha(parts[0].encode("utf-8") + b"\n" + raw)[:8]:
         return None
@@ -636,13 +642,13 @@ def key_hash_5_10(key):
     return sha(("%s+%s+%s" % (name, number.hex(), base64.b64encode(b"\1" + pub).decode())).encode("utf-8"))[:32]
 
 
-def signed_note_5_2(data, lines, code):
+def signed_note_5_2(data, lines, code, most=MAX_NOTE):
     """(lines of the text, signed bytes, [(name, key hash, signature)]) of a C2SP signed note."""
     try:
         parts = data.decode("utf-8").split("\n")
     except ValueError:
         raise Bad(code, "the note is not UTF-8")
-    if len(data) > MAX_NOTE or any(c < " " for part in parts for c in part):
+    if len(data) > most or any(c < " " for part in parts for c in part):
         raise Bad(code, "the note is too long or holds control characters")
     if len(parts) < lines + 3 or parts[-1] or parts[lines] or not all(parts[:lines]) or len(parts) > lines + 102:
         raise Bad(code, "the note is not %d lines, an empty line and signatures" % lines)
@@ -656,6 +662,14 @@ def signed_note_5_2(data, lines, code):
             raise Bad(code, "two signature lines by one key: %s" % show(words[1]))
         signatures.append((words[1], raw[:4], raw[4:]))
     return parts[:lines], ("\n".join(parts[:lines]) + "\n").encode("utf-8"), signatures
+
+
+def cosigned_5_12(signature, text):
+    """(time, signed bytes, signature) of a cosignature on the text of a head, or None if it has not the form of one."""
+    if len(signature) != 72 or signature[0] > 127:
+        return None
+    seconds = int.from_bytes(signature[:8], "big")
+    return seconds, b"cosignature/v1\ntime %d\n" % seconds + text, signature[8:]
 
 
 def size_and_root(lines, code):
@@ -1135,8 +1149,8 @@ def bag_field_6_2(label, value):
 
 class Case:
     """One pass over a case folder. What it has seen so far stands in its fields."""
-    def __init__(self, root, report, ed25519):
-        self.root, self.report, self.ed25519 = root, report, ed25519
+    def __init__(self, root, report, ed25519, elsewhere):
+        self.root, self.report, self.ed25519, self.elsewhere = root, report, ed25519, elsewhere
         self.stamps, self.tokens = {}, []         # file → its stamp entry; (name, size or None, token, raw, data)
         self.files = set()                        # regular files, paths with "/"
         self.case_id, self.batches, self.next_seq, self.prev = None, 0, 0, ZERO_HASH
@@ -1202,6 +1216,9 @@ class Case:
         self.sealed = self.has("package.note")    # claimed; whether it is valid is seen later
         self.notes = sorted(int(n[17:-5]) for n in self.files if re.fullmatch(r"data/checkpoints/[1-9][0-9]{0,15}\.note", n))
         self.wanted = set(self.notes)
+        self.witnessed = sorted((int(m[1]), m[2], n) for n in self.files
+                                for m in [re.fullmatch(r"stamps/([1-9][0-9]{0,18})-([0-9a-f]{8})\.witness", n)] if m)
+        self.sizes = set(self.notes) | {size for size, _, _ in self.witnessed} | {h.size for h in self.elsewhere.heads}
 
     # -- 2: segments
 
@@ -1413,7 +1430,7 @@ class Case:
         self.next_seq += 1
         place = "%s, entry %d" % (place, seq)
         self.tree.add(head_line)
-        if self.tree.size in self.wanted:
+        if self.tree.size in self.sizes:
             self.roots[self.tree.size] = self.tree.root()
         kind, claims, body = "", [], {}
         try:
@@ -1836,6 +1853,78 @@ class Case:
         return [key for key in keys if self.notes and self.cosigned.get(key) == self.notes[-1] and all(
             self.ed25519.good(key[2], text, s[2]) for text, signatures in notes for s in signatures if s[:2] == key[:2])]
 
+    # -- 5.11 and 5.12: heads that somebody else holds, and cosignatures of witnesses
+
+    def trusted(self, text, signatures, keys):
+        """Whether a key that may sign the case, a given key or a given witness signed, and none of them badly."""
+        jobs = []
+        for s in signatures:
+            for key in set(self.allowed.items()) | {(k[:2], k[2]) for k in keys}:
+                if s[:2] == key[0]:
+                    jobs.append((key[1], text, s[2]))
+            for key in self.elsewhere.witnesses:
+                if s[:2] == key[:2]:
+                    made = cosigned_5_12(s[2], text)
+                    jobs.append((key[2],) + made[1:] if made else (key[2], text, b""))
+        return bool(jobs) and all(self.ed25519.good(*job) for job in jobs)
+
+    def extends(self, head, name):
+        """Whether the case goes on from a head of it that a trusted key signed."""
+        if head.size > self.tree.size:
+            self.report.add("rolled-back", name, "it covers %d entries, and %d are there" % (head.size, self.tree.size))
+        elif head.root != self.roots.get(head.size):
+            self.report.add("fork", name, "over the first %d entries it has the root %s, and the case has %s" % (
+                head.size, head.root.hex(), self.roots.get(head.size, b"").hex()))
+        else:
+            return True
+        return False
+
+    def history_5_11(self, keys):
+        """What is not met: each a line to be said."""
+        unmet = []
+        for head in self.elsewhere.heads:
+            if head.origin != ORIGIN + str(self.case_id):
+                unmet.append("known head %s: it is a head of another case" % show(head.name))
+            elif not self.trusted(head.text, head.signatures, keys):
+                unmet.append("known head %s: no key that the case allows or that was given signed it" % show(head.name))
+            else:
+                self.extends(head, show(head.name))
+        unmet += self.cosignatures_5_12(keys)
+        return unmet
+
+    def cosignatures_5_12(self, keys):
+        self.seen = {key: (0, 0) for key in self.elsewhere.witnesses}    # size and time of the largest head
+        self.strangers = set()
+        for size, number, name in self.witnessed:
+            try:
+                head = Head_5_11(name, self.read(name, MAX_KNOWN + 1))
+            except (Bad, OSError):
+                continue                          # it proves nothing, and nothing says that it must be there
+            numbers = [s[1].hex() for s in head.signatures if cosigned_5_12(s[2], head.text)]
+            if head.size != size or head.origin != ORIGIN + str(self.case_id) or number not in numbers or \
+                    not self.trusted(head.text, head.signatures, keys) or not self.extends(head, name):
+                continue
+            for s in head.signatures:
+                made, known = cosigned_5_12(s[2], head.text), [k for k in self.seen if k[:2] == s[:2]]
+                if made and not known:
+                    self.strangers.add(s[:2])
+                for key in known:
+                    self.seen[key] = max(self.seen[key], (size, made[0]))
+        met = [key for key, (size, _) in self.seen.items() if size and (size == self.tree.size or not self.sealed)]
+        wanted = self.elsewhere.quorum or len(self.seen)
+        return [] if len(met) >= wanted else ["%d of %d witnesses: %s" % (len(met), wanted, "; ".join(
+            "%s cosigned the head over %d of %d entries" % (show(key[0]), self.seen[key][0], self.tree.size)
+            for key in self.seen if key not in met))]
+
+
+class Head_5_11:
+    """A head out of a note, whoever signed it. Raises Bad."""
+    def __init__(self, name, data):
+        self.name = name
+        lines, self.text, self.signatures = signed_note_5_2(data, 3, "known-head", MAX_KNOWN)
+        self.origin = lines[0]
+        self.size, self.root = size_and_root(lines[1:], "known-head")
+
 
 def time_5_9(case, roots, report):
     """Statement (c); returns how many of the pinned authorities did not stamp the case."""
@@ -1857,12 +1946,31 @@ class Elsewhere:
     """What the user has from others than whoever made the case, as main reads it."""
     def __init__(self, given):
         self.keys, self.roots = given.get("--key", []), given.get("--tsa-ca", [])
+        self.heads, self.witnesses = given.get("--known-head", []), given.get("--witness", [])
+        self.quorum = max(given.get("--witness-quorum", []), default=0)
+        if self.quorum > len(self.witnesses):
+            raise ValueError("--witness-quorum %d: more than there are witnesses" % self.quorum)
+
+    def statement(self, case, unmet):
+        found = [code for code in ("fork", "rolled-back") if case.report.count[code]]
+        others = "; %d other witnesses cosigned, which proves nothing" % len(case.strangers) if case.strangers else ""
+        if found or unmet:
+            return "NO: " + "; ".join(found + unmet)
+        if not self.heads and not self.witnesses:
+            return "not checked (give --known-head or --witness)" + others
+        if case.report.damage:
+            return "not known, see (a)"
+        return "yes, " + "; ".join(
+            ["it goes on from the head over %d of %d entries in %s" % (h.size, case.tree.size, show(h.name)) for h in self.heads] +
+            ["%s cosigned the head over %d of %d entries at %s" % (
+                show(key[0]), size, case.tree.size, time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(min(at, 1 << 37))))
+             for key, (size, at) in case.seen.items() if size]) + others
 
 
 def check(root, elsewhere, report, ed25519):
     """Checks one case and returns the exit code."""
     keys = elsewhere.keys
-    case = Case(root, report, ed25519)
+    case = Case(root, report, ed25519, elsewhere)
     case.paths_6_1()
     case.segments_2_1()
     case.heads_5()
@@ -1876,6 +1984,9 @@ def check(root, elsewhere, report, ed25519):
         if key not in met + cosigned:
             report.say("[key-not-met] %s: this key did not sign the %s" % (
                 show(key[0]), "final head and package.note" if case.sealed else "newest head"))
+    unseen = case.history_5_11(keys)
+    for line in unseen:
+        report.say("[not-met] " + line)
     report.suppressed()
     say = report.say
     say("case %s: %d segments with batches, %d entries" % (case.case_id, case.last_batch_segment, case.tree.size))
@@ -1891,14 +2002,14 @@ def check(root, elsewhere, report, ed25519):
         say("(b) sealed by key: " + ("NO" if unmet or keys and report.damage else
             "NO, the case is not sealed" if keys else "signer not checked (give --key with a key that you got elsewhere)"))
     unstamped = time_5_9(case, elsewhere.roots, report)
-    say("(d) the history that witnesses saw: not checked")
+    say("(d) the history that witnesses saw: " + elsewhere.statement(case, unseen))
     say("(e) complete, by its windows and its seal: " + (
         "NO, first finding: " + report.incomplete if report.incomplete else "not known, see (a)" if report.damage else "yes"))
     say("what none of this shows: that the server told the truth")
     say("what none of this shows: that the operator recorded every exchange")
     say("what none of this shows: that the tool that recorded was honest, and its clock right")
     say("not looked into: the content of ledger.db, custody/, work/, what lies in stamps/ beside timestamps and cosignatures")
-    return 3 if report.damage else 4 if report.incomplete else 8 if unmet or unstamped else 0
+    return 3 if report.damage else 4 if report.incomplete else 8 if unmet or unstamped or unseen else 0
 
 
 def guarded(root, elsewhere, report, ed25519):
@@ -1934,6 +2045,24 @@ def given_root(name):
     return name, pem
 
 
+def given_head(name):
+    with open(name, "rb") as file:
+        return Head_5_11(name, file.read(MAX_KNOWN + 1))
+
+
+def given_witness(text):
+    key = verifier_key_5_5(text, 4)
+    if key is None:
+        raise ValueError("no key of a witness, NAME+HASH+BASE64 of type 4")
+    return key
+
+
+def given_number(text):
+    if not re.fullmatch("[1-9][0-9]{0,3}", text):
+        raise ValueError("no number")
+    return int(text)
+
+
 def given_folder(name):
     if not os.path.isdir(name):
         raise ValueError("no folder")
@@ -1943,6 +2072,9 @@ def given_folder(name):
 OPTIONS = {                 # option: what its value is called, and what reads it
     "--key": ("VKEY", given_key),
     "--tsa-ca": ("PEM", given_root),
+    "--known-head": ("FILE", given_head),
+    "--witness": ("VKEY", given_witness),
+    "--witness-quorum": ("N", given_number),
     "--each": ("DIR", given_folder),
 }
 
