@@ -19,6 +19,7 @@ type Report struct {
 	Fields     []Pair      `json:"fields"`     // of the case entry
 	Heads      []Head      `json:"heads"`      // in order
 	Windows    []Window    `json:"windows"`    // what was asked for and how it ended
+	Custody    *Custody    `json:"custody"`    // null if there are no records
 	Statements []Statement `json:"statements"` // what holds and what does not
 	Caveats    []string    `json:"caveats"`    // what none of this shows
 	Findings   []Finding   `json:"findings"`
