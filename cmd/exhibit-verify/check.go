@@ -14,7 +14,7 @@ import (
 
 func newCheck() *cobra.Command {
 	var given given
-	var asJSON, deep bool
+	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "check PATH",
 		Short: "Check a case and say what holds and what does not",
@@ -22,12 +22,7 @@ func newCheck() *cobra.Command {
 what it means for the evidence and what to do next. docs/findings.md lists the codes.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			o, err := given.options()
-			if err != nil {
-				return err
-			}
-			o.Deep = deep
-			c, err := openChecked(cmd.Context(), cmd.InOrStdin(), args[0], o)
+			c, err := openChecked(cmd, args[0], &given)
 			if err != nil {
 				return err
 			}
@@ -35,20 +30,20 @@ what it means for the evidence and what to do next. docs/findings.md lists the c
 			if asJSON {
 				err = printJSON(cmd.OutOrStdout(), c.report)
 			} else {
-				printReport(cmd.OutOrStdout(), named(args[0]), c.report)
+				printReport(cmd.OutOrStdout(), cli.Named(args[0]), c.report)
 			}
 			if err != nil {
 				return err
 			}
 			if code := c.report.Exit(); code != cli.Done {
-				return &cli.Error{Code: code, Err: fmt.Errorf("%s: %s", named(args[0]), verdict(c.report))}
+				return &cli.Error{Code: code, Err: fmt.Errorf("%s: %s", cli.Named(args[0]), verdict(c.report))}
 			}
 			return nil
 		},
 	}
 	given.flags(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the whole report as JSON")
-	cmd.Flags().BoolVar(&deep, "deep", false, "also derive layouts and redactions of every exchange again")
+	cmd.Flags().BoolVar(&given.deep, "deep", false, "also derive layouts and redactions of every exchange again")
 	return cmd
 }
 
@@ -116,6 +111,7 @@ func printReport(w io.Writer, path string, r *verify.Report) {
 	}
 	printWindows(line, r)
 	printSigners(line, r)
+	printCustody(line, r.Custody)
 	for _, s := range r.Statements {
 		line("(%s) %s: %s (%s)", s.ID, s.Text, s.Holds, cli.EscapeLine(s.Why))
 	}
@@ -141,6 +137,16 @@ func printWindows(line func(string, ...any), r *verify.Report) {
 		}
 		line("window %d, %s: %s; %s, %s, %s", w.Window, cli.EscapeLine(w.Asked()), cli.EscapeLine(note), cli.Count(w.Requests, "request", "requests"),
 			cli.Count(w.Pages, "page", "pages"), cli.Count(w.Records, "record", "records"))
+	}
+}
+
+// printCustody prints who held the case when.
+func printCustody(line func(string, ...any), c *verify.Custody) {
+	if c == nil {
+		return
+	}
+	for _, l := range c.Lines() {
+		line("%s", cli.EscapeLine(l))
 	}
 }
 

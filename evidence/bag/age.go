@@ -296,6 +296,8 @@ func (s *ageSource) explain(err error) error {
 		return &IdentityError{match.StanzaTypes}
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		return &AgeError{"it is cut off"}
+	case strings.Contains(err.Error(), "payload chunk"):
+		return &AgeError{"a part of it is cut off or altered"}
 	}
 	return &AgeError{err.Error()}
 }
