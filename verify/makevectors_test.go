@@ -207,7 +207,7 @@ const (
 )
 
 func recipes() []recipe {
-	return slices.Concat(goodRecipes(), frameRecipes(), recordRecipes(), batchRecipes(), entryRecipes(), headRecipes(), bagRecipes(), outcomeRecipes(), attackRecipes(), strangerRecipes(), custodyRecipes())
+	return slices.Concat(goodRecipes(), frameRecipes(), recordRecipes(), batchRecipes(), entryRecipes(), headRecipes(), bagRecipes(), outcomeRecipes(), attackRecipes(), strangerRecipes(), custodyRecipes(), supplementsRecipes())
 }
 
 func goodRecipes() []recipe {

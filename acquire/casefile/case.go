@@ -48,6 +48,8 @@ type NewOptions struct {
 	Fields    []evidence.Pair // names are those of [Fields]
 	Signers   []trust.Signer  // of heads; nil for the default key, which is made if there is none
 	Continues string          // the last head note of the case that this one goes on from, or ""
+
+	Supplements string // the final head note of an earlier sealed case that this one supplements, or ""
 }
 
 // New makes a case in dir, which must be empty or not exist, and opens it.
@@ -71,6 +73,9 @@ func New(ctx context.Context, env Env, dir string, o NewOptions) (*Case, error) 
 	}
 	body := evidence.Case{Case: id, Fields: append([]evidence.Pair{}, o.Fields...), TimeSources: []string{}, Host: env.Host, Tool: env.Tool, Continues: o.Continues}
 	body.Fields = append(body.Fields, evidence.Pair{Name: fieldOperator, Value: env.Operator})
+	if o.Supplements != "" {
+		body.Fields = append(body.Fields, evidence.Pair{Name: evidence.FieldSupplements, Value: o.Supplements})
+	}
 	err = writeHost(dir, env.Host)
 	if err == nil {
 		err = c.openIndex()

@@ -108,6 +108,9 @@ type packedCase struct {
 	io.Closer
 }
 
+// Packed is the case as one file. Folders have no such method.
+func (c *packedCase) Packed() *bag.Zip { return c.Zip }
+
 // openPacked opens a packed case and takes over its file.
 func openPacked(f *packedFile, name string) (CaseFiles, error) {
 	info, err := f.Stat()

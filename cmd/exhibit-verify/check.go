@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/exhibit-dfir/exhibit/cmd/cli"
+	"github.com/exhibit-dfir/exhibit/evidence"
 	"github.com/exhibit-dfir/exhibit/verify"
 )
 
@@ -105,9 +106,12 @@ func printReport(w io.Writer, path string, r *verify.Report) {
 			cli.Count(r.Segments, "segment", "segments"), r.Bytes)
 	}
 	for _, f := range r.Fields {
-		if f.Value != "" {
+		if f.Value != "" && (f.Name != evidence.FieldSupplements || r.Supplements == nil) {
 			line("  %s: %s", cli.EscapeLine(f.Name), cli.EscapeLine(f.Value))
 		}
+	}
+	if r.Supplements != nil {
+		line("%s", cli.EscapeLine(r.Supplements.Words()))
 	}
 	printWindows(line, r)
 	printSigners(line, r)

@@ -14,6 +14,7 @@ import (
 	"github.com/exhibit-dfir/exhibit/acquire/casefile"
 	"github.com/exhibit-dfir/exhibit/cmd/cli"
 	"github.com/exhibit-dfir/exhibit/evidence"
+	"github.com/exhibit-dfir/exhibit/evidence/bag"
 	"github.com/exhibit-dfir/exhibit/evidence/trust"
 )
 
@@ -25,9 +26,10 @@ func newCase(p *program) *cobra.Command {
 
 // caseOptions are what a person states about a new case.
 type caseOptions struct {
-	fields    map[string]*string // by the names of casefile.Fields
-	continues string
-	json      bool
+	fields      map[string]*string // by the names of casefile.Fields
+	continues   string
+	supplements string
+	json        bool
 }
 
 // AddFlags adds a flag for each field of a case.
@@ -41,6 +43,7 @@ func (o *caseOptions) AddFlags(f *pflag.FlagSet) {
 		o.fields[field.Name] = f.String(field.Name, "", usage)
 	}
 	f.StringVar(&o.continues, "continues", "", "`DIR` of the case that this one goes on from: its newest head is stated")
+	f.StringVar(&o.supplements, "supplements", "", "`DIR` of an earlier, sealed case that this one supplements: its final head is stated, and pins it")
 	f.BoolVar(&o.json, "json", false, "print case id and verifier key as JSON")
 }
 
@@ -101,7 +104,12 @@ func runCaseNew(cmd *cobra.Command, p *program, dir string, o *caseOptions) erro
 	}
 	options := casefile.NewOptions{Fields: fields}
 	if cmd.Flags().Changed("continues") {
-		if options.Continues, err = newestHead(ctx, o.continues); err != nil {
+		if options.Continues, err = newestHead(ctx, "continues", o.continues); err != nil {
+			return err
+		}
+	}
+	if cmd.Flags().Changed("supplements") {
+		if options.Supplements, err = finalHead(ctx, o.supplements); err != nil {
 			return err
 		}
 	}
@@ -118,15 +126,15 @@ func runCaseNew(cmd *cobra.Command, p *program, dir string, o *caseOptions) erro
 }
 
 // newestHead is the text of the newest head note of a case, signed by one of the keys that the case lists. The case is changed in nothing and may be sealed.
-func newestHead(ctx context.Context, dir string) (string, error) {
+func newestHead(ctx context.Context, flag, dir string) (string, error) {
 	fail := func(code int, err error, next string) error {
-		return cli.Fail(code, fmt.Errorf("--continues %q: %w", dir, err), "no case was made", next)
+		return cli.Fail(code, fmt.Errorf("--%s %q: %w", flag, dir, err), "no case was made", next)
 	}
 	check := "run `" + shell([]string{"exhibit-verify", "check", dir}) + "`"
 	status, err := casefile.ReadStatus(ctx, dir)
 	switch {
 	case errors.Is(err, casefile.ErrNoFolder):
-		return "", fail(cli.Usage, casefile.ErrNoFolder, "name the folder of the case that this one goes on from")
+		return "", fail(cli.Usage, casefile.ErrNoFolder, "name the folder of that case")
 	case err != nil:
 		return "", fail(cli.Damaged, err, check)
 	case len(status.Heads) == 0:
@@ -148,9 +156,64 @@ func newestHead(ctx context.Context, dir string) (string, error) {
 	return string(note), nil
 }
 
+// finalHead is the text of the final head note of a sealed case. package.note must be signed over the same head.
+func finalHead(ctx context.Context, dir string) (string, error) {
+	fail := func(code int, err error, next string) error {
+		return cli.Fail(code, fmt.Errorf("--supplements %q: %w", dir, err), "no case was made", next)
+	}
+	note, err := newestHead(ctx, "supplements", dir)
+	if err != nil {
+		return "", err
+	}
+	keys, err := signers(ctx, dir)
+	if errors.Is(err, bag.ErrUnsealed) {
+		return "", fail(cli.Usage, err, "seal it first, or go on from it with --continues")
+	}
+	if err == nil {
+		err = checkFinal(dir, note, keys)
+	}
+	if err != nil {
+		return "", fail(cli.Damaged, err, "run `"+shell([]string{"exhibit-verify", "check", dir})+"`")
+	}
+	return note, nil
+}
+
+// checkFinal requires that package.note, signed by one of keys, and the note are about the same head.
+func checkFinal(dir, note string, keys []trust.VKey) error {
+	folder, err := evidence.OpenFolder(dir)
+	if err != nil {
+		return err
+	}
+	defer folder.Close()
+	text, _, err := trust.Verify([]byte(note), keys)
+	if err != nil {
+		return err
+	}
+	head, err := trust.ParseHead(text)
+	if err != nil {
+		return err
+	}
+	b, err := readBounded(folder.FS(), evidence.PackageNotePath)
+	if err != nil {
+		return err
+	}
+	if text, _, err = trust.Verify(b, keys); err != nil {
+		return fmt.Errorf("%s: %w", evidence.PackageNotePath, err)
+	}
+	p, err := trust.ParsePackageStatement(text)
+	if err == nil && p.Head != head {
+		err = fmt.Errorf("%s is signed over another head than the newest", evidence.PackageNotePath)
+	}
+	return err
+}
+
 // readNote reads no more of a note than shows that it is too long.
 func readNote(files fs.FS, size int64) ([]byte, error) {
-	f, err := files.Open(evidence.NotePath(size))
+	return readBounded(files, evidence.NotePath(size))
+}
+
+func readBounded(files fs.FS, name string) ([]byte, error) {
+	f, err := files.Open(name)
 	if err != nil {
 		return nil, err
 	}

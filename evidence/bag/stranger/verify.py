@@ -724,6 +724,21 @@ def bag_field_6_2(label, value):
     return label != "Bagging-Date" or is_time_1_3(value + "T00:00:00.000000Z")
 
 
+def supplements_4_10(body):
+    """What is wrong with what a case entry says of the earlier case that it supplements."""
+    notes = [pair["value"] for pair in body["fields"] if pair["name"] == "supplements"]
+    if len(notes) > 1:
+        yield "two cases that this one supplements"
+    for note in notes[:1]:
+        try:
+            lines, _, _ = signed_note_5_2(note.encode("utf-8"), 3, "entry-rule")
+            size_and_root(lines[1:], "entry-rule")
+            if lines[0] == ORIGIN + body["case"] or not lines[0].startswith(ORIGIN) or not is_id(lines[0][len(ORIGIN):]):
+                yield "what it supplements is no other case"
+        except Bad as bad:
+            yield "the case that this one supplements: " + bad.text
+
+
 # ---- 12. Custody ------------------------------------------------------------------------------------
 
 EVENTS_12 = ("created", "sealed", "verified", "copied", "transferred", "received", "accessed", "exported", "redacted", "stored", "destroyed")
@@ -1128,6 +1143,7 @@ class Case:
                 yield "the case allows no key"
             if body["case"] != self.case_id or body["origin"] != ORIGIN + body["case"]:
                 yield "case id or origin is another one"
+            yield from supplements_4_10(body)
         elif kind == "key":
             if len(self.keys) + len(self.added_keys) >= MAX_KEYS:
                 yield "more than %d keys" % MAX_KEYS

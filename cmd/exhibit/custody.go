@@ -1,0 +1,410 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/exhibit-dfir/exhibit/acquire/casefile"
+	"github.com/exhibit-dfir/exhibit/cmd/cli"
+	"github.com/exhibit-dfir/exhibit/evidence/bag"
+	"github.com/exhibit-dfir/exhibit/evidence/custody"
+	"github.com/exhibit-dfir/exhibit/evidence/trust"
+	"github.com/exhibit-dfir/exhibit/verify"
+)
+
+func newCustody(p *program) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "custody",
+		Short: "Sign who held a sealed case, and when",
+		Long: `custody adds records to the folder of a sealed case, in custody/, outside of what is sealed: a hand-over changes nothing in it. Each record states what the
+container is at that moment, for which every file is hashed again; names the record before; and is signed with your key. The one who releases a case signs before
+it is packed, the one who receives it after it was unpacked. "exhibit-verify check" checks the chain. Of a packed case, unpack it first: its form is fixed.`,
+	}
+	cmd.AddCommand(newCustodyTransfer(p), newCustodyReceive(p), newCustodyVerified(p), newCustodyAdd(p), newCustodyList(p))
+	return cmd
+}
+
+// statement is a line of a record that a person states, as a flag.
+type statement struct {
+	name, usage string
+	value       func(*custody.Record) *string
+}
+
+// partyStatements are the three lines of a party.
+func partyStatements(name, who string, of func(*custody.Record) *custody.Party) []statement {
+	return []statement{
+		{name, "`NAME` of who " + who, func(r *custody.Record) *string { return &of(r).Name }},
+		{name + "-organisation", "`TEXT`: whom they work for", func(r *custody.Record) *string { return &of(r).Organisation }},
+		{name + "-contact", "`TEXT`: how they can be reached", func(r *custody.Record) *string { return &of(r).Contact }},
+	}
+}
+
+func byStatements(who string) []statement {
+	return partyStatements("by", who, func(r *custody.Record) *custody.Party { return &r.By })
+}
+
+func handoverStatements() []statement {
+	return append(partyStatements("released-by", "releases the case", func(r *custody.Record) *custody.Party { return &r.ReleasedBy }),
+		partyStatements("received-by", "receives it", func(r *custody.Record) *custody.Party { return &r.ReceivedBy })...)
+}
+
+// otherStatements are those of every event.
+func otherStatements() []statement {
+	return []statement{
+		{"exhibit", "`TEXT`: which exhibit it is (default what the case states)", func(r *custody.Record) *string { return &r.Exhibit }},
+		{"description", "`TEXT`: what it is", func(r *custody.Record) *string { return &r.Description }},
+		{"purpose", "`TEXT`: why", func(r *custody.Record) *string { return &r.Purpose }},
+		{"authority", "`TEXT`: by what right", func(r *custody.Record) *string { return &r.Authority }},
+		{"method", "`TEXT`: how: courier, SFTP, …", func(r *custody.Record) *string { return &r.Method }},
+		{"from-place", "`TEXT`: from where", func(r *custody.Record) *string { return &r.FromPlace }},
+		{"to-place", "`TEXT`: to where", func(r *custody.Record) *string { return &r.ToPlace }},
+		{"storage", "`TEXT`: storage id, or number of the seal", func(r *custody.Record) *string { return &r.Storage }},
+		{"condition", "`TEXT`: in what condition it is", func(r *custody.Record) *string { return &r.Condition }},
+		{"changes", "`TEXT`: what could not but be changed, and why", func(r *custody.Record) *string { return &r.Changes }},
+	}
+}
+
+// custodyOptions are the statements of one command, with the values of their flags.
+type custodyOptions struct {
+	statements []statement
+	values     map[string]*string
+}
+
+// flags adds a flag for each statement; those in required must be given.
+func (o *custodyOptions) flags(cmd *cobra.Command, required ...string) {
+	o.values = map[string]*string{}
+	for _, s := range o.statements {
+		usage := s.usage
+		if slices.Contains(required, s.name) {
+			usage += " (required)"
+		}
+		o.values[s.name] = cmd.Flags().String(s.name, "", usage)
+	}
+	for _, name := range required {
+		if err := cmd.MarkFlagRequired(name); err != nil {
+			panic(err) // the flag was made above
+		}
+	}
+}
+
+// state puts what was given into a record, over what stands there.
+func (o *custodyOptions) state(cmd *cobra.Command, r *custody.Record) error {
+	for _, s := range o.statements {
+		if !cmd.Flags().Changed(s.name) {
+			continue
+		}
+		value := *o.values[s.name]
+		if err := custody.CheckValue(value); err != nil {
+			return cli.Fail(cli.Usage, fmt.Errorf("--%s: %w", s.name, err), "nothing was recorded", "give 1 to 4,096 bytes of UTF-8, without control characters and without space at either end")
+		}
+		*s.value(r) = value
+	}
+	return nil
+}
+
+func newCustodyTransfer(p *program) *cobra.Command {
+	o := custodyOptions{statements: append(handoverStatements(), otherStatements()...)}
+	cmd := &cobra.Command{
+		Use:   "transfer DIR",
+		Short: "Sign that a sealed case is released to somebody",
+		Long: `transfer records that the case is released, and to whom, signed by the one who releases it. Do it before the case is packed, so that the record goes with
+it. Until the one who receives it has signed too, a check says that nobody has.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			r := custody.Record{Event: custody.Transferred}
+			if err := o.state(cmd, &r); err != nil {
+				return err
+			}
+			return runCustody(cmd, p, args[0], func(context.Context, *custodian) (custody.Record, error) { return r, nil })
+		},
+	}
+	o.flags(cmd, "released-by", "received-by")
+	return cmd
+}
+
+func newCustodyReceive(p *program) *cobra.Command {
+	o := custodyOptions{statements: append(handoverStatements(), otherStatements()...)}
+	var unreleased bool
+	cmd := &cobra.Command{
+		Use:   "receive DIR",
+		Short: "Sign that a sealed case was received",
+		Long: `receive records that the case was received, signed by the one who receives it. It acknowledges the last release that nobody has acknowledged, and takes both
+parties from it unless the flags say otherwise. With --unreleased there is none: then --released-by and --received-by are needed.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			given := custody.Record{Event: custody.Received}
+			if err := o.state(cmd, &given); err != nil {
+				return err
+			}
+			if unreleased && (given.ReleasedBy.Name == "" || given.ReceivedBy.Name == "") {
+				return cli.Fail(cli.Usage, errors.New("--unreleased needs --released-by and --received-by"), "nothing was recorded", "")
+			}
+			return runCustody(cmd, p, args[0], func(_ context.Context, c *custodian) (custody.Record, error) {
+				if unreleased {
+					return given, nil
+				}
+				r, err := c.receipt()
+				if err == nil {
+					err = o.state(cmd, &r)
+				}
+				return r, err
+			})
+		},
+	}
+	o.flags(cmd)
+	cmd.Flags().BoolVar(&unreleased, "unreleased", false, "the one who released the case signed no record of it")
+	return cmd
+}
+
+// receipt is the answer to the last release that has none.
+func (c *custodian) receipt() (custody.Record, error) {
+	answered := map[custody.Hash]bool{}
+	for _, l := range c.chain.Links {
+		if l.Answers != nil {
+			answered[*l.Answers] = true
+		}
+	}
+	for _, l := range slices.Backward(c.chain.Links) {
+		if l.Event == custody.Transferred && !answered[l.Hash] {
+			return custody.Record{Event: custody.Received, Answers: &l.Hash, ReleasedBy: l.ReleasedBy, ReceivedBy: l.ReceivedBy, Exhibit: l.Exhibit}, nil
+		}
+	}
+	return custody.Record{}, cli.Fail(cli.Usage, errors.New("there is no release that nobody has acknowledged"), "nothing was recorded",
+		"ask whoever handed the case over for a copy with their record; or give --unreleased, with --released-by and --received-by")
+}
+
+func newCustodyAdd(p *program) *cobra.Command {
+	o := custodyOptions{statements: append(byStatements("did it"), otherStatements()...)}
+	var event string
+	cmd := &cobra.Command{
+		Use:   "add DIR",
+		Short: "Sign another event in the life of a sealed case",
+		Long: `add records what else happened to the case: that it was created, sealed, copied, accessed, exported, redacted, stored or destroyed. Hand-overs and checks have
+commands of their own.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := cli.OneOf("event", event, otherEvents()); err != nil {
+				return err
+			}
+			r := custody.Record{Event: event}
+			if err := o.state(cmd, &r); err != nil {
+				return err
+			}
+			return runCustody(cmd, p, args[0], func(context.Context, *custodian) (custody.Record, error) { return r, nil })
+		},
+	}
+	cmd.Flags().StringVar(&event, "event", "", "`EVENT`: "+strings.Join(otherEvents(), ", "))
+	o.flags(cmd, "by")
+	cmd.MarkFlagRequired("event")
+	return cmd
+}
+
+// otherEvents are those that no other command records.
+func otherEvents() []string {
+	return slices.DeleteFunc(custody.Events(), func(e string) bool { return e == custody.Transferred || e == custody.Received || e == custody.Verified })
+}
+
+func newCustodyVerified(p *program) *cobra.Command {
+	o := custodyOptions{statements: append(byStatements("checks the case"), otherStatements()...)}
+	var keys []string
+	var deep bool
+	cmd := &cobra.Command{
+		Use:   "verified DIR",
+		Short: "Check a sealed case and sign what the check said",
+		Long: `verified checks the case as "exhibit-verify check" does, and records the verdict. Nothing is recorded of a case that is altered or damaged, or that a key
+which was given did not sign.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			check := verify.Options{Deep: deep}
+			for _, text := range keys {
+				key, err := trust.ParseVKey(text)
+				if err != nil {
+					return cli.Fail(cli.Usage, fmt.Errorf("--key: %w", err), "nothing was recorded", "a verifier key is one line NAME+ID+BASE64, as `exhibit key show` prints it")
+				}
+				check.Keys = append(check.Keys, key)
+			}
+			r := custody.Record{Event: custody.Verified}
+			if err := o.state(cmd, &r); err != nil {
+				return err
+			}
+			return runCustody(cmd, p, args[0], func(ctx context.Context, c *custodian) (custody.Record, error) {
+				var err error
+				r.Result, err = c.check(ctx, check)
+				return r, err
+			})
+		},
+	}
+	o.flags(cmd, "by")
+	cmd.Flags().StringArrayVar(&keys, "key", nil, "verifier key that must have signed, as its owner gave it to you (repeatable)")
+	cmd.Flags().BoolVar(&deep, "deep", false, "also derive layouts and redactions of every exchange again")
+	return cmd
+}
+
+// check checks the case and says in one line what that gave.
+func (c *custodian) check(ctx context.Context, o verify.Options) (string, error) {
+	report, _, err := verify.Check(ctx, c.files, o)
+	if err != nil {
+		return "", err
+	}
+	next := "run `" + shell([]string{"exhibit-verify", "check", c.dir}) + "` to see what was found"
+	switch code := report.Exit(); code {
+	case verify.ExitDamaged:
+		return "", cli.Fail(code, errors.New("the case is altered or damaged"), "nothing was recorded", next)
+	case verify.ExitKeyUnmet:
+		return "", cli.Fail(code, errors.New("a key that was given did not sign the case"), "nothing was recorded", next+", with the same --key")
+	}
+	var words []string
+	for _, s := range report.Statements {
+		words = append(words, fmt.Sprintf("(%s) %s: %s", s.ID, s.Text, s.Holds))
+	}
+	for _, k := range o.Keys {
+		words = append(words, "pinned: "+k.String())
+	}
+	return fmt.Sprintf("exit code %d; deep: %t; %s", report.Exit(), o.Deep, strings.Join(words, "; ")), nil
+}
+
+// custodian is a sealed case to which a record is to be added.
+type custodian struct {
+	dir   string
+	files *bag.Folder
+	chain *custody.Chain
+	found bag.Measured
+}
+
+// runCustody measures a sealed case, reads its records, and adds the one that draft gives.
+func runCustody(cmd *cobra.Command, p *program, dir string, draft func(context.Context, *custodian) (custody.Record, error)) error {
+	ctx, cancel := p.untilFirst(cmd.Context())
+	defer cancel()
+	env, err := p.env()
+	if err != nil {
+		return err
+	}
+	keys, err := signers(ctx, dir)
+	if err != nil {
+		return custodyError(err, dir)
+	}
+	files, err := bag.OpenFolder(dir)
+	if err != nil {
+		return custodyError(err, dir)
+	}
+	defer files.Close()
+	c := &custodian{dir: dir, files: files}
+	if c.found, err = bag.Measure(ctx, files, keys); err != nil {
+		return custodyError(err, dir)
+	}
+	container := custody.Hash(c.found.TagManifest)
+	c.chain = custody.Read(files, custody.Expect{Origin: c.found.Head.Origin, Container: &container, Size: c.found.Size})
+	if err := brokenChain(c.chain, dir); err != nil {
+		return err
+	}
+	r, err := draft(ctx, c)
+	if err != nil {
+		return custodyError(err, dir)
+	}
+	if err := c.complete(ctx, env, &r); err != nil {
+		return custodyError(err, dir)
+	}
+	signer, err := custodySigner(env, cmd.ErrOrStderr())
+	if err != nil {
+		return custodyError(err, dir)
+	}
+	link, err := custody.Append(ctx, dir, c.chain, r, signer, env.Rand)
+	if err != nil {
+		return custodyError(err, dir)
+	}
+	return tellRecord(cmd, link, dir)
+}
+
+// custodySigner is the key that signs records.
+func custodySigner(env casefile.Env, talk io.Writer) (trust.Signer, error) {
+	key, made, err := casefile.DefaultKey(env)
+	if err != nil {
+		return nil, err
+	}
+	if made != "" {
+		fmt.Fprintf(talk, "made a signing key, not encrypted, for you alone to read: %s\n", cli.EscapeLine(made))
+	}
+	return key, nil
+}
+
+// complete fills in what the program knows itself.
+func (c *custodian) complete(ctx context.Context, env casefile.Env, r *custody.Record) error {
+	now := env.Now()
+	r.Time, r.Zone, r.Origin, r.Container, r.Size = now, now.Format("-07:00"), c.found.Head.Origin, custody.Hash(c.found.TagManifest), c.found.Size
+	tool := map[string]string{}
+	for _, p := range env.Tool {
+		tool[p.Name] = p.Value
+	}
+	r.Tool = fmt.Sprintf("%s %s (executable SHA-256 %s)", tool["name"], tool["version"], tool["executable-sha256"])
+	if r.Exhibit != "" {
+		return nil
+	}
+	status, err := casefile.ReadStatus(ctx, c.dir)
+	if err != nil {
+		return err
+	}
+	for _, f := range status.Case.Fields {
+		if f.Name == "exhibit" {
+			r.Exhibit = f.Value
+		}
+	}
+	if r.Exhibit == "" {
+		return cli.Fail(cli.Usage, errors.New("the case does not state which exhibit it is"), "nothing was recorded", "give --exhibit")
+	}
+	return nil
+}
+
+func tellRecord(cmd *cobra.Command, l *custody.Link, dir string) error {
+	_, err := fmt.Fprintf(cmd.OutOrStdout(), "recorded: %s, SHA-256 %s\n", l.Path, l.Hash)
+	talk := cmd.ErrOrStderr()
+	fmt.Fprintf(talk, "container: SHA-256 %s, %d bytes\nsigned with %s\n", l.Container, l.Size, l.Key)
+	fmt.Fprintln(talk, "keep the SHA-256 of the record: that later ones were dropped cannot be seen in the folder")
+	next := []string{"exhibit-verify", "check", dir}
+	if l.Event == custody.Transferred {
+		next = []string{"exhibit", "pack", dir, "-o", "FILE", "--to", "RECIPIENT"}
+	}
+	fmt.Fprintf(talk, "next: %s\n", cli.EscapeLine(shell(next)))
+	return err
+}
+
+// brokenChain refuses to go on from records that do not agree.
+func brokenChain(c *custody.Chain, dir string) error {
+	for i := range c.Problems {
+		if p := &c.Problems[i]; !p.Odd() {
+			return cli.Fail(cli.Damaged, fmt.Errorf("[%s] %s: %s", p.Code, p.Path, p.Detail), "the custody records do not agree with each other or with the case; nothing was recorded",
+				"run `"+shell([]string{"exhibit-verify", "check", dir})+"` to see all of it, and ask every party for their copy of the records")
+		}
+	}
+	return nil
+}
+
+// custodyError explains why nothing was recorded.
+func custodyError(err error, dir string) error {
+	const meaning = "nothing was recorded, and the case is as it was"
+	var problem bag.Problem
+	var own *cli.Error
+	switch {
+	case errors.As(err, &own):
+		return err
+	case errors.Is(err, context.Canceled):
+		return cli.Fail(cli.Interrupted, errors.New("interrupted: nothing is recorded"), meaning, "run the same command again")
+	case errors.Is(err, bag.ErrUnsealed):
+		return cli.Fail(cli.Incomplete, err, meaning, "custody is that of a sealed case; to seal it, run `"+shell([]string{"exhibit", "seal", dir})+"`")
+	case errors.Is(err, custody.ErrTaken):
+		return cli.Fail(cli.InUse, err, meaning, "run the same command again: it goes on from that record")
+	case errors.Is(err, custody.ErrFull):
+		return cli.Fail(cli.Usage, err, meaning, "")
+	case errors.As(err, &problem) && problem.Kind != bag.Unreadable:
+		return cli.Fail(cli.Damaged, err, "the container is not what was sealed; "+meaning, "run `"+shell([]string{"exhibit-verify", "check", dir})+"`, and ask for another copy")
+	}
+	if explained := diskError(err, dir, meaning, "run the same command again"); errors.As(explained, &own) {
+		return explained
+	}
+	return caseError(err, dir)
+}
