@@ -23,9 +23,10 @@ var ErrNoCase = errors.New("folder is no case: it has neither data/ nor bagit.tx
 
 // Options is what the user of a check knows or wants.
 type Options struct {
-	Keys        []trust.VKey // pinned by the user; each must have signed
-	CustodyKeys []trust.VKey // likewise; each must have signed a custody record
-	Deep        bool         // also layouts and redactions of every exchange
+	Keys []trust.VKey // pinned by the user; each must have signed
+	Deep bool         // also layouts and redactions of every exchange
+
+	CustodyKeys []trust.VKey // pinned by the user; each must have signed a custody record
 
 	// MaxContent is how many bytes the records of a case may decode to. A few bytes may decode to very many, which takes hours to hash. 0 stands for 256 times
 	// the size of the segments, at least 16 GiB; honest answers seldom pass 50 times.
@@ -38,24 +39,25 @@ type checker struct {
 	files fs.FS
 	r     *Report
 
-	sealed    bool                    // package.note is there
-	present   []int64                 // the segments that are there
-	size      int64                   // of all of them, in bytes
-	notes     []int64                 // sizes of the heads in data/checkpoints, ascending
-	roots     map[int64]evidence.Hash // at those sizes
-	tree      evidence.Tree           // grows entry by entry
-	walker    *evidence.Walker
-	dec       *warc.Decoder
-	rules     rules
-	ledger    *ledgerCheck
-	signed    []signedNote            // newest head and package.note, as they were read
+	sealed  bool                    // package.note is there
+	present []int64                 // the segments that are there
+	size    int64                   // of all of them, in bytes
+	notes   []int64                 // sizes of the heads in data/checkpoints, ascending
+	roots   map[int64]evidence.Hash // at those sizes
+	tree    evidence.Tree           // grows entry by entry
+	walker  *evidence.Walker
+	dec     *warc.Decoder
+	rules   rules
+	ledger  *ledgerCheck
+	signed  []signedNote // newest head and package.note, as they were read
+	keys    []trust.VKey // that may sign, after the last head
+	ends    []segmentEnd // of a case without holes: segment n at index n-1
+	tails   []heldTail
+	faults  []Finding // of the segment that is being walked
+	again   bitset    // exchanges that a deep check has to read again
+
 	statement *trust.PackageStatement // of package.note, if a key that may sign signed it
 	octets    int64                   // bytes of data/ that bag-info.txt counts; -1 if it does not
-	keys      []trust.VKey            // that may sign, after the last head
-	ends      []segmentEnd            // of a case without holes: segment n at index n-1
-	tails     []heldTail
-	faults    []Finding // of the segment that is being walked
-	again     bitset    // exchanges that a deep check has to read again
 }
 
 // segmentEnd is where a segment was found to end.

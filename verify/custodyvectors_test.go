@@ -191,6 +191,7 @@ func custodyChainRecipes() []recipe {
 		{name: "custody-fork", code: "custody-chain", exit: 3, about: "two records that follow the same one", make: records(func(h *handover) {
 			h.add(strings.Replace(h.head("stored"), h.hash(2), h.hash(1), 1)+"by: Kim Clerk\n"+h.tail(court), court)
 		})},
+		{name: "custody-sequence", code: "custody-chain", exit: 3, about: "a record that says it is the next but one", make: respelt("sequence: 2", "sequence: 3")},
 		{name: "custody-first-not-first", code: "custody-chain", exit: 3, about: "the first record says that another one was before it", make: func(t *testing.T) map[string][]byte {
 			h := &handover{t: t, files: sealed(t)}
 			h.add(strings.Replace(h.head("stored"), "previous: 0", "previous: 1", 1)+"by: Jo Example\n"+h.tail(lab), lab)

@@ -9,22 +9,23 @@ import (
 
 // Report is what a check found.
 type Report struct {
-	Case        string       `json:"case"` // id
-	Sealed      bool         `json:"sealed"`
-	Entries     int64        `json:"entries"`
-	Segments    int64        `json:"segments"`
-	Bytes       int64        `json:"bytes"` // of the segments
-	Root        string       `json:"root"`  // of the tree over all entries
-	Exchanges   int64        `json:"exchanges"`
-	Fields      []Pair       `json:"fields"`      // of the case entry
+	Case       string      `json:"case"` // id
+	Sealed     bool        `json:"sealed"`
+	Entries    int64       `json:"entries"`
+	Segments   int64       `json:"segments"`
+	Bytes      int64       `json:"bytes"` // of the segments
+	Root       string      `json:"root"`  // of the tree over all entries
+	Exchanges  int64       `json:"exchanges"`
+	Fields     []Pair      `json:"fields"`     // of the case entry
+	Heads      []Head      `json:"heads"`      // in order
+	Windows    []Window    `json:"windows"`    // what was asked for and how it ended
+	Statements []Statement `json:"statements"` // what holds and what does not
+	Caveats    []string    `json:"caveats"`    // what none of this shows
+	Findings   []Finding   `json:"findings"`
+	More       int64       `json:"more_findings"` // beyond those listed
+
+	Custody     *Custody     `json:"custody"`     // who held the case; null if there are no records
 	Supplements *Supplements `json:"supplements"` // the earlier case that this one supplements; null if there is none
-	Heads       []Head       `json:"heads"`       // in order
-	Windows     []Window     `json:"windows"`     // what was asked for and how it ended
-	Custody     *Custody     `json:"custody"`     // null if there are no records
-	Statements  []Statement  `json:"statements"`  // what holds and what does not
-	Caveats     []string     `json:"caveats"`     // what none of this shows
-	Findings    []Finding    `json:"findings"`
-	More        int64        `json:"more_findings"` // beyond those listed
 
 	classes map[Class]int64  // all findings, also those not listed
 	codes   map[string]int64 // likewise

@@ -188,7 +188,7 @@ func spoolError(name string, err error) error {
 		return fmt.Errorf("%s: %w", name, damage)
 	}
 	return Fail(Unexpected, fmt.Errorf("%s: %w", name, err), "nothing was checked",
-		"it is kept, decrypted, in a temporary file: make room for it, name another folder in TMPDIR, or write it to a file and check that")
+		"what comes from standard input or is decrypted is kept in a temporary file: make room for it, or name another folder in TMPDIR")
 }
 
 // identityError explains why nothing that was given opens a file.

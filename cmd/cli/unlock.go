@@ -112,7 +112,7 @@ func AskPassphrase(in io.Reader, talk io.Writer, what, meaning string) (string, 
 	return passphrase, nil
 }
 
-// readSmall reads a regular file of at most limit bytes.
+// readSmall reads a file of at most limit bytes, which may be a pipe.
 func readSmall(name string, limit int64) ([]byte, error) {
 	f, err := os.Open(name)
 	if err != nil {
