@@ -147,10 +147,16 @@ parties from it unless the flags say otherwise. With --unreleased there is none:
 					return given, nil
 				}
 				r, err := c.receipt()
-				if err == nil {
-					err = o.state(cmd, &r)
+				if err != nil {
+					return r, err
 				}
-				return r, err
+				if given.ReleasedBy.Name != "" { // somebody else than the release names, who has nothing of them
+					r.ReleasedBy = custody.Party{}
+				}
+				if given.ReceivedBy.Name != "" {
+					r.ReceivedBy = custody.Party{}
+				}
+				return r, o.state(cmd, &r)
 			})
 		},
 	}
