@@ -50,7 +50,7 @@ func (u *Unlock) Prepare(cmd *cobra.Command) error {
 		own = func(string) func() (string, error) { return func() (string, error) { return passphrase, nil } }
 	}
 	for _, name := range u.files {
-		text, err := readSmall(name, maxIdentity)
+		text, err := ReadSmall(name, maxIdentity)
 		if err == nil {
 			err = u.identities.AddText(text, own("passphrase of "+name))
 			clear(text)
@@ -70,7 +70,7 @@ func (u *Unlock) Prepare(cmd *cobra.Command) error {
 // PassphraseFile reads a passphrase from a file of one line. No error holds anything of it.
 func PassphraseFile(name string) (string, error) {
 	const next = "write the passphrase into a file, on one line"
-	b, err := readSmall(name, maxPassphrase)
+	b, err := ReadSmall(name, maxPassphrase)
 	if err != nil {
 		return "", Fail(Usage, fmt.Errorf("--passphrase-file %q: %w", name, err), "nothing was done", next)
 	}
@@ -112,8 +112,8 @@ func AskPassphrase(in io.Reader, talk io.Writer, what, meaning string) (string, 
 	return passphrase, nil
 }
 
-// readSmall reads a file of at most limit bytes, which may be a pipe.
-func readSmall(name string, limit int64) ([]byte, error) {
+// ReadSmall reads a file of at most limit bytes, which may be a pipe. Its errors do not name the file.
+func ReadSmall(name string, limit int64) ([]byte, error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, errors.Unwrap(err) // the name is said already

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 
@@ -133,6 +134,12 @@ func brokenChain(c *custody.Chain, dir string) error {
 	return nil
 }
 
+// isFile reports whether a name is that of a regular file.
+func isFile(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil && info.Mode().IsRegular()
+}
+
 // custodyError explains why nothing was recorded.
 func custodyError(err error, dir string) error {
 	const meaning = "nothing was recorded, and the case is as it was"
@@ -143,6 +150,8 @@ func custodyError(err error, dir string) error {
 		return err
 	case errors.Is(err, context.Canceled):
 		return cli.Fail(cli.Interrupted, errors.New("interrupted: nothing is recorded"), meaning, "run the same command again")
+	case errors.Is(err, casefile.ErrNoFolder) && isFile(dir):
+		return cli.Fail(cli.Usage, fmt.Errorf("%q is a file, and records are added to a folder", dir), meaning, "if it is a packed case, run `"+shell([]string{"exhibit", "unpack", dir, "-o", "DIR"})+"` first")
 	case errors.Is(err, bag.ErrUnsealed):
 		return cli.Fail(cli.Incomplete, err, meaning, "custody is that of a sealed case; to seal it, run `"+shell([]string{"exhibit", "seal", dir})+"`")
 	case errors.Is(err, custody.ErrTaken):

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"slices"
 	"strings"
 
@@ -67,6 +66,9 @@ func askRecipient(in io.Reader, talk io.Writer) (*bag.Recipients, error) {
 	return bag.WithPassphrase(one)
 }
 
+// maxRecipients bounds a file of recipients, in bytes.
+const maxRecipients = 1 << 20
+
 func recipients(to []string) (*bag.Recipients, error) {
 	list := &bag.Recipients{}
 	for _, arg := range to {
@@ -87,9 +89,9 @@ func addRecipient(list *bag.Recipients, arg string) error {
 	case strings.HasPrefix(arg, "AGE-SECRET-KEY-"), strings.Contains(arg, "PRIVATE KEY"):
 		return errors.New("it is a private key, which is not shown here; others may have read it from the command line")
 	}
-	text, err := os.ReadFile(arg)
+	text, err := cli.ReadSmall(arg, maxRecipients)
 	if err != nil {
-		return fmt.Errorf("%q is no recipient, and no file that can be read", arg)
+		return fmt.Errorf("%q is no recipient, and no file of them that can be read: %w", arg, err)
 	}
 	if err := list.AddText(text); err != nil {
 		return fmt.Errorf("%q: %w", arg, err)
