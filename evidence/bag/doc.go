@@ -28,4 +28,7 @@
 // [io/fs.FS]; [OpenFolder] gives one for a folder on disk that may be hostile,
 // [OpenZip] one for a packed case that may be. [Encrypt] and [Decrypt] are the
 // outermost layer that a packed case may have: an age file.
+//
+// BUG: identities and passphrases stay in memory until the process ends; Go gives no
+// means to erase every copy of them.
 package bag

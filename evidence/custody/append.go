@@ -2,6 +2,7 @@ package custody
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -9,8 +10,6 @@ import (
 	"io/fs"
 	"os"
 	"runtime"
-
-	"crypto/sha256"
 
 	"github.com/exhibit-dfir/exhibit/evidence/trust"
 )

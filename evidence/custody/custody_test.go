@@ -202,3 +202,49 @@ func FuzzRecord(f *testing.F) {
 		}
 	})
 }
+
+// TestInterruptedAppend: what a write leaves that was cut off before the record had its name is no record, and the next one is written all the same.
+func TestInterruptedAppend(t *testing.T) {
+	dir := small(t)
+	left := filepath.Join(dir, "custody", "0001.note.00112233.part")
+	if err := errors.Join(os.Mkdir(filepath.Join(dir, "custody"), 0o700), os.WriteFile(left, []byte("exhibit custo"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	want := custody.Expect{Origin: origin, Size: -1}
+	chain := custody.Read(os.DirFS(dir), want)
+	if chain.Broken() || chain.Files != 0 || len(chain.Problems) != 1 || chain.Problems[0].Code != custody.CodeOther {
+		t.Errorf("chain %+v", chain)
+	}
+	if _, err := custody.Append(t.Context(), dir, chain, released(noon), key(t, 1), random(1)); err != nil {
+		t.Fatal(err)
+	}
+	if chain = custody.Read(os.DirFS(dir), want); chain.Broken() || chain.Files != 1 {
+		t.Errorf("chain %+v", chain)
+	}
+}
+
+// TestAppendAtOnce: of several who add a record behind the same one, one does, and the chain stays whole.
+func TestAppendAtOnce(t *testing.T) {
+	dir := small(t)
+	chain := custody.Read(os.DirFS(dir), custody.Expect{Size: -1})
+	errs := make(chan error)
+	for i := range 8 {
+		go func() {
+			_, err := custody.Append(context.Background(), dir, chain, released(noon), key(t, 1), random(byte(i)))
+			errs <- err
+		}()
+	}
+	done := 0
+	for range 8 {
+		switch err := <-errs; {
+		case err == nil:
+			done++
+		case !errors.Is(err, custody.ErrTaken):
+			t.Error(err)
+		}
+	}
+	after := custody.Read(os.DirFS(dir), custody.Expect{Origin: origin, Size: -1})
+	if done != 1 || after.Broken() || after.Files != 1 || len(after.Problems) != 1 { // the release is open
+		t.Errorf("%d were written; chain %+v", done, after)
+	}
+}
