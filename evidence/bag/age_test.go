@@ -262,3 +262,20 @@ func TestRecipientsRefused(t *testing.T) {
 		}
 	}
 }
+
+// FuzzDecrypt: whatever a file holds, it is decrypted to its end, or is damaged, or is for somebody else.
+func FuzzDecrypt(f *testing.F) {
+	for _, name := range []string{"x25519.age", "ssh-ed25519.age", "armored.age"} {
+		f.Add(fixture(f, name))
+	}
+	f.Add([]byte(ageMagic))
+	ids := opened(f, "identity.txt", notAsked)
+	f.Fuzz(func(t *testing.T, file []byte) {
+		_, err := decrypted(file, ids)
+		var who *IdentityError
+		var damage *AgeError
+		if err != nil && !errors.As(err, &who) && !errors.As(err, &damage) && !errors.Is(err, errNotAsked) {
+			t.Errorf("%v", err)
+		}
+	})
+}
