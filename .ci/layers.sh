@@ -38,6 +38,7 @@ forbid '.*' 'golang.org/x/oauth2' 'acquire/auth'
 forbid '.*' 'go.etcd.io/bbolt' 'evidence/ledger$'
 forbid '.*' 'github.com/klauspost/compress' 'evidence/warc$'
 forbid '.*' 'golang.org/x/crypto/ssh/agent' 'evidence/signer$'
+forbid '.*' 'filippo.io/age' 'evidence/bag$'
 # encoding/json loses duplicate keys, big numbers and bad UTF-8.
 forbid '(evidence|verify)' 'encoding/json$'
 
@@ -57,7 +58,7 @@ if [ "${1:-}" = --self-test ]; then
   temp=$(mktemp)
   trap 'rm -f "$temp"' EXIT
   for edge in "$module/verify $module/acquire" "$module/evidence $module/verify" "$module/verify/extract net/http" \
-    "$module/evidence go.etcd.io/bbolt" "$module/verify encoding/json" "$module/acquire/wire golang.org/x/oauth2"; do
+    "$module/evidence go.etcd.io/bbolt" "$module/verify encoding/json" "$module/acquire/wire golang.org/x/oauth2" "$module/verify filippo.io/age/agessh"; do
     echo "$edge" >"$temp"
     if LAYERS_EDGES=$temp "$0" >/dev/null 2>&1; then fail "self-test: \"$edge\" was not noticed"; fi
   done

@@ -33,6 +33,8 @@ type Options struct {
 	Witnesses  []trust.WitnessKey // pinned by the user
 	Quorum     int                // how many of them must be met; 0 for all
 
+	CustodyKeys []trust.VKey // pinned by the user; each must have signed a custody record
+
 	// MaxContent is how many bytes the records of a case may decode to. A few bytes may decode to very many, which takes hours to hash. 0 stands for 256 times
 	// the size of the segments, at least 16 GiB; honest answers seldom pass 50 times.
 	MaxContent int64
@@ -71,6 +73,9 @@ type checker struct {
 
 	sealers   []string // names of pinned keys that signed the newest head and package.note
 	cosigners []string // names of pinned keys that have cosigned the newest head, and no more
+
+	statement *trust.PackageStatement // of package.note, if a key that may sign signed it
+	octets    int64                   // bytes of data/ that bag-info.txt counts; -1 if it does not
 }
 
 // segmentEnd is where a segment was found to end.
@@ -148,6 +153,7 @@ func (c *checker) check(ctx context.Context) (*Container, error) {
 	c.seal()
 	c.packageNote()
 	c.cosignatures()
+	c.custody()
 	if err := c.packedSums(ctx); err != nil {
 		return nil, err
 	}

@@ -63,6 +63,7 @@ const (
 	askAgain     = "ask whoever handed the case over for another copy and check that; compare the two files' SHA-256"
 	keepAndWrite = "keep this copy as it is, write down this output, and ask for another copy"
 	useSegments  = "the segments are the authority: read the case through exhibit-verify, not through this file"
+	custodyAsk   = "ask every party of the chain for their own copy of the records and compare; check a copy of the case without custody/ to see what holds without them"
 	runSeal      = "run `exhibit seal` on the acquiring host, or go on with what is proven for an unsealed case"
 	runAcquire   = "if the case is not sealed, run the same `exhibit acquire` again; else acquire what is missing into another case, or say in the report what is missing"
 )
@@ -121,6 +122,13 @@ var codes = [...]Code{
 	{"path-type", Damage, "a link, device or pipe lies where a file or folder belongs; it was not followed", keepAndWrite},
 	{"path-read", Damage, "a file or folder could not be read", "check permissions and disk, then check again"},
 	{"zip-form", Damage, "the file is not, byte for byte, what packing a sealed case gives: it was altered or damaged, or another program packed it", "ask whoever handed it over for another copy, or for the case folder; what another program packed, unpack into an empty folder and check that"},
+	{"age-form", Damage, "the encrypted file cannot be decrypted to its end: it was cut, altered, or made otherwise than packing a case makes it; nothing in it was looked at", "ask whoever handed it over for another copy, and compare its SHA-256 with theirs"},
+	{"custody-missing", Damage, "a custody record is not there, and later ones are; what was sealed is not touched by that", custodyAsk},
+	{"custody-form", Damage, "a file by the name of a custody record is none; what was sealed is not touched by that", custodyAsk},
+	{"custody-signature", Damage, "the key that a custody record names did not sign it: the record was altered or made up; what was sealed is not touched by that", custodyAsk},
+	{"custody-chain", Damage, "a custody record does not follow from those before it: one was altered, replaced or put in, or two chains were mixed; what was sealed is not touched by that", custodyAsk},
+	{"custody-case", Damage, "a custody record is one of another case; what was sealed is not touched by that", custodyAsk},
+	{"custody-container", Damage, "whoever signed this custody record found another container than was sealed", "ask who signed it what they had before them; what is there now is judged by the other findings"},
 	{"ledger-differs", Damage, "ledger.db does not say what the segments say; the segments remain intact", useSegments},
 	{"ledger-form", Damage, "ledger.db is not a readable ledger; the segments remain intact", useSegments},
 	{"deep-layout", Damage, "the entry tells another framing, status or extent than the recorded bytes", keepAndWrite},
@@ -143,6 +151,12 @@ var codes = [...]Code{
 	{"witness-unmet", Trust, "fewer of the witnesses that you pinned have cosigned this history up to its newest head than you asked for", "run `exhibit witness` on the acquiring host, or ask the witnesses what they have seen: one that refuses to cosign has seen another history"},
 	{"witness-form", Notice, "a file in stamps/ that should hold a cosignature of a witness holds none that counts; it proves nothing", "if you expected one, ask the operator for another copy of the file"},
 	{"installation-unproven", Notice, "the case says which of the cases on its installation it is, and what it gives for that does not prove it", "ask the operator for the installation log (`exhibit installation`); without it nobody knows what other cases were opened"},
+	{"custody-key-unmet", Trust, "a key that you pinned for custody signed no custody record", "compare the key with the one that its owner gave you; ask its owner for their copy of the records"},
+	{"custody-other", Notice, "a file lies in custody/ that is no custody record; nothing covers it, and anybody could have put it there or changed it", "ask whose it is, and read it as what it is worth by itself"},
+	{"custody-handover", Notice, "a receipt answers no signed release, or one between other parties: only one side stands for this hand-over", "ask the other side"},
+	{"custody-open", Notice, "the case was released to somebody, and no record says that it arrived: that is so until they sign, and in the copy that stays behind", "ask for their receipt"},
+	{"custody-holder", Notice, "somebody signed a custody record who did not hold the case by the records before", "ask how they had it"},
+	{"custody-time", Notice, "a custody record has a time before that of the record before: the order is that of the chain, and a clock was wrong", "ask whose clock it was"},
 	{"page-replaced", Notice, "a whole answer with status 200 was asked for again, and the later one counts as the page; extraction leaves the earlier one out", "compare the two with `exhibit-verify show`"},
 	{"unknown-kind", Notice, "the case holds entries of a kind that this version does not know; they are hashed and counted, and nothing is made of them", "check with a newer exhibit-verify as well"},
 	{"findings-capped", Notice, "there are more findings than are listed; all of them count", "read the first of each kind"},

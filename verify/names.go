@@ -59,6 +59,7 @@ func (c *checker) bag(b bagged) error {
 		return err
 	}
 	c.r.tagManifest = report.TagManifest
+	c.octets = octetsOf(report)
 	for _, p := range report.Problems {
 		c.r.find(bagCode(p.Kind), p.Path, "%s", p.Detail)
 	}
@@ -221,6 +222,7 @@ func (c *checker) packageNote() {
 		c.r.find("package-note", evidence.PackageNotePath, "%v", err)
 		return
 	}
+	c.statement = &p
 	// The hash is that of the bytes that were held against the folder, not of what the file holds by now. One that was not read is found already.
 	if none := (bag.Sum{}); c.r.tagManifest != none && p.TagManifest != c.r.tagManifest {
 		c.r.find("package-note", evidence.PackageNotePath, "it was signed over another tagmanifest-sha256.txt")

@@ -30,6 +30,9 @@ type Report struct {
 	Findings      []Finding      `json:"findings"`
 	More          int64          `json:"more_findings"` // beyond those listed
 
+	Custody     *Custody     `json:"custody"`     // who held the case; null if there are no records
+	Supplements *Supplements `json:"supplements"` // the earlier case that this one supplements; null if there is none
+
 	classes map[Class]int64  // all findings, also those not listed
 	codes   map[string]int64 // likewise
 	tokens  int64            // all timestamps, also those not listed

@@ -155,6 +155,7 @@ func (r *rules) caseEntry(e *evidence.Entry, b *evidence.Case) {
 	if len(b.Keys) == 0 {
 		r.fail(e, "the case allows no key")
 	}
+	r.supplements(e, b)
 }
 
 // transport notes the first connection of each kind that an opponent will ask about.

@@ -222,6 +222,8 @@ func TestEveryCodeHasAVector(t *testing.T) {
 		"segment-read":          "needs a disk that fails: TestUnreadableSegment",
 		"path-read":             "needs a disk that fails: TestUnreadableSegment",
 		"zip-form":              "a vector is a folder: TestPacked",
+		"age-form":              "a vector is a folder: the scripts of cmd/exhibit-verify",
+		"custody-key-unmet":     "needs a pinned key: TestCustodyKey",
 	}
 	have := map[string]bool{}
 	for _, v := range loadVectors(t) {

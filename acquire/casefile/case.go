@@ -53,6 +53,8 @@ type NewOptions struct {
 	Times     []string        // URLs of the time-stamping authorities that are asked, without queries
 	Continues string          // the last head note of the case that this one goes on from, or ""
 	Register  bool            // add the case to the installation log of the configuration folder, and state that in the case
+
+	Supplements string // the final head note of an earlier sealed case that this one supplements, or ""
 }
 
 // New makes a case in dir, which must be empty or not exist, and opens it.
@@ -76,6 +78,9 @@ func New(ctx context.Context, env Env, dir string, o NewOptions) (*Case, error) 
 	}
 	body := evidence.Case{Case: id, Fields: append([]evidence.Pair{}, o.Fields...), TimeSources: append([]string{}, o.Times...), Host: env.Host, Tool: env.Tool, Continues: o.Continues}
 	body.Fields = append(body.Fields, evidence.Pair{Name: fieldOperator, Value: env.Operator})
+	if o.Supplements != "" {
+		body.Fields = append(body.Fields, evidence.Pair{Name: evidence.FieldSupplements, Value: o.Supplements})
+	}
 	if o.Register { // before the first entry: a case that is begun is in the log
 		stated, err := addCase(ctx, env, o.Signers, id)
 		if err != nil {

@@ -9,13 +9,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/exhibit-dfir/exhibit/cmd/cli"
+	"github.com/exhibit-dfir/exhibit/evidence"
 	"github.com/exhibit-dfir/exhibit/verify"
 )
 
 func newCheck() *cobra.Command {
 	var given given
 	var elsewhere elsewhere
-	var asJSON, deep bool
+	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "check PATH",
 		Short: "Check a case and say what holds and what does not",
@@ -26,15 +27,8 @@ Against the holder of the signing key the case alone proves nothing. What he can
 (--known-head), or what witnesses cosigned (--witness). A history that another one stands against is altered: exit 3.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			o, err := given.options()
-			if err != nil {
-				return err
-			}
-			if err := elsewhere.options(cmd, &o); err != nil {
-				return err
-			}
-			o.Deep = deep
-			c, err := openChecked(cmd.Context(), cmd.InOrStdin(), args[0], o)
+			given.heads = &elsewhere
+			c, err := openChecked(cmd, args[0], &given)
 			if err != nil {
 				return err
 			}
@@ -42,13 +36,13 @@ Against the holder of the signing key the case alone proves nothing. What he can
 			if asJSON {
 				err = printJSON(cmd.OutOrStdout(), c.report)
 			} else {
-				printReport(cmd.OutOrStdout(), named(args[0]), c.report)
+				printReport(cmd.OutOrStdout(), cli.Named(args[0]), c.report)
 			}
 			if err != nil {
 				return err
 			}
 			if code := c.report.Exit(); code != cli.Done {
-				return &cli.Error{Code: code, Err: fmt.Errorf("%s: %s", named(args[0]), verdict(c.report))}
+				return &cli.Error{Code: code, Err: fmt.Errorf("%s: %s", cli.Named(args[0]), verdict(c.report))}
 			}
 			return nil
 		},
@@ -56,7 +50,7 @@ Against the holder of the signing key the case alone proves nothing. What he can
 	given.flags(cmd)
 	elsewhere.flags(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the whole report as JSON")
-	cmd.Flags().BoolVar(&deep, "deep", false, "also derive layouts and redactions of every exchange again")
+	cmd.Flags().BoolVar(&given.deep, "deep", false, "also derive layouts and redactions of every exchange again")
 	return cmd
 }
 
@@ -118,15 +112,19 @@ func printReport(w io.Writer, path string, r *verify.Report) {
 			cli.Count(r.Segments, "segment", "segments"), r.Bytes)
 	}
 	for _, f := range r.Fields {
-		if f.Value != "" {
+		if f.Value != "" && (f.Name != evidence.FieldSupplements || r.Supplements == nil) {
 			line("  %s: %s", cli.EscapeLine(f.Name), cli.EscapeLine(f.Value))
 		}
+	}
+	if r.Supplements != nil {
+		line("%s", cli.EscapeLine(r.Supplements.Words()))
 	}
 	printWindows(line, r)
 	printSigners(line, r)
 	printCosigners(line, r)
 	printTokens(line, r)
 	printHistory(line, r)
+	printCustody(line, r.Custody)
 	for _, s := range r.Statements {
 		line("(%s) %s: %s (%s)", s.ID, s.Text, s.Holds, cli.EscapeLine(s.Why))
 	}
@@ -152,6 +150,16 @@ func printWindows(line func(string, ...any), r *verify.Report) {
 		}
 		line("window %d, %s: %s; %s, %s, %s", w.Window, cli.EscapeLine(w.Asked()), cli.EscapeLine(note), cli.Count(w.Requests, "request", "requests"),
 			cli.Count(w.Pages, "page", "pages"), cli.Count(w.Records, "record", "records"))
+	}
+}
+
+// printCustody prints who held the case when.
+func printCustody(line func(string, ...any), c *verify.Custody) {
+	if c == nil {
+		return
+	}
+	for _, l := range c.Lines() {
+		line("%s", cli.EscapeLine(l))
 	}
 }
 

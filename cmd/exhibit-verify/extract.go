@@ -65,18 +65,14 @@ func runExtract(cmd *cobra.Command, path string, o *extractOptions) error {
 			return err
 		}
 	}
-	known, err := o.given.options()
-	if err != nil {
-		return err
-	}
-	known.Keep = keepPages
-	c, err := openChecked(cmd.Context(), cmd.InOrStdin(), path, known)
+	o.given.keep = keepPages
+	c, err := openChecked(cmd, path, &o.given)
 	if err != nil {
 		return err
 	}
 	defer c.close()
 	if c.container == nil && o.salvage {
-		return extractSalvaged(cmd, path, c, o, known.Keys)
+		return extractSalvaged(cmd, path, c, o, c.keys)
 	}
 	if err := c.needIntact(path); err != nil {
 		return err

@@ -14,6 +14,7 @@ import (
 
 	"github.com/exhibit-dfir/exhibit/cmd/cli"
 	"github.com/exhibit-dfir/exhibit/evidence"
+	"github.com/exhibit-dfir/exhibit/evidence/bag"
 	"github.com/exhibit-dfir/exhibit/evidence/trust"
 	"github.com/exhibit-dfir/exhibit/verify"
 )
@@ -27,8 +28,11 @@ const maxTold = 100
 // salvage finds what of a damaged case is still proven.
 func (c *checked) salvage(ctx context.Context, keys []trust.VKey) (err error) {
 	if c.form != nil {
-		return cli.Fail(cli.Damaged, c.form, "it cannot be told where the files in it are; nothing in it was looked at",
-			"ask for another copy; or unpack it with another program into an empty folder, and give that folder")
+		next := "ask for another copy; or unpack it with another program into an empty folder, and give that folder"
+		if cut := (*bag.AgeError)(nil); errors.As(c.form, &cut) {
+			next = "ask for another copy"
+		}
+		return cli.Fail(cli.Damaged, c.form, "it cannot be told where the files in it are; nothing in it was looked at", next)
 	}
 	if c.salvaged, err = verify.Salvage(ctx, c.folder, verify.Options{Keys: keys}); err == nil {
 		c.container = c.salvaged.Container()

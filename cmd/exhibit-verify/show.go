@@ -48,18 +48,14 @@ func runShow(cmd *cobra.Command, path, seqText string, o *showOptions) error {
 	if err != nil || seq < 0 {
 		return cli.Usagef("SEQ %q is no entry number", seqText)
 	}
-	known, err := o.given.options()
-	if err != nil {
-		return err
-	}
 	ctx := cmd.Context()
-	c, err := openChecked(ctx, cmd.InOrStdin(), path, known)
+	c, err := openChecked(cmd, path, &o.given)
 	if err != nil {
 		return err
 	}
 	defer c.close()
 	if c.container == nil {
-		return showSalvaged(cmd, path, c, seq, o, known.Keys)
+		return showSalvaged(cmd, path, c, seq, o, c.keys)
 	}
 	e, err := c.container.Entry(ctx, seq)
 	if err != nil {

@@ -34,7 +34,12 @@ func refused(t *testing.T, args []string, says ...string) {
 
 // wrong are values that each flag cannot have.
 var wrong = map[string][]string{
-	"key":    {"", "x", "name+00000000+AAAA", "name+zzzzzzzz+AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyAh"},
+	"key":         {"", "x", "name+00000000+AAAA", "name+zzzzzzzz+AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyAh"},
+	"custody-key": {"", "x", "name+00000000+AAAA"},
+	"identity":    {"", "nowhere", ".", "usage_test.go", "../../evidence/bag/testdata/age/id_ecdsa", "../../evidence/bag/testdata/age/scrypt.age"},
+
+	"passphrase-file": {"", "nowhere", ".", "usage_test.go"},
+
 	"format": {"", "json", "xlsx", "JSONL", "cvs"},
 	"out":    {"", "nowhere/r.jsonl", "."},
 	"source": {"", "outlook", "htpp"},
@@ -158,6 +163,7 @@ func TestMissing(t *testing.T) {
 		"check nowhere --key":               "--key needs a value",
 		"check nowhere --known-head x":      `--known-head "x": no such file`,
 		"check nowhere --witness-quorum 1":  "--witness-quorum 1 is no number",
+		"check nowhere --identity":          "--identity needs a value",
 		"extract nowhere --source outlookk": "is none of",
 	} {
 		refused(t, strings.Fields(args), says)

@@ -14,6 +14,7 @@ import (
 	"github.com/exhibit-dfir/exhibit/acquire/casefile"
 	"github.com/exhibit-dfir/exhibit/cmd/cli"
 	"github.com/exhibit-dfir/exhibit/evidence"
+	"github.com/exhibit-dfir/exhibit/evidence/bag"
 	"github.com/exhibit-dfir/exhibit/evidence/trust"
 )
 
@@ -25,12 +26,13 @@ func newCase(p *program) *cobra.Command {
 
 // caseOptions are what a person states about a new case.
 type caseOptions struct {
-	fields    map[string]*string // by the names of casefile.Fields
-	continues string
-	tsa       tsaOptions
-	caFile    string
-	json      bool
-	key       signing
+	fields      map[string]*string // by the names of casefile.Fields
+	continues   string
+	supplements string
+	tsa         tsaOptions
+	caFile      string
+	json        bool
+	key         signing
 }
 
 // AddFlags adds a flag for each field of a case.
@@ -44,6 +46,7 @@ func (o *caseOptions) AddFlags(f *pflag.FlagSet) {
 		o.fields[field.Name] = f.String(field.Name, "", usage)
 	}
 	f.StringVar(&o.continues, "continues", "", "`DIR` of the case that this one goes on from: its newest head is stated")
+	f.StringVar(&o.supplements, "supplements", "", "`DIR` of an earlier, sealed case that this one supplements: its final head is stated, and pins it")
 	o.tsa.AddFlags(f, "to stamp the case entry, so that what follows was not there before")
 	caFileFlag(f, &o.caFile)
 	f.BoolVar(&o.json, "json", false, "print case id and verifier key as JSON")
@@ -110,7 +113,12 @@ func runCaseNew(cmd *cobra.Command, p *program, dir string, o *caseOptions) erro
 	}
 	options := casefile.NewOptions{Fields: fields, Times: o.tsa.times(), Register: true}
 	if cmd.Flags().Changed("continues") {
-		if options.Continues, err = newestHead(ctx, o.continues, headUse{fmt.Sprintf("--continues %q", o.continues), "no case was made", "name the folder of the case that this one goes on from"}); err != nil {
+		if options.Continues, err = newestHead(ctx, o.continues, caseNewHead("continues", o.continues)); err != nil {
+			return err
+		}
+	}
+	if cmd.Flags().Changed("supplements") {
+		if options.Supplements, err = finalHead(ctx, o.supplements, caseNewHead("supplements", o.supplements)); err != nil {
 			return err
 		}
 	}
@@ -118,6 +126,9 @@ func runCaseNew(cmd *cobra.Command, p *program, dir string, o *caseOptions) erro
 		return err
 	}
 	c, err := casefile.New(ctx, env, dir, options)
+	if notSignedBy(err) {
+		return cli.Fail(cli.Unexpected, err, "no case was made; the log of the cases that were opened here lists it as begun", signerHint+", remove what is left in "+shell([]string{dir})+" and run the same command again")
+	}
 	if err != nil {
 		return caseError(diskError(err, dir, "no case was made", "remove what is left in "+shell([]string{dir})+" and run the same command again"), dir)
 	}
@@ -137,11 +148,17 @@ func runCaseNew(cmd *cobra.Command, p *program, dir string, o *caseOptions) erro
 // headUse says what a head is wanted for: the subject of an error, what it means that there is none, and what should have been given.
 type headUse struct{ subject, meaning, what string }
 
+func caseNewHead(flag, dir string) headUse {
+	return headUse{fmt.Sprintf("--%s %q", flag, dir), "no case was made", "name the folder of that case"}
+}
+
+func (u *headUse) fail(code int, err error, next string) error {
+	return cli.Fail(code, fmt.Errorf("%s: %w", u.subject, err), u.meaning, next)
+}
+
 // newestHead is the text of the newest head note of a case, signed by one of the keys that the case lists. The case is changed in nothing and may be sealed.
 func newestHead(ctx context.Context, dir string, use headUse) (string, error) {
-	fail := func(code int, err error, next string) error {
-		return cli.Fail(code, fmt.Errorf("%s: %w", use.subject, err), use.meaning, next)
-	}
+	fail := use.fail
 	check := "run `" + shell([]string{"exhibit-verify", "check", dir}) + "`"
 	status, err := casefile.ReadStatus(ctx, dir)
 	switch {
@@ -158,7 +175,7 @@ func newestHead(ctx context.Context, dir string, use headUse) (string, error) {
 	}
 	defer folder.Close()
 	size := status.Heads[len(status.Heads)-1]
-	note, err := readNote(folder.FS(), size)
+	note, err := readNote(folder.FS(), evidence.NotePath(size))
 	if err != nil {
 		return "", fail(cli.Unexpected, err, "")
 	}
@@ -172,9 +189,58 @@ func newestHead(ctx context.Context, dir string, use headUse) (string, error) {
 	return string(note), nil
 }
 
+// finalHead is the text of the final head note of a sealed case. package.note must be signed over the same head.
+func finalHead(ctx context.Context, dir string, use headUse) (string, error) {
+	fail := use.fail
+	note, err := newestHead(ctx, dir, use)
+	if err != nil {
+		return "", err
+	}
+	keys, err := signers(ctx, dir)
+	if errors.Is(err, bag.ErrUnsealed) {
+		return "", fail(cli.Usage, err, "seal it first, or go on from it with --continues")
+	}
+	if err == nil {
+		err = checkFinal(dir, note, keys)
+	}
+	if err != nil {
+		return "", fail(cli.Damaged, err, "run `"+shell([]string{"exhibit-verify", "check", dir})+"`")
+	}
+	return note, nil
+}
+
+// checkFinal requires that package.note, signed by one of keys, and the note are about the same head.
+func checkFinal(dir, note string, keys []trust.VKey) error {
+	folder, err := evidence.OpenFolder(dir)
+	if err != nil {
+		return err
+	}
+	defer folder.Close()
+	text, _, err := trust.Verify([]byte(note), keys)
+	if err != nil {
+		return err
+	}
+	head, err := trust.ParseHead(text)
+	if err != nil {
+		return err
+	}
+	b, err := readNote(folder.FS(), evidence.PackageNotePath)
+	if err != nil {
+		return err
+	}
+	if text, _, err = trust.Verify(b, keys); err != nil {
+		return fmt.Errorf("%s: %w", evidence.PackageNotePath, err)
+	}
+	p, err := trust.ParsePackageStatement(text)
+	if err == nil && p.Head != head {
+		err = fmt.Errorf("%s is signed over another head than the newest", evidence.PackageNotePath)
+	}
+	return err
+}
+
 // readNote reads no more of a note than shows that it is too long.
-func readNote(files fs.FS, size int64) ([]byte, error) {
-	f, err := files.Open(evidence.NotePath(size))
+func readNote(files fs.FS, name string) ([]byte, error) {
+	f, err := files.Open(name)
 	if err != nil {
 		return nil, err
 	}

@@ -177,7 +177,21 @@ var wrong = map[string][]string{
 	"witness-log":     {"", "x", "w+00000000+AAAA"},
 	"witness-ca-file": {"", "no-such-file", "usage_test.go"},
 	"out":             {"", "-", ".", "no-such-folder/case.zip", "usage_test.go"},
+	"supplements":     {"", "nowhere", "usage_test.go"},
+
+	"to":       {"", "me", "age1xyz", "ssh-rsa AAAA", "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5 x", ".", "usage_test.go"},
+	"identity": {"", "nowhere", ".", "usage_test.go"},
+
+	"event": {"", "lost", "transferred", "received", "verified", "Stored"},
+	"key":   {"", "x", "name+00000000+AAAA"},
+
+	"by": stated, "by-organisation": stated, "by-contact": stated, "released-by": stated, "released-by-organisation": stated, "released-by-contact": stated,
+	"received-by": stated, "received-by-organisation": stated, "received-by-contact": stated, "purpose": stated, "method": stated, "from-place": stated,
+	"to-place": stated, "storage": stated, "condition": stated, "changes": stated,
 }
+
+// stated are values that no custody record can state.
+var stated = []string{"", " x", "x ", "a\nb", "a\x1b[31m", "\xff", strings.Repeat("x", 4097)}
 
 // bench is what command lines of TestWrongValues need to be in order but for the flag under test.
 type bench struct {
@@ -213,7 +227,11 @@ func (b *bench) complete(words string, c *cobra.Command, flag, value string) []s
 			args = append(args, "text")
 		}
 	}
-	rest := map[string]string{"case": b.dir, "token-file": b.token, "patience": "1ms", "yes": "true", "base-url": "https://127.0.0.1:1", "witness": someWitness}
+	rest := map[string]string{"case": b.dir, "token-file": b.token, "patience": "1ms", "yes": "true", "base-url": "https://127.0.0.1:1", "witness": someWitness,
+		"by": "E", "released-by": "E", "received-by": "F", "event": "stored"}
+	if words == "pack" || words == "unpack" {
+		rest["out"] = b.fresh + ".out"
+	}
 	if words == "case new" {
 		rest["case-number"], rest["exhibit"], rest["examiner"] = "1", "EX", "E"
 	}
@@ -345,6 +363,25 @@ func TestMissing(t *testing.T) {
 		{"seal", []string{"DIR is missing"}},
 		{"pack", []string{"DIR is missing"}},
 		{"pack d", []string{`"out"`}},
+		{"pack d -o nowhere.zip --to x --passphrase", []string{"[to passphrase-file passphrase]"}},
+		{"pack d -o nowhere.zip --to x --passphrase-file x", []string{"[to passphrase-file passphrase]"}},
+		{"pack d -o nowhere.zip --passphrase", []string{"there is no terminal to ask", "--passphrase-file"}},
+		{"pack d -o nowhere.zip --to AGE-SECRET-KEY-1QQQ", []string{"--to: it is a private key"}},
+		{"unpack", []string{"FILE is missing"}},
+		{"unpack f", []string{`"out"`}},
+		{"unpack nowhere.zip -o nowhere", []string{"nowhere.zip: no such file"}},
+		{"unpack . -o nowhere", []string{". is a folder, and no packed case"}},
+		{"custody", []string{"no command was given"}},
+		{"custody transfre d", []string{"exhibit custody transfer"}},
+		{"custody transfer d", []string{`"received-by"`, `"released-by"`}},
+		{"custody transfer nowhere --released-by A --received-by B", []string{"folder is no case"}},
+		{"custody receive", []string{"DIR is missing"}},
+		{"custody receive d --unreleased", []string{"--unreleased needs --released-by and --received-by"}},
+		{"custody receive nowhere", []string{"folder is no case"}},
+		{"custody add d --event stored", []string{`"by"`}},
+		{"custody add d --by A", []string{`"event"`}},
+		{"custody verified nowhere --by A", []string{"folder is no case"}},
+		{"custody list nowhere", []string{"folder is no case"}},
 		{"pack nowhere -o nowhere.zip", []string{"folder is no case"}},
 		{"demo a b", []string{`unexpected argument "b"`}},
 		{"version 1", []string{`unexpected argument "1"`}},

@@ -429,7 +429,7 @@ SEALED = {
                     "head": lambda h, s: dict(h, kind="weather", window=0) if s == 8 else h}, None),
     "window-partial": (4, "window-incomplete", put(8, state="partial", reason="throttled"), None),
     "window-failed": (4, "window-incomplete", put(8, state="failed"), None),
-    "free-folders": (0, "-", {}, lambda w: (add("custody/0001.note")(w), add("work/lock")(w), add("stamps/a/b")(w))),
+    "free-folders": (0, "-", {}, lambda w: (add("custody/receipt.pdf")(w), add("work/lock")(w), add("stamps/a/b")(w))),
 }
 
 

@@ -11,6 +11,8 @@
     python3 verify.py --witness VKEY PATH
                                        and that this witness cosigned its newest head (likewise; with
                                        --witness-quorum N, that N of them did)
+    python3 verify.py --custody-key VKEY PATH
+                                       and that VKEY signed a custody record (likewise)
     python3 verify.py --each DIR       each folder in DIR is a case: NAME, exit code, first finding code
 
 It was written from the text of the format (docs/container.md, format 1) and shares no code with the
@@ -18,14 +20,15 @@ tool that made the case. Functions carry the number of the section that they che
 section 2.2. It changes nothing in the case.
 
 Exit codes: 0 verified, 1 unexpected (a program is missing, a file cannot be read), 2 usage,
-3 altered or damaged, 4 incomplete or not sealed, 8 what was asked for with --key, --tsa-ca, --known-head
-or --witness is not met.
+3 altered or damaged, 4 incomplete or not sealed, 8 what was asked for with --key, --tsa-ca, --known-head,
+--witness or --custody-key is not met.
 If several hold, 3 comes before 4 and 4 before 8.
 
 It does not look into ledger.db (a derived index: the manifest covers its bytes, nothing more is asked
-of it), and does not look into custody/ and work/, which no manifest covers, nor into what lies in stamps/
-but timestamps and cosignatures. The form of timestamps is read here; openssl checks their signatures and,
-for --tsa-ca, their chains (openssl ts -verify). Neither asks whether a certificate was revoked.
+of it), and does not look into work/ and what lies in stamps/ but timestamps and cosignatures. No manifest
+covers these, nor custody/, whose records are checked by themselves (section 12). The form of timestamps is
+read here; openssl checks their signatures and, for --tsa-ca, their chains (openssl ts -verify). Neither asks
+whether a certificate was revoked.
 """
 import base64, calendar, collections, hashlib, json, os, re, stat, subprocess, sys, tempfile, threading, time
 from concurrent.futures import ThreadPoolExecutor
@@ -1145,6 +1148,70 @@ def bag_field_6_2(label, value):
     return label != "Bagging-Date" or is_time_1_3(value + "T00:00:00.000000Z")
 
 
+def supplements_4_10(body):
+    """What is wrong with what a case entry says of the earlier case that it supplements."""
+    notes = [pair["value"] for pair in body["fields"] if pair["name"] == "supplements"]
+    if len(notes) > 1:
+        yield "two cases that this one supplements"
+    for note in notes[:1]:
+        try:
+            lines, _, _ = signed_note_5_2(note.encode("utf-8"), 3, "entry-rule")
+            size_and_root(lines[1:], "entry-rule")
+            if lines[0] == ORIGIN + body["case"] or not lines[0].startswith(ORIGIN) or not is_id(lines[0][len(ORIGIN):]):
+                yield "what it supplements is no other case"
+        except Bad as bad:
+            yield "the case that this one supplements: " + bad.text
+
+
+# ---- 12. Custody ------------------------------------------------------------------------------------
+
+EVENTS_12 = ("created", "sealed", "verified", "copied", "transferred", "received", "accessed", "exported", "redacted", "stored", "destroyed")
+MAX_CHAIN = 8 << 20         # bytes of all records
+
+
+def zone_12(v):
+    return re.fullmatch("[+-]([01][0-9]|2[0-3]):[0-5][0-9]", v) is not None
+
+
+def handover_12(record):
+    return record.get("event") in ("transferred", "received")
+
+
+# The lines of a record in their order: name, whether it must be there, whether it may, what its value is.
+ALWAYS, MAY, ANY = (lambda r: True), (lambda r: False), (lambda v: True)
+LINES_12 = [
+    ("sequence", ALWAYS, ALWAYS, matches("[1-9][0-9]{0,3}")), ("id", ALWAYS, ALWAYS, is_id), ("previous", ALWAYS, ALWAYS, is_hash),
+    ("answers", MAY, lambda r: r.get("event") == "received", is_hash), ("time", ALWAYS, ALWAYS, is_time_1_3), ("zone", ALWAYS, ALWAYS, zone_12),
+    ("event", ALWAYS, ALWAYS, one_of(*EVENTS_12)), ("exhibit", ALWAYS, ALWAYS, ANY), ("description", MAY, ALWAYS, ANY),
+    ("container", ALWAYS, ALWAYS, is_hash),
+    ("size", ALWAYS, ALWAYS, lambda v: re.fullmatch("0|[1-9][0-9]{0,15}", v) is not None and int(v) <= MAX_INT),
+] + [(party + part, (MAY if part else here), here, ANY) for party, here in (
+    ("by", lambda r: not handover_12(r)), ("released-by", handover_12), ("received-by", handover_12)) for part in ("", "-organisation", "-contact")
+] + [(name, MAY, ALWAYS, ANY) for name in ("purpose", "authority", "method", "from-place", "to-place", "storage", "condition", "changes")
+] + [("result", lambda r: r.get("event") == "verified", lambda r: r.get("event") == "verified", ANY), ("tool", ALWAYS, ALWAYS, ANY),
+     ("key", ALWAYS, ALWAYS, lambda v: verifier_key_5_5(v) is not None)]
+
+
+def custody_record_12(data):
+    """The values of a record by their names, its signed bytes and its signature."""
+    lines, text, signatures = signed_note_5_2(data, data.split(b"\n\n")[0].count(b"\n") + 1, "custody-form")
+    if len(lines) < 3 or lines[0] != "exhibit custody v1" or not is_key_name(lines[1]) or len(signatures) != 1:
+        raise Bad("custody-form", "it is no custody record with one signature line")
+    record, rest = {"origin": lines[1]}, lines[2:]
+    for name, _, _, _ in LINES_12:
+        if rest and rest[0].startswith(name + ": "):
+            record[name] = rest.pop(0)[len(name) + 2:]
+    if rest:
+        raise Bad("custody-form", "a line that a record does not have there: %s" % show(rest[0]))
+    for name, must, may, good in LINES_12:
+        if name not in record:
+            if must(record):
+                raise Bad("custody-form", "it has no %s" % name)
+        elif not may(record) or not bag_field_6_2("custody", record[name]) or not good(record[name]):
+            raise Bad("custody-form", "%s is malformed, or does not belong there: %s" % (name, show(record[name])))
+    return record, text, signatures[0]
+
+
 # ---- The case ---------------------------------------------------------------------------------------
 
 class Case:
@@ -1507,6 +1574,7 @@ class Case:
                 yield "the case allows no key"
             if body["case"] != self.case_id or body["origin"] != ORIGIN + body["case"]:
                 yield "case id or origin is another one"
+            yield from supplements_4_10(body)
         elif kind == "key":
             if len(self.keys) + len(self.added_keys) >= MAX_KEYS:
                 yield "more than %d keys" % MAX_KEYS
@@ -1827,6 +1895,95 @@ class Case:
         if listed == same:
             self.report.add(code, name, "lines are repeated or out of order")
 
+    # -- 12: custody
+
+    def custody_12(self):
+        """The records of who held the case: their form, signatures, chain, and the container that they found."""
+        self.custody, self.custody_last, before, ids, releases, answered, left = [], None, ZERO_HASH, set(), set(), set(), MAX_CHAIN
+        names = [n for n in self.files if n.startswith("custody/")]
+        numbers = {int(n[8:12]) for n in names if re.fullmatch(r"custody/[0-9]{4}\.note", n) and n != "custody/0000.note"}
+        self.custody_other = len(names) - len(numbers)
+        self.custody_signatures_12(sorted(numbers))
+        for n in range(1, max(numbers, default=0) + 1):
+            name = "custody/%04d.note" % n
+            try:
+                if n not in numbers:
+                    if n == 1 or n - 1 in numbers:
+                        self.report.add("custody-missing", name, "there is no such record, and there are later ones")
+                    before = None
+                    continue
+                data = self.read(name, MAX_NOTE + 1)
+                if len(data) > min(left, MAX_NOTE):
+                    before = None
+                    raise Bad("custody-form", "it is longer than 65,535 bytes, or all records are longer than 8 MiB")
+                left, self.custody_last, last, before = left - len(data), sha(data), before, sha(data)
+                record, text, signature = custody_record_12(data)
+                key = verifier_key_5_5(record["key"])
+                if signature[:2] != key[:2] or not self.ed25519.good(key[2], text, signature[2]):
+                    raise Bad("custody-signature", "the key that it names did not sign it: %s" % show(key[0]))
+                self.custody.append((n, record, key))
+                self.custody_chain_12(name, n, record, last, (ids, releases, answered))
+                if record["event"] == "transferred":
+                    releases.add(before)
+            except Bad as bad:
+                self.report.add(bad.code, name, bad.text)
+
+    def custody_signatures_12(self, numbers):
+        """Has the signatures checked, several at a time."""
+        jobs, left = [], MAX_CHAIN
+        for n in numbers:
+            data = self.read("custody/%04d.note" % n, MAX_NOTE + 1)
+            if len(data) > min(left, MAX_NOTE):
+                continue
+            left -= len(data)
+            try:
+                record, text, signature = custody_record_12(data)
+                jobs.append((verifier_key_5_5(record["key"])[2], text, signature[2]))
+            except Bad:
+                pass                              # said when its turn comes
+        self.ed25519.check(jobs)
+
+    def custody_chain_12(self, name, n, record, last, known):
+        ids, releases, answered = known
+        answers, container, size = record.get("answers"), self.container_12(), self.octets_12()
+        for code, wrong, meaning in (
+                ("custody-chain", record["sequence"] != str(n), "it says that it is record %s" % record["sequence"]),
+                ("custody-chain", last is not None and record["previous"] != last, "it does not follow the record before it"),
+                ("custody-chain", record["id"] in ids, "it has the id of an earlier record"),
+                ("custody-chain", answers and answers not in releases, "it acknowledges a release that is none of the records before"),
+                ("custody-chain", answers and answers in answered, "it acknowledges a release that was acknowledged before"),
+                ("custody-case", self.case_id is not None and record["origin"] != ORIGIN + str(self.case_id), "it is a record of another case"),
+                ("custody-container", container and record["container"] != container, "it found another container than was sealed"),
+                ("custody-container", container and size and record["size"] != size, "it found another number of bytes than was sealed")):
+            if wrong:
+                self.report.add(code, name, meaning)
+        ids.add(record["id"])
+        answered.add(answers)
+
+    def container_12(self):
+        """The hash that package.note signs."""
+        return self.package[0].decode("utf-8").split("\n")[4] if self.sealed and self.package else None
+
+    def octets_12(self):
+        """The bytes of data/ that bag-info.txt counts."""
+        if not self.has("bag-info.txt"):
+            return None
+        m = re.search(rb"(?:^|\n)Payload-Oxum: (0|[1-9][0-9]*)\.[0-9]+\n$", self.read("bag-info.txt", 1 << 20))
+        return m.group(1).decode() if m else None
+
+    def say_custody(self, say, pinned):
+        """Who held the case, as the records have it."""
+        for n, record, key in self.custody:
+            who = record.get("by") or "%s to %s" % (record["released-by"], record["received-by"])
+            say("custody %d: %s (%s) %s: %s; signed by %s%s" % (n, record["time"], record["zone"], record["event"], show(who), show(key[0]),
+                "" if key in pinned else ", a key that you did not pin"))
+        if self.custody_last:
+            say("custody: the last record has the hash %s" % self.custody_last)
+            say("custody: records that were dropped behind it, or never written, cannot be seen here: compare with the parties' copies")
+            say("custody: keys that are found in records prove nothing unless you pinned them")
+        if self.custody_other:
+            say("[custody-other] %d files in custody/ are no records; nothing covers them" % self.custody_other)
+
     # -- the verdict
 
     def windows_complete(self):
@@ -1947,6 +2104,7 @@ class Elsewhere:
     def __init__(self, given):
         self.keys, self.roots = given.get("--key", []), given.get("--tsa-ca", [])
         self.heads, self.witnesses = given.get("--known-head", []), given.get("--witness", [])
+        self.custody = given.get("--custody-key", [])
         self.quorum = max(given.get("--witness-quorum", []), default=0)
         if self.quorum > len(self.witnesses):
             raise ValueError("--witness-quorum %d: more than there are witnesses" % self.quorum)
@@ -1976,6 +2134,7 @@ def check(root, elsewhere, report, ed25519):
     case.heads_5()
     case.tokens_5_7()
     case.seal_6()
+    case.custody_12()
     case.windows_complete()
     case.cosignatures_5_10(keys)
     met = case.pinned(keys)
@@ -1987,9 +2146,13 @@ def check(root, elsewhere, report, ed25519):
     unseen = case.history_5_11(keys)
     for line in unseen:
         report.say("[not-met] " + line)
+    unsigned = [key for key in elsewhere.custody if key not in [signer for _, _, signer in case.custody]]
+    for key in unsigned:
+        report.say("[custody-key-unmet] %s: this key signed no custody record" % show(key[0]))
     report.suppressed()
     say = report.say
     say("case %s: %d segments with batches, %d entries" % (case.case_id, case.last_batch_segment, case.tree.size))
+    case.say_custody(say, keys + elsewhere.custody)
     say("(a) internally consistent: " + ("NO, first finding: " + report.damage if report.damage else
         "yes" if case.sealed else "yes, at the level of content (not sealed: no manifest covers the bytes of the files)"))
     cosigners = "; cosigned by " + ", ".join(show(key[0]) for key in cosigned) if cosigned else ""
@@ -2008,8 +2171,8 @@ def check(root, elsewhere, report, ed25519):
     say("what none of this shows: that the server told the truth")
     say("what none of this shows: that the operator recorded every exchange")
     say("what none of this shows: that the tool that recorded was honest, and its clock right")
-    say("not looked into: the content of ledger.db, custody/, work/, what lies in stamps/ beside timestamps and cosignatures")
-    return 3 if report.damage else 4 if report.incomplete else 8 if unmet or unstamped or unseen else 0
+    say("not looked into: the content of ledger.db, work/, what lies in stamps/ beside timestamps and cosignatures")
+    return 3 if report.damage else 4 if report.incomplete else 8 if unmet or unstamped or unseen or unsigned else 0
 
 
 def guarded(root, elsewhere, report, ed25519):
@@ -2075,6 +2238,7 @@ OPTIONS = {                 # option: what its value is called, and what reads i
     "--known-head": ("FILE", given_head),
     "--witness": ("VKEY", given_witness),
     "--witness-quorum": ("N", given_number),
+    "--custody-key": ("VKEY", given_key),
     "--each": ("DIR", given_folder),
 }
 
