@@ -51,8 +51,9 @@ type checker struct {
 	keys    []trust.VKey // that may sign, after the last head
 	ends    []segmentEnd // of a case without holes: segment n at index n-1
 	tails   []heldTail
-	faults  []Finding // of the segment that is being walked
-	again   bitset    // exchanges that a deep check has to read again
+	faults  []Finding        // of the segment that is being walked
+	again   bitset           // exchanges that a deep check has to read again
+	part    *productionCheck // of a production, nil for a case
 }
 
 // segmentEnd is where a segment was found to end.
@@ -87,6 +88,10 @@ func isCase(files fs.FS) bool {
 func checkWith(ctx context.Context, dec *warc.Decoder, files fs.FS, o Options) (*Report, *Container, error) {
 	c := &checker{opts: o, files: files, r: &Report{Caveats: caveats()}, dec: dec, roots: map[int64]evidence.Hash{}}
 	c.rules.r = c.r
+	if evidence.IsProduction(files) {
+		c.sealed = true
+		return c.checkProduction(ctx)
+	}
 	c.sealed = evidence.IsSealed(files)
 	c.r.Sealed = c.sealed
 	c.noteNames()

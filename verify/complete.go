@@ -19,6 +19,9 @@ func (c *checker) completeness() {
 		if w.Outcome == evidence.Opened {
 			w.Requests = w.exchanges
 		}
+		if w.Outcome == OutcomeWithheld {
+			c.part.withheldWindows++
+		}
 		c.r.Windows = append(c.r.Windows, w.Window)
 		if w.Superseded {
 			continue

@@ -31,11 +31,18 @@ type Container struct {
 	retried map[int64]bool
 	pages   pagePlan
 	salvage *salvage // of a damaged case, nil for an intact one
+
+	production *disclosed // of a production, nil for a case
 }
 
 func newContainer(c *checker) *Container {
-	return &Container{files: c.files, caseID: c.r.Case, entries: c.r.Entries, ends: c.ends, windows: c.rules.windows, retried: c.rules.retried,
+	container := &Container{files: c.files, caseID: c.r.Case, entries: c.r.Entries, ends: c.ends, windows: c.rules.windows, retried: c.rules.retried,
 		pages: c.rules.pages}
+	if c.part != nil {
+		tree, _ := c.part.walker.Tree()
+		container.production = &disclosed{tree.Root()}
+	}
+	return container
 }
 
 // CaseID is the id of the case.
@@ -59,10 +66,13 @@ func (c *Container) Window(n int64) (w Window, ok bool) {
 func (c *Container) Replaced(seq int64) bool { return c.retried[seq] }
 
 // Entries yields all entries in order. An error ends it: ctx's, [ErrChanged], or one of reading. Of a salvaged case it yields those that are proven;
-// the places of records that are lost are zero.
+// the places of records that are lost are zero. Of a production it yields those that are disclosed.
 func (c *Container) Entries(ctx context.Context) iter.Seq2[*evidence.Entry, error] {
 	if c.salvage != nil {
 		return c.salvage.entries(ctx)
+	}
+	if c.production != nil {
+		return c.disclosedEntries(ctx)
 	}
 	return func(yield func(*evidence.Entry, error) bool) {
 		dec, err := warc.NewDecoder()
@@ -120,13 +130,16 @@ func (c *Container) segment(ctx context.Context, walker *evidence.Walker, n int6
 }
 
 // Entry returns one entry, once the segment that holds it was read to the end that was checked, with those before it. Of a salvaged case it returns an entry that is proven, and
-// [ErrLost] for another.
+// [ErrLost] for another; of a production, [ErrWithheld].
 func (c *Container) Entry(ctx context.Context, seq int64) (*evidence.Entry, error) {
 	if seq < 0 || seq >= c.entries {
 		return nil, fmt.Errorf("entry %d of %d: %w", seq, c.entries, ErrNoEntry)
 	}
 	if c.salvage != nil {
 		return c.salvage.entry(ctx, seq)
+	}
+	if c.production != nil {
+		return c.disclosedEntry(ctx, seq)
 	}
 	dec, err := warc.NewDecoder()
 	if err != nil {

@@ -49,15 +49,14 @@ func (c *Container) Proof(ctx context.Context, seq, size int64) (*Proof, error) 
 	p := &Proof{Seq: seq, Size: size}
 	path := spans(seq, size, 0)
 	var whole evidence.Tree
-	for e, err := range c.Entries(ctx) {
+	for l, err := range c.leaves(ctx) {
 		if err != nil {
 			return nil, err
 		}
-		n := e.Head.Seq
+		n, leaf := l.seq, l.hash
 		if n >= size {
 			continue // to the end, which proves what was read before it
 		}
-		leaf := evidence.LeafHash(e.HeadLine)
 		whole.Add(leaf)
 		if n == seq {
 			p.Leaf = leaf

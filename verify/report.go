@@ -22,7 +22,8 @@ type Report struct {
 	Statements []Statement `json:"statements"` // what holds and what does not
 	Caveats    []string    `json:"caveats"`    // what none of this shows
 	Findings   []Finding   `json:"findings"`
-	More       int64       `json:"more_findings"` // beyond those listed
+	More       int64       `json:"more_findings"`        // beyond those listed
+	Production *Production `json:"production,omitempty"` // what is disclosed; null of a case
 
 	classes map[Class]int64  // all findings, also those not listed
 	codes   map[string]int64 // likewise
@@ -146,5 +147,5 @@ func (r *Report) rule(code string, seq int64, format string, args ...any) {
 }
 
 func ofFault(f *evidence.Fault) Finding {
-	return Finding{Code: f.Code, Path: evidence.SegmentPath(f.Segment), Offset: f.Offset, Seq: f.Seq, Detail: f.Detail}
+	return Finding{Code: f.Code, Path: segmentPath(f.Segment), Offset: f.Offset, Seq: f.Seq, Detail: f.Detail}
 }
