@@ -268,7 +268,6 @@ func (q *segmentQueue) claim(ctx context.Context, e *Entry, i int) (at Located, 
 	return at, q.w.fault(&Fault{Code: "record-mismatch", Offset: None, Seq: e.Head.Seq, Detail: fmt.Sprintf("record %d of entry %d is not there", i, e.Head.Seq)})
 }
 
-
 func (q *segmentQueue) unclaimed(held []heldRecord) error {
 	for i := range held {
 		if err := q.w.fault(&Fault{Code: "record-unclaimed", Segment: held[i].segment, Offset: held[i].record.Offset, Seq: None,

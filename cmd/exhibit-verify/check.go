@@ -105,7 +105,9 @@ func printReport(w io.Writer, path string, r *verify.Report) {
 	if r.Sealed {
 		state = "sealed"
 	}
-	if r.Case != "" || r.Segments > 0 {
+	if r.Production != nil {
+		printProduction(line, r)
+	} else if r.Case != "" || r.Segments > 0 {
 		line("case %s, %s: %s, %s, %s, %d bytes", r.Case, state, cli.Count(r.Entries, "entry", "entries"), cli.Count(r.Exchanges, "exchange", "exchanges"),
 			cli.Count(r.Segments, "segment", "segments"), r.Bytes)
 	}

@@ -26,6 +26,10 @@ const maxTold = 100
 
 // salvage finds what of a damaged case is still proven.
 func (c *checked) salvage(ctx context.Context, keys []trust.VKey) (err error) {
+	if c.report.Production != nil {
+		return cli.Fail(cli.Damaged, errors.New("this production is altered or damaged"), "nothing is salvaged of a production: whoever made it can make it again, from the case",
+			"ask the producing party for another copy")
+	}
 	if c.form != nil {
 		return cli.Fail(cli.Damaged, c.form, "it cannot be told where the files in it are; nothing in it was looked at",
 			"ask for another copy; or unpack it with another program into an empty folder, and give that folder")

@@ -62,6 +62,9 @@ func runShow(cmd *cobra.Command, path, seqText string, o *showOptions) error {
 		return showSalvaged(cmd, path, c, seq, o, known.Keys)
 	}
 	e, err := c.container.Entry(ctx, seq)
+	if errors.Is(err, verify.ErrWithheld) {
+		return showWithheld(cmd, path, c, seq, o)
+	}
 	if err != nil {
 		if errors.Is(err, verify.ErrNoEntry) {
 			return cli.Fail(cli.Usage, err, "", fmt.Sprintf("entries are numbered 0 to %d", c.container.Len()-1))
@@ -179,16 +182,21 @@ func showText(ctx context.Context, w io.Writer, c *checked, e *evidence.Entry, p
 		line("proof        under the signed head over %d entries; the case is altered or damaged, and no path of hashes is shown", c.salvaged.ProvenBy(e.Head.Seq))
 		return nil
 	}
+	printProof(line, proof)
+	return nil
+}
+
+// printProof prints the path of hashes from an entry to the root.
+func printProof(line func(string, ...any), proof *verify.Proof) {
 	if proof == nil {
 		line("proof        no head covers this entry yet")
-		return nil
+		return
 	}
 	line("leaf         %s", proof.Leaf)
 	for _, h := range proof.Path {
 		line("path         %s", h)
 	}
 	line("root         %s over %d entries", proof.Root, proof.Size)
-	return nil
 }
 
 // maxShown is how much of a block is shown to a person.
