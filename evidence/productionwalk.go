@@ -29,6 +29,7 @@ type ProductionWalker struct {
 	head  ProductionHead
 	tree  Tree
 	lost  bool // a leaf could not be read
+	order bool // lines are not in order: what they say of each other means nothing
 	segs  segmentQueue
 }
 
@@ -55,7 +56,7 @@ func (w *ProductionWalker) fault(f *Fault) error {
 	return w.Report(f)
 }
 
-// Walk calls visit for each line in order. Of an entry that is disclosed the records are found first; the place of one that is not there is zero.
+// Walk calls visit for each line in order, and for none behind one that is out of order. Of an entry that is disclosed the records are found first; the place of one that is not there is zero.
 // It returns a *Fault where a rule is broken and Report does not go on, visit's error, or an error of reading.
 func (w *ProductionWalker) Walk(ctx context.Context, visit func(*Disclosure) error) error {
 	file, err := openRegular(w.files, ProductionPath)
@@ -127,7 +128,7 @@ func (w *ProductionWalker) line(ctx context.Context, line []byte, offset, next i
 	}
 	d.Offset = offset
 	if d.Seq != next || d.Seq >= w.head.Size {
-		w.lost = true
+		w.lost, w.order = true, true
 		detail := fmt.Sprintf("the line of entry %d where that of entry %d should stand", d.Seq, next)
 		if d.Seq >= w.head.Size {
 			detail = fmt.Sprintf("the line of entry %d of %d", d.Seq, w.head.Size)
@@ -147,6 +148,9 @@ func (w *ProductionWalker) line(ctx context.Context, line []byte, offset, next i
 		if err := w.claim(ctx, d.Entry); err != nil {
 			return next, err
 		}
+	}
+	if w.order {
+		return d.Seq + 1, nil
 	}
 	return d.Seq + 1, visit(d)
 }

@@ -174,6 +174,7 @@ func (p *Production) reason(text string) {
 // producedSeal requires that the last entry is the seal and that the head over it is there.
 func (c *checker) producedSeal() {
 	switch {
+	case !c.provable(): // lines are missing or cannot be read, which was said
 	case c.rules.seal == nil:
 		c.r.find("seal-rule", evidence.ProductionPath, "it has no seal entry: a production is made of a sealed case")
 	case c.rules.sealSeq != c.r.Entries-1:
@@ -301,9 +302,9 @@ func (r *rules) headOnly(h *evidence.Head) {
 	switch {
 	case opens:
 		r.windows = append(r.windows, &window{Window: Window{Window: h.Window, Source: h.Source, Parameters: []Pair{}, Outcome: OutcomeWithheld}})
-	case h.Window > int64(len(r.windows)):
+	case h.Window > int64(len(r.windows)) || h.Kind == evidence.KindWindow && h.Window == 0:
 		r.add("entry-rule", h.Seq, fmt.Sprintf("window %d was not opened", h.Window))
-	case h.Kind == evidence.KindWindow && h.Window > 0:
+	case h.Kind == evidence.KindWindow:
 		r.windows[h.Window-1].Outcome, r.windows[h.Window-1].Reason, r.windows[h.Window-1].Text = OutcomeWithheld, "", ""
 	}
 	switch h.Kind {
