@@ -29,7 +29,7 @@ type ProductionWalker struct {
 	head  ProductionHead
 	tree  Tree
 	lost  bool // a leaf could not be read
-	order bool // lines are not in order: what they say of each other means nothing
+	order bool // lines are not in order: no more are visited
 	segs  segmentQueue
 }
 
@@ -45,6 +45,9 @@ func (w *ProductionWalker) Head() ProductionHead { return w.head }
 func (w *ProductionWalker) Tree() (t Tree, ok bool) {
 	return w.tree.clone(), !w.lost && w.head.Size > 0 && w.tree.Size() == w.head.Size
 }
+
+// Lost reports whether a line so far could not be read or is out of order: what others say of it means nothing then.
+func (w *ProductionWalker) Lost() bool { return w.lost }
 
 // Segments is how many segments were opened.
 func (w *ProductionWalker) Segments() int64 { return w.segs.n }

@@ -207,7 +207,7 @@ const (
 )
 
 func recipes() []recipe {
-	return slices.Concat(goodRecipes(), frameRecipes(), recordRecipes(), batchRecipes(), entryRecipes(), headRecipes(), bagRecipes(), outcomeRecipes(), attackRecipes(), strangerRecipes())
+	return slices.Concat(goodRecipes(), frameRecipes(), recordRecipes(), batchRecipes(), entryRecipes(), headRecipes(), bagRecipes(), outcomeRecipes(), attackRecipes(), strangerRecipes(), productionRecipes())
 }
 
 func goodRecipes() []recipe {

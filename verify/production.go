@@ -65,7 +65,9 @@ func (c *checker) checkProduction(ctx context.Context) (*Report, *Container, err
 	if err := c.bag(wait()); err != nil {
 		return nil, nil, err
 	}
-	c.heads()
+	if c.provable() {
+		c.heads()
+	}
 	c.producedSeal()
 	c.productionNote()
 	c.completeness()
@@ -134,16 +136,13 @@ func (c *checker) disclosure(d *evidence.Disclosure) error {
 	switch d.Level {
 	case evidence.LevelWhole:
 		c.part.Disclosed++
-		c.rules.entry(d.Entry, 1)
-		if !slices.ContainsFunc(d.Entry.Located, func(l evidence.Located) bool { return l.Segment == 0 }) {
-			c.deepEntry(d.Entry)
-		}
 	case evidence.LevelHead:
 		c.part.HeadOnly++
-		c.rules.headOnly(d.Head)
 	default:
 		c.part.LeafOnly++
-		c.rules.leafOnly(d.Seq)
+	}
+	if !c.part.walker.Lost() {
+		c.ruled(d)
 	}
 	if d.Level != evidence.LevelWhole {
 		c.part.reason(d.Reason)
@@ -155,6 +154,22 @@ func (c *checker) disclosure(d *evidence.Disclosure) error {
 	return nil
 }
 
+// ruled holds an entry against those before it, all of which are accounted for.
+func (c *checker) ruled(d *evidence.Disclosure) {
+	switch d.Level {
+	case evidence.LevelWhole:
+		c.rules.entry(d.Entry, 1)
+		if !slices.ContainsFunc(d.Entry.Located, func(l evidence.Located) bool { return l.Segment == 0 }) {
+			c.deepEntry(d.Entry)
+		}
+	case evidence.LevelHead:
+		c.rules.headOnly(d.Head)
+	default:
+		c.rules.leafOnly(d.Seq)
+	}
+}
+
+// reason counts an entry that is withheld.
 func (p *Production) reason(text string) {
 	for i := range p.Reasons {
 		if p.Reasons[i].Reason == text {
@@ -174,7 +189,9 @@ func (p *Production) reason(text string) {
 // producedSeal requires that the last entry is the seal and that the head over it is there.
 func (c *checker) producedSeal() {
 	switch {
-	case !c.provable(): // lines are missing or cannot be read, which was said
+	case !c.provable(): // lines are missing or cannot be read: no head can be held against what is left
+		c.r.find("head-unproven", evidence.NotePath(c.newest()), "lines of %s are missing or cannot be read", evidence.ProductionPath)
+		return
 	case c.rules.seal == nil:
 		c.r.find("seal-rule", evidence.ProductionPath, "it has no seal entry: a production is made of a sealed case")
 	case c.rules.sealSeq != c.r.Entries-1:

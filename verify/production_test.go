@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"slices"
 	"strings"
@@ -14,7 +15,6 @@ import (
 
 	"github.com/exhibit-dfir/exhibit/evidence"
 	"github.com/exhibit-dfir/exhibit/evidence/bag"
-	"github.com/exhibit-dfir/exhibit/evidence/crashfs"
 	"github.com/exhibit-dfir/exhibit/evidence/sample"
 	"github.com/exhibit-dfir/exhibit/evidence/trust"
 	"github.com/exhibit-dfir/exhibit/verify"
@@ -53,9 +53,14 @@ func produce(t *testing.T, m *sample.Maker, hold levels, segmentSize int64) map[
 	if err != nil {
 		t.Fatal(err)
 	}
-	out := crashfs.New()
+	dir := t.TempDir()
+	out, err := evidence.OpenFolder(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
 	_, err = evidence.Produce(t.Context(), evidence.ProductionOptions{
-		Folder: out, Mkdir: func(string) error { return nil }, Head: head, Checkpoints: files, Case: sample.CaseID, Entries: c.Entries(t.Context()),
+		Folder: out, Mkdir: out.Mkdir, Head: head, Checkpoints: files, Case: sample.CaseID, Entries: c.Entries(t.Context()),
 		Block: func(ctx context.Context, e *evidence.Entry, i int) (evidence.RecordBlock, error) {
 			b, err := c.Block(ctx, e, i)
 			if err != nil {
@@ -76,11 +81,26 @@ func produce(t *testing.T, m *sample.Maker, hold levels, segmentSize int64) map[
 	if err != nil {
 		t.Fatal(err)
 	}
-	return out.Files()
+	return filesIn(t, out.FS())
+}
+
+// filesIn reads all files of a folder.
+func filesIn(t *testing.T, dir fs.FS) map[string][]byte {
+	t.Helper()
+	files := map[string][]byte{}
+	if err := fs.WalkDir(dir, ".", func(name string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			files[name], err = fs.ReadFile(dir, name)
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return files
 }
 
 // smallHold withholds of the small case: a refused attempt and the page that it was for by their head lines, an operator entry by its hash.
-func smallHold() levels { return levels{4: 1, 5: 1, 12: 0} }
+func smallHold() levels { return levels{4: 1, 5: 1, 13: 0} }
 
 func checkFiles(t *testing.T, files map[string][]byte, o verify.Options) (*verify.Report, *verify.Container) {
 	t.Helper()

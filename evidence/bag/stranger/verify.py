@@ -1405,7 +1405,7 @@ class Production(Case):
     def segments_2_1(self):
         """Every record of the segments, then every line of production.jsonl."""
         self.sealed, self.levels, self.hidden, self.size, self.producer = True, [0, 0, 0], 0, 0, None
-        self.heads_only = set()
+        self.heads_only, self.number = set(), 0
         self.first, self.queue = None, []         # of records: (hash of the header, hash of the block, place)
         if not self.has("data/production.jsonl"):
             return
