@@ -267,7 +267,7 @@ func (d *disclosure) search(ctx context.Context, temp string) error {
 		fixed = append(fixed, f.Path)
 	}
 	leaks, err := d.plan.Search(ctx, files, c, fixed)
-	if err == nil && len(leaks) > 0 {
+	if len(leaks) > 0 {
 		err = &leakError{leaks}
 	}
 	return err

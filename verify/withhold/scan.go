@@ -17,7 +17,7 @@ type hit struct {
 type scan struct {
 	m    *matcher
 	hits []hit
-	tops []*view
+	top  *view
 }
 
 // view is a stream as it is or with something taken off, and what is made of it further.
@@ -28,25 +28,47 @@ type view struct {
 	off  []*remover
 }
 
-// remover takes escapes off what a view sees and passes it to another view.
+// remover takes escapes off what a view sees and passes it to another view, from the first escape on: before that both are the same.
 type remover struct {
 	take func(b []byte, final bool) (out []byte, n int) // what the bytes up to n mean, or as many of them as can be told
-	rest []byte
+	rest []byte                                         // that could not be told yet
+	lead []byte                                         // before the first escape, as far back as a pattern may begin
+	any  bool                                           // there was an escape
 	to   *view
+}
+
+func (r *remover) write(b []byte, final bool) {
+	r.rest = append(r.rest, b...)
+	out, n := r.take(r.rest, final)
+	r.rest = append(r.rest[:0], r.rest[n:]...)
+	if !r.any && len(out) == n { // every escape is longer than what it stands for
+		r.lead = append(r.lead, out...)
+		r.lead = r.lead[max(0, len(r.lead)-r.to.s.m.longest):]
+		return
+	}
+	if !r.any {
+		r.any = true
+		r.to.write(r.lead, false)
+		r.lead = nil
+	}
+	r.to.write(out, final)
 }
 
 func newScan(m *matcher) *scan {
 	s := &scan{m: m}
 	raw := &view{s: s}
+	lines := func(of string) *remover {
+		return &remover{take: unfold, to: &view{s: s, form: of + "broken into lines"}}
+	}
 	for _, first := range removers {
-		once := &view{s: s, form: first.form}
+		once := &view{s: s, form: first.form, off: []*remover{lines(first.form + ", ")}}
 		for _, second := range removers {
 			once.off = append(once.off, &remover{take: second.take, to: &view{s: s, form: first.form + ", " + second.form}})
 		}
 		raw.off = append(raw.off, &remover{take: first.take, to: once})
 	}
-	raw.off = append(raw.off, &remover{take: unfold, to: &view{s: s, form: "broken into lines"}})
-	s.tops = []*view{raw}
+	raw.off = append(raw.off, lines(""))
+	s.top = raw
 	return s
 }
 
@@ -57,17 +79,13 @@ var removers = [...]struct {
 }{{"escaped as in JSON", unescapeJSON}, {"percent-encoded", unescapePercent}, {"as a character reference", unescapeReference}}
 
 func (s *scan) Write(b []byte) (int, error) {
-	for _, v := range s.tops {
-		v.write(b, false)
-	}
+	s.top.write(b, false)
 	return len(b), nil
 }
 
 // Close looks through what is left.
 func (s *scan) Close() error {
-	for _, v := range s.tops {
-		v.write(nil, true)
-	}
+	s.top.write(nil, true)
 	return nil
 }
 
@@ -87,10 +105,7 @@ func (v *view) write(b []byte, final bool) {
 	v.s.m.find(v.tail, n, v.hit)
 	v.tail = append(v.tail[:0], v.tail[n:]...)
 	for _, r := range v.off {
-		r.rest = append(r.rest, b...)
-		out, taken := r.take(r.rest, final)
-		r.rest = append(r.rest[:0], r.rest[taken:]...)
-		r.to.write(out, final)
+		r.write(b, final)
 	}
 }
 

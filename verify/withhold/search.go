@@ -40,7 +40,7 @@ const maxLeaks = 20
 
 // Search looks through a finished production for what is withheld: through the bytes of every file but those that fixed names, whose content is the same in each
 // production, through every record in every frame of the segments, and through the bodies of the disclosed exchanges. c is the production as it was checked. An error means
-// that not all of it could be looked through.
+// that not all of it could be looked through; leaks may have been found all the same.
 func (p *Plan) Search(ctx context.Context, files fs.FS, c *verify.Container, fixed []string) ([]Leak, error) {
 	s := &searcher{Plan: p, m: p.searchMatcher()}
 	err := fs.WalkDir(files, ".", func(name string, d fs.DirEntry, err error) error {
@@ -58,18 +58,18 @@ func (p *Plan) Search(ctx context.Context, files fs.FS, c *verify.Container, fix
 		return s.file(files, name)
 	})
 	if err != nil {
-		return nil, err
+		return s.leaks, err
 	}
 	for e, err := range c.Entries(ctx) {
 		if err != nil {
-			return nil, err
+			return s.leaks, err
 		}
 		hits, unsearchable, err := scanEntry(ctx, c, e, s.m)
 		if err != nil {
-			return nil, err
+			return s.leaks, err
 		}
 		if unsearchable != "" && !p.disclose && s.withTexts() && evidence.LeastLevel(e.Head.Kind) < evidence.LevelWhole {
-			return nil, fmt.Errorf("entry %d cannot be searched: %s", e.Head.Seq, unsearchable)
+			return s.leaks, fmt.Errorf("entry %d cannot be searched: %s", e.Head.Seq, unsearchable)
 		}
 		s.found(evidence.ProductionPath, e.Head.Seq, hits)
 	}

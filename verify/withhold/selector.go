@@ -116,7 +116,8 @@ func (s *Selector) parse(value string) (err error) {
 		if s.filter, err = odata.Parse(value); err != nil {
 			return err
 		}
-		_, err = s.filter.Eval(fieldsOf(&extract.Record{Time: "2000-01-01T00:00:00Z", Provenance: extract.Provenance{}})) // unknown names are told before anything is read
+		_, err = s.filter.Eval(fieldsOf(&extract.Record{Source: "x", ID: "x", Time: "2000-01-01T00:00:00Z", Type: "x", User: "x", Mailbox: "x", ClientIP: "x", ClientApp: "x",
+			UserAgent: "x", SessionID: "x", ItemID: "x", Subject: "x", MessageID: "x"})) // unknown names and types that do not fit are told before anything is read
 		return err
 	}
 	return fmt.Errorf("%q is none of seq, id, text, query, reason, level", s.Word)
