@@ -81,6 +81,9 @@ func runDisclose(ctx context.Context, cmd *cobra.Command, p *program, dir string
 		return err
 	}
 	files, err := bag.OpenFolder(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("%w: %q", casefile.ErrNoFolder, dir)
+	}
 	if err != nil {
 		return discloseError(err, dir)
 	}

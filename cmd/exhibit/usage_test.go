@@ -159,6 +159,7 @@ var wrong = map[string][]string{
 	"ca-out":        {"no-such-folder/ca.pem"},
 	"token-out":     {"no-such-folder/token"},
 	"password-out":  {"no-such-folder/password"},
+	"withhold":      {"", "no-such-file", "usage_test.go", "."},
 	"out":           {"", "-", ".", "no-such-folder/case.zip", "usage_test.go"},
 }
 
@@ -167,12 +168,16 @@ type bench struct {
 	dir   string // a case
 	fresh string // a folder that does not exist
 	token string // a file
+	list  string // a list of what is withheld
 }
 
 func newBench(t *testing.T) *bench {
 	t.Helper()
 	tmp := t.TempDir()
-	b := &bench{filepath.Join(tmp, "case"), filepath.Join(tmp, "fresh"), filepath.Join(tmp, "token")}
+	b := &bench{filepath.Join(tmp, "case"), filepath.Join(tmp, "fresh"), filepath.Join(tmp, "token"), filepath.Join(tmp, "list")}
+	if err := os.WriteFile(b.list, []byte("seq 1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.WriteFile(b.token, []byte("abc\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -195,7 +200,7 @@ func (b *bench) complete(words string, c *cobra.Command, flag, value string) []s
 			args = append(args, "text")
 		}
 	}
-	rest := map[string]string{"case": b.dir, "token-file": b.token, "patience": "1ms", "yes": "true", "base-url": "https://127.0.0.1:1"}
+	rest := map[string]string{"case": b.dir, "token-file": b.token, "patience": "1ms", "yes": "true", "base-url": "https://127.0.0.1:1", "withhold": b.list, "out": b.fresh}
 	if words == "case new" {
 		rest["case-number"], rest["exhibit"], rest["examiner"] = "1", "EX", "E"
 	}
@@ -315,6 +320,9 @@ func TestMissing(t *testing.T) {
 		{"seal", []string{"DIR is missing"}},
 		{"pack", []string{"DIR is missing"}},
 		{"pack d", []string{`"out"`}},
+		{"disclose", []string{"DIR is missing"}},
+		{"disclose d", []string{`"out"`, `"withhold"`}},
+		{"disclose d --withhold nowhere -o e", []string{"--withhold", "nowhere"}},
 		{"pack nowhere -o nowhere.zip", []string{"folder is no case"}},
 		{"demo a b", []string{`unexpected argument "b"`}},
 		{"version 1", []string{`unexpected argument "1"`}},

@@ -59,8 +59,8 @@ func (e *FixedError) Error() string {
 	return fmt.Sprintf("line %d takes entry %d, of kind %s, which no production can withhold", e.Line, e.Seq, e.Kind)
 }
 
-// ErrNothing says that no selector takes anything.
-var ErrNothing = errors.New("nothing is withheld")
+// ErrNothing says that no selector names anything in the case.
+var ErrNothing = errors.New("nothing is withheld: no line names anything in this case")
 
 // Choose decides what of an intact, sealed case is withheld. It reads the case two or three times.
 func Choose(ctx context.Context, c *verify.Container, selectors []Selector, o Options) (*Plan, error) {
@@ -79,7 +79,7 @@ func Choose(ctx context.Context, c *verify.Container, selectors []Selector, o Op
 			p.Idle = append(p.Idle, s)
 		}
 	}
-	if len(p.Held) == 0 {
+	if len(p.Idle) == len(selectors) {
 		return nil, ErrNothing
 	}
 	for seq, h := range p.Held {
