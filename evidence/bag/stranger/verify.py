@@ -14,6 +14,9 @@ Exit codes: 0 verified, 1 unexpected (a program is missing, a file cannot be rea
 3 altered or damaged, 4 incomplete or not sealed, 8 a key given with --key did not sign.
 If several hold, 3 comes before 4 and 4 before 8.
 
+A folder with data/production.jsonl is a production, part of a case (section 12), and is checked as such. A key
+given with --key must then have signed the sealed head or package.note, and one of them the head.
+
 It does not look into ledger.db (a derived index: the manifest covers its bytes, nothing more is asked
 of it), and does not look into custody/, stamps/ and work/, which no manifest covers.
 """
@@ -1548,7 +1551,7 @@ class Production(Case):
         state[0] = state[0] or body["acquisition"]
         if not state[2] <= body["requests"] <= state[2] + self.hidden:
             yield "the window counts %d requests, and its exchanges cannot be as many" % body["requests"]
-        if body["acquisition"] != state[0]:
+        if state[0] != body["acquisition"]:
             yield "the window is closed as another acquisition than it was opened"
         if body["pages"] > state[3] + self.hidden:
             yield "the window counts %d pages, more than were brought" % body["pages"]
