@@ -47,7 +47,17 @@ func reproduced(change func(*testing.T, map[string][]byte)) func(*testing.T) map
 // signProduction makes manifests and package.note again, over the head that was signed.
 func signProduction(t *testing.T, files map[string][]byte, keys ...trust.Signer) {
 	t.Helper()
-	note := files["package.note"]
+	signAgain(t, files, files["package.note"], keys...)
+}
+
+// signProductionOver does so for files whose package.note may be damaged, by what another one states.
+func signProductionOver(t *testing.T, files map[string][]byte, note []byte) {
+	t.Helper()
+	signAgain(t, files, note, sample.Key(t, producerSeed))
+}
+
+func signAgain(t *testing.T, files map[string][]byte, note []byte, keys ...trust.Signer) {
+	t.Helper()
 	text, _, _ := strings.Cut(string(note), "\n\n")
 	lines := strings.Split(text, "\n")
 	bagAgain(t, files)
