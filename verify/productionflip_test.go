@@ -92,3 +92,24 @@ func TestProductionDamageInPython(t *testing.T) {
 		}
 	}
 }
+
+// FuzzProduction puts other bytes into production.jsonl, from the line at on: the check ends, and finds it.
+func FuzzProduction(f *testing.F) {
+	f.Add([]byte(`{"seq":0,"level":2,"head":{},"detail":{}}`+"\n"), uint(1))
+	var whole map[string][]byte
+	f.Fuzz(func(t *testing.T, b []byte, at uint) {
+		if whole == nil {
+			whole = produced(smallHold(), same)(t)
+		}
+		files := maps.Clone(whole)
+		lines := strings.SplitAfter(string(files[jsonl]), "\n")
+		files[jsonl] = append([]byte(strings.Join(lines[:at%uint(len(lines))], "")), b...)
+		if bytes.Equal(files[jsonl], whole[jsonl]) {
+			return
+		}
+		r, c, err := verify.Check(t.Context(), mapFS(files), verify.Options{})
+		if err != nil || c != nil || r.Exit() != verify.ExitDamaged {
+			t.Errorf("%v, exit %d", err, r.Exit())
+		}
+	})
+}

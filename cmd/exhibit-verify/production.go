@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 
@@ -86,4 +87,17 @@ func withheldText(w io.Writer, c *checked, d *evidence.Disclosure, proof *verify
 		line("head line    %s", d.HeadLine())
 	}
 	printProof(line, proof)
+}
+
+// damagedProduction says why nothing is given of a production that is altered or damaged.
+func damagedProduction(path string) error {
+	return cli.Fail(cli.Damaged, errors.New(named(path)+", a production, is altered or damaged"), "nothing is salvaged of a production: whoever made it can make it again, from the case",
+		"run `exhibit-verify check "+path+"` to see what was found, and ask the producing party for another copy")
+}
+
+// tellWithheld says of what is read from a production that part of the case is not in it.
+func tellWithheld(w io.Writer, r *verify.Report) {
+	if p := r.Production; p != nil {
+		fmt.Fprintf(w, "a production: %d entries of %d are withheld, and no record of theirs is here\n", p.HeadOnly+p.LeafOnly, r.Entries)
+	}
 }

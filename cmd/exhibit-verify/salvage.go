@@ -25,10 +25,9 @@ const lossesFormat = "exhibit-losses/1"
 const maxTold = 100
 
 // salvage finds what of a damaged case is still proven.
-func (c *checked) salvage(ctx context.Context, keys []trust.VKey) (err error) {
+func (c *checked) salvage(ctx context.Context, path string, keys []trust.VKey) (err error) {
 	if c.report.Production != nil {
-		return cli.Fail(cli.Damaged, errors.New("this production is altered or damaged"), "nothing is salvaged of a production: whoever made it can make it again, from the case",
-			"ask the producing party for another copy")
+		return damagedProduction(path)
 	}
 	if c.form != nil {
 		return cli.Fail(cli.Damaged, c.form, "it cannot be told where the files in it are; nothing in it was looked at",
@@ -42,7 +41,7 @@ func (c *checked) salvage(ctx context.Context, keys []trust.VKey) (err error) {
 
 // extractSalvaged writes the records of what is proven of a damaged case, and what is lost.
 func extractSalvaged(cmd *cobra.Command, path string, c *checked, o *extractOptions, keys []trust.VKey) error {
-	if err := c.salvage(cmd.Context(), keys); err != nil {
+	if err := c.salvage(cmd.Context(), path, keys); err != nil {
 		return err
 	}
 	talk := cmd.ErrOrStderr()
@@ -211,7 +210,7 @@ func lossText(l *verify.Loss) string {
 // showSalvaged shows an entry of a damaged case if it is proven.
 func showSalvaged(cmd *cobra.Command, path string, c *checked, seq int64, o *showOptions, keys []trust.VKey) error {
 	ctx := cmd.Context()
-	if err := c.salvage(ctx, keys); err != nil {
+	if err := c.salvage(ctx, path, keys); err != nil {
 		return err
 	}
 	e, err := c.container.Entry(ctx, seq)
