@@ -314,6 +314,11 @@ func productionLines() []recipe {
 		{name: "production-first-size", code: "production-order", exit: 3, about: "a production that says there are more entries", make: lineOf(-1, `"size":16`, `"size":17`)},
 		{name: "production-first-case", code: "head-form", exit: 3, about: "a production that calls itself one of another case", make: lineOf(-1, sample.CaseID, strings.Repeat("f", 32))},
 		{name: "production-first-producer", code: "production-form", exit: 3, about: "a producer that is no verifier key", make: lineOf(-1, `"producer":"`, `"producer":"x`)},
+		{name: "production-first-size-0", code: "production-form", exit: 3, about: "a production of no entries", make: lineOf(-1, `"size":16`, `"size":0`)},
+		{name: "production-first-case-id", code: "production-form", exit: 3, about: "a case id in upper case", make: lineOf(-1, sample.CaseID, strings.ToUpper(sample.CaseID))},
+		{name: "production-first-software", code: "production-form", exit: 3, about: "a tool whose name is too long for a warcinfo", make: lineOf(-1, "exhibit sample", strings.Repeat("x", 201))},
+		{name: "production-first-software-space", code: "production-form", exit: 3, about: "a tool whose name ends in a space", make: lineOf(-1, "exhibit sample", "exhibit sample ")},
+		{name: "production-first-missing", code: "production-form", exit: 3, about: "the first line is missing", make: jsonlLines(func(l []string) []string { return l[1:] })},
 		{name: "production-case-withheld", code: "production-level", exit: 3, about: "the case entry is withheld but for its head line", make: withheldLine(0, 1)},
 		{name: "production-case-hidden", code: "production-level", exit: 3, about: "of the case entry a hash alone is there", make: withheldLine(0, 0)},
 		{name: "production-seal-withheld", code: "production-level", exit: 3, about: "the seal entry is withheld but for its head line", make: withheldLine(15, 1)},
@@ -400,6 +405,7 @@ func productionRecords() []recipe {
 		{name: "production-segment-bare", code: "warcinfo", exit: 3, about: "a second segment that begins like the first and holds nothing", make: reproduced(func(t *testing.T, f map[string][]byte) {
 			f[seg2] = framed(t, unframed(t, f[seg1])[:1])
 		})},
+		{name: "production-segment-empty", code: "warcinfo", exit: 3, about: "a second segment without a byte", make: reproduced(func(_ *testing.T, f map[string][]byte) { f[seg2] = []byte{} })},
 		{name: "production-segment-missing", code: "record-mismatch", exit: 3, about: "a segment is missing", make: func(t *testing.T) map[string][]byte {
 			m := sample.Small(t)
 			m.Seal()
@@ -480,6 +486,14 @@ func productionHeads() []recipe {
 			f["package.note"] = bytes.Replace(f["package.note"], []byte("\n16\n"), []byte("\n15\n"), 1)
 			signProduction(t, f, sample.Key(t, producerSeed))
 		})},
+		{name: "production-note-tagmanifest", code: "package-note", exit: 3, about: "bag-info.txt was altered and the manifests made again, but not package.note", make: produced(smallHold(), func(t *testing.T, f map[string][]byte) {
+			f["bag-info.txt"] = append([]byte("Contact-Name: x\n"), f["bag-info.txt"]...)
+			bagAgain(t, f)
+		})},
+		{name: "production-note-origin", code: "package-note", exit: 3, about: "package.note states another case", make: produced(smallHold(), func(t *testing.T, f map[string][]byte) {
+			f["package.note"] = bytes.Replace(f["package.note"], []byte(sample.CaseID), []byte(strings.Repeat("f", 32)), 1)
+			signProduction(t, f, sample.Key(t, producerSeed))
+		})},
 		{name: "production-ledger", code: "path-unexpected", exit: 3, about: "ledger.db of the case was left in a production", make: reproduced(func(_ *testing.T, f map[string][]byte) { f["data/ledger.db"] = []byte("x") })},
 		{name: "production-file-extra", code: "bag-extra", exit: 3, about: "a file more in data/", make: produced(smallHold(), func(_ *testing.T, f map[string][]byte) { f["data/more.txt"] = []byte("x") })},
 		{name: "production-file-changed", code: "bag-changed", exit: 3, about: "verify.py was altered", make: produced(smallHold(), func(_ *testing.T, f map[string][]byte) { f["data/verify.py"] = []byte("# Another one.\n") })},
@@ -513,8 +527,40 @@ func productionRules() []recipe {
 			inLine(15, `"kind":"window","count":4`, `"kind":"window","count":5`)(l)
 			inLine(15, `"kind":"operator","count":3`, `"kind":"operator","count":2`)(l)
 		})},
+		{name: "production-rule-seal-order", code: "seal-rule", exit: 3, about: "the seal's counts are not in order", make: falsified(smallHold(), func(l []string) {
+			inLine(15, `{"kind":"case","count":1},{"kind":"checkpoint","count":2}`, `{"kind":"checkpoint","count":2},{"kind":"case","count":1}`)(l)
+		})},
+		{name: "production-rule-seal-segment", code: "seal-rule", exit: 3, about: "the seal names no segment", make: falsified(smallHold(), func(l []string) {
+			l[16] = regexp.MustCompile(`"segment":\d+`).ReplaceAllString(l[16], `"segment":0`)
+		})},
+		{name: "production-rule-seal-kind", code: "seal-rule", exit: 3, about: "the seal does not count a kind of which there are entries", make: falsified(smallHold(), func(l []string) {
+			inLine(15, `{"kind":"connection","count":1},`, ``)(l)
+			inLine(15, `"kind":"operator","count":3`, `"kind":"operator","count":4`)(l)
+		})},
+		{name: "production-rule-seq", code: "production-form", exit: 3, about: "the head line of another entry in a line", make: falsified(smallHold(), inLine(4, `"head":{"seq":4`, `"head":{"seq":9`))},
+		{name: "production-rule-seq-disclosed", code: "production-form", exit: 3, about: "both lines of another entry in a line", make: falsified(smallHold(), inLine(12, `"head":{"seq":12`, `"head":{"seq":9`))},
+		{name: "production-rule-last", code: "entry-rule", exit: 3, about: "last names an entry that is no exchange, of which the head line is there", make: falsified(levels{2: 1}, inLine(7, `"last":6`, `"last":2`))},
+		{name: "production-rule-after-seal", code: "seal-rule", exit: 3, about: "an entry behind the seal, of which a hash alone is there", make: behindSeal},
 		{name: "production-rule-acquisition", code: "entry-rule", exit: 3, about: "a window is closed as another acquisition than it was opened", make: falsified(smallHold(), inLine(7, `"value":"2"`, `"value":"3"`))},
 	}
+}
+
+// behindSeal adds an entry behind the seal and signs a head over it.
+func behindSeal(t *testing.T) map[string][]byte {
+	files := withheldOf(t, sample.Small(t), smallHold())
+	replaceIn(t, files, -1, `"size":16`, `"size":17`)
+	files[jsonl] = fmt.Appendf(files[jsonl], `{"seq":16,"level":0,"reason":"","leaf":"%s"}`+"\n", strings.Repeat("0", 64))
+	var tree evidence.Tree
+	lines := strings.Split(string(files[jsonl]), "\n")
+	for _, line := range lines[1 : len(lines)-1] {
+		tree.Add(leafOf(t, line))
+	}
+	delete(files, finalNote)
+	files["data/checkpoints/17.note"] = signHead(t, tree)
+	head, _, _ := strings.Cut(string(files["data/checkpoints/17.note"]), "\n\n")
+	files["package.note"] = []byte("exhibit production v1\n" + head + "\n0\n\n")
+	signProduction(t, files, sample.Key(t, producerSeed))
+	return files
 }
 
 // TestProductionSalvage: of a production nothing is salvaged.

@@ -198,7 +198,10 @@ func (d *disclosure) make(ctx context.Context) (*evidence.Produced, error) {
 	if err := os.Rename(temp, d.out); err != nil {
 		return nil, err
 	}
-	return produced, syncNames(parent)
+	if err := syncNames(parent); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(d.out))
+	}
+	return produced, nil
 }
 
 func (d *disclosure) produce(ctx context.Context, temp string) (*evidence.Produced, error) {
@@ -351,6 +354,8 @@ func discloseError(err error, dir string) error {
 		return cli.Fail(cli.Unexpected, err, "it was removed, and the case is as it was", "withhold the entries that are named here, by seq lines in the list, and run the same command again")
 	case errors.Is(err, errProduction):
 		return cli.Fail(cli.Usage, err, meaning, "give the folder of the sealed case")
+	case errors.Is(err, verify.ErrContent):
+		return cli.Fail(cli.Unexpected, err, "the check was given up: a few bytes can be made to decode to very many; no production was made", check+" with --max-content")
 	case errors.Is(err, bag.ErrUnsealed):
 		return cli.Fail(cli.Incomplete, err, meaning, "to seal it, run `"+shell([]string{"exhibit", "seal", dir})+"`")
 	case errors.Is(err, errDamaged), errors.Is(err, verify.ErrChanged):
