@@ -179,7 +179,7 @@ func decodeDisclosure(line []byte) (*Disclosure, error) {
 	return &l.Disclosure, err
 }
 
-// encode writes the line of an entry at a level, without LF.
+// encodeDisclosure writes the line of an entry at a level, without LF.
 func encodeDisclosure(e *Entry, level int64, reason string) ([]byte, error) {
 	switch {
 	case level < LeastLevel(e.Head.Kind):

@@ -224,6 +224,16 @@ func TestProductionKeys(t *testing.T) {
 	}
 }
 
+// TestProductionAgain: the same case, choice, time and key give the same bytes.
+func TestProductionAgain(t *testing.T) {
+	m := sample.Small(t)
+	m.Seal()
+	first, again := produce(t, m, smallHold(), 0), produce(t, m, smallHold(), 0)
+	if !maps.EqualFunc(first, again, bytes.Equal) {
+		t.Error("two productions of one case differ")
+	}
+}
+
 // TestProductionSegments: records go on in another segment where one is full, and are found there.
 func TestProductionSegments(t *testing.T) {
 	m := sample.Small(t)

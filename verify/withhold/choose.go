@@ -1,15 +1,14 @@
 package withhold
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 
 	"github.com/exhibit-dfir/exhibit/evidence"
-	"github.com/exhibit-dfir/exhibit/evidence/warc"
 	"github.com/exhibit-dfir/exhibit/verify"
 	"github.com/exhibit-dfir/exhibit/verify/extract"
 )
@@ -238,13 +237,25 @@ func (ch *chooser) entry(ctx context.Context, e *evidence.Entry) error {
 			return err
 		}
 	}
-	if unsearchable == "" && ch.unread[e.Head.Seq] {
-		unsearchable = "not all of its answer could become records"
-	}
+	unsearchable = cmp.Or(unsearchable, ch.unjudged(e))
 	if unsearchable != "" && !ch.disclose && ch.Held[e.Head.Seq] == nil && evidence.LeastLevel(e.Head.Kind) < evidence.LevelWhole {
 		ch.Held[e.Head.Seq] = &Held{Head: e.Head, Level: evidence.LevelHead, Reason: ReasonUnsearchable, Because: "it cannot be searched: " + unsearchable, precaution: true}
 	}
 	return nil
+}
+
+// unjudged says why it cannot be told whether a condition holds of the records of an exchange; "" if it can.
+func (ch *chooser) unjudged(e *evidence.Entry) string {
+	x, ok := e.Body.(*evidence.Exchange)
+	switch {
+	case !ok || !ch.asked:
+		return ""
+	case ch.unread[e.Head.Seq]:
+		return "not all of its answer could become records"
+	case evidence.Kept(e.Head, x) && !slices.Contains(extract.Sources(), e.Head.Source):
+		return "this version makes no records of its source"
+	}
+	return ""
 }
 
 // take withholds an entry because of a selector.
@@ -370,58 +381,4 @@ func (ch *chooser) sharedBlocks(ctx context.Context) error {
 	}
 	ch.withheld = slices.DeleteFunc(ch.withheld, func(b []byte) bool { return known[string(b)] })
 	return nil
-}
-
-// scanEntry looks through the detail line of an entry and its records, and says why not all of them can be looked through; "" if they can.
-func scanEntry(ctx context.Context, c *verify.Container, e *evidence.Entry, m *matcher) (hits []hit, unsearchable string, err error) {
-	hits = newScan(m).all(e.DetailLine)
-	for i, r := range e.Detail.Records {
-		block, err := c.Block(ctx, e, i)
-		if err != nil {
-			return nil, "", err
-		}
-		s := newScan(m)
-		err = s.copyTo(io.NewSectionReader(block, 0, block.Size))
-		if err = errors.Join(err, block.Close()); err != nil {
-			return nil, "", err
-		}
-		hits = append(hits, s.hits...)
-		switch {
-		case r.Truncated != "":
-			unsearchable = "the response is truncated"
-		case e.Head.Kind == evidence.KindExchange && r.Type == warc.Resource:
-			unsearchable = "bytes follow the response's end"
-		case e.Head.Kind == evidence.KindGap:
-			unsearchable = "it holds what was torn"
-		}
-	}
-	x, ok := e.Body.(*evidence.Exchange)
-	if !ok {
-		return hits, unsearchable, nil
-	}
-	if len(e.Detail.Records) > 1 && x.Ended != evidence.EndedComplete && unsearchable == "" {
-		unsearchable = "the response did not come to its end"
-	}
-	body, err := c.Body(ctx, e)
-	switch {
-	case errors.Is(err, verify.ErrNoBody):
-		return hits, unsearchable, nil
-	case err != nil && (ctx.Err() != nil || errors.Is(err, verify.ErrChanged)):
-		return nil, "", err
-	case err != nil:
-		return hits, first(unsearchable, err.Error()), nil
-	}
-	defer body.Close()
-	s := newScan(m)
-	if err := s.copyTo(body); err != nil {
-		unsearchable = first(unsearchable, "the body cannot be decoded to its end: "+err.Error())
-	}
-	return append(hits, s.hits...), unsearchable, ctx.Err()
-}
-
-func first(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }

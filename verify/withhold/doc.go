@@ -8,6 +8,8 @@
 // hexadecimal; in ledger lines, in the bytes of requests and responses, and in bodies without transfer and content coding. [Plan.Search] does the same to every file
 // of the finished production and to every record in it, and looks for what identifies the withheld entries besides: nonces, record ids, hashes of blocks.
 //
+// BUG: a text is found as it is spelt: not in other letter case, nor in another Unicode form of the same characters.
+//
 // BUG: other encodings are not looked through: texts in compressed or encrypted attachments, in images, in quoted-printable, or in an encoding of an encoding other than
 // JSON, percent and HTML escapes in each other.
 package withhold

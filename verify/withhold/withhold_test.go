@@ -164,6 +164,7 @@ func TestChoose(t *testing.T) {
 	other := m.answer(`{"value":[{"Id":"record-0004","Subject":"Travel"}]}`, true)
 	cut := m.Exchange(sample.Answer{Window: 1, Page: 9, Parent: m.none, RetryOf: m.none, Status: 200, Ended: "cut", Head: "HTTP/1.1 200 OK\r\nContent-Length: 500", Body: `{"value":[`})
 	bad := m.Exchange(sample.Answer{Window: 1, Page: 10, Parent: m.none, RetryOf: m.none, Status: 200, Head: "HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: 3", Body: "abc"})
+	strange := m.Exchange(sample.Answer{Source: "from-the-future", Window: 1, Page: 11, Parent: m.none, RetryOf: m.none, Status: 200, Head: "HTTP/1.1 200 OK\r\nContent-Length: 2", Body: "{}"})
 	note := m.Operator(evidence.ActionNote, "the token was asked for because of Falcon-77@contoso.example")
 	c := m.sealed()
 	for _, test := range []struct {
@@ -175,8 +176,8 @@ func TestChoose(t *testing.T) {
 		{fmt.Sprintf("seq %d", refused), []int64{refused, first}}, // both were for page 1
 		{"id <Falcon-77@contoso.example>", []int64{refused, first, link, cut, bad, note}},
 		{"text Falcon budget", []int64{link, again, cut, bad}},
-		{"query subject eq 'Travel'", []int64{other, cut, bad}},
-		{"query subject eq 'Falcon budget' and seq eq " + fmt.Sprint(link), []int64{link, again, cut, bad}}, // the same record is on another page
+		{"query subject eq 'Travel'", []int64{other, cut, bad, strange}},
+		{"query subject eq 'Falcon budget' and seq eq " + fmt.Sprint(link), []int64{link, again, cut, bad, strange}}, // the same record is on another page
 	} {
 		p, err := Choose(t.Context(), c, parsed(t, test.list), Options{})
 		if err != nil {
