@@ -23,7 +23,7 @@ type Report struct {
 	Caveats    []string    `json:"caveats"`    // what none of this shows
 	Findings   []Finding   `json:"findings"`
 	More       int64       `json:"more_findings"`        // beyond those listed
-	Production *Production `json:"production,omitempty"` // what is disclosed; null of a case
+	Production *Production `json:"production,omitempty"` // what is disclosed; absent of a case
 
 	classes map[Class]int64  // all findings, also those not listed
 	codes   map[string]int64 // likewise

@@ -19,7 +19,8 @@ func newCheck() *cobra.Command {
 		Use:   "check PATH",
 		Short: "Check a case and say what holds and what does not",
 		Long: `check reads every byte of the case, a folder or one packed file, makes every hash, tree, chain and manifest again, and reports every finding with its place,
-what it means for the evidence and what to do next. docs/findings.md lists the codes.`,
+what it means for the evidence and what to do next. docs/findings.md lists the codes. Of a production, the folder that "exhibit disclose" makes, it says how many
+entries are disclosed and how many withheld, that there is nothing else, and whether all together are what was sealed.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o, err := given.options()

@@ -30,7 +30,8 @@ func newShow() *cobra.Command {
 		Short: "Show one entry: ledger lines, raw HTTP, hashes, proof; or just those bytes",
 		Long: `show checks the case and shows entry SEQ: its two ledger lines, its records with their hashes, and the path of hashes that proves it
 part of the newest head. With --request, --response or --body it writes just those bytes, exactly, to standard output. Of a case that is altered or
-damaged it shows an entry that still proves against a signed head, and no other; the exit code is 3.`,
+damaged it shows an entry that still proves against a signed head, and no other; the exit code is 3. Of an entry that a production withholds it shows what there is
+of it: the reason, the head line unless that is withheld too, and the proof.`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error { return runShow(cmd, args[0], args[1], &o) },
 	}

@@ -273,7 +273,7 @@ func unfold(b []byte, _ bool) (out []byte, n int) {
 
 // copyTo scans what a reader gives. An error is the reader's.
 func (s *scan) copyTo(r io.Reader) error {
-	buf := make([]byte, 128<<10)
+	buf := make([]byte, 32<<10)
 	_, err := io.CopyBuffer(struct{ io.Writer }{s}, r, buf)
 	s.Close()
 	return err
