@@ -131,13 +131,16 @@ func (ch *chooser) queries(ctx context.Context) error {
 	sum, err := extract.Extract(ctx, ch.c, extract.Options{}, func(r *extract.Record) error {
 		seq := r.Provenance.Seq
 		ch.records[seq]++
-		held := false
+		if !ch.asked {
+			return nil
+		}
+		held, values := false, fieldsOf(r)
 		for i := range ch.selectors {
 			s := &ch.selectors[i]
 			if s.filter == nil {
 				continue
 			}
-			holds, err := s.filter.Eval(fieldsOf(r))
+			holds, err := s.filter.Eval(values)
 			if err != nil {
 				return &SyntaxError{s.Line, err}
 			}
@@ -207,7 +210,7 @@ func (ch *chooser) entriesOf(ctx context.Context) error {
 func (ch *chooser) entry(ctx context.Context, e *evidence.Entry) error {
 	ch.attempt(e)
 	for i := range ch.selectors {
-		if s := &ch.selectors[i]; s.Word == "seq" && e.Head.Seq >= s.From && e.Head.Seq <= s.To {
+		if s := &ch.selectors[i]; s.names(e) {
 			if err := ch.take(e, i, s.Level); err != nil {
 				return err
 			}

@@ -47,7 +47,7 @@ func (e *SyntaxError) Unwrap() error { return e.Err }
 // Parse reads a list: UTF-8, one selector a line. Empty lines, and those that begin with #, say nothing.
 //
 //	seq N            entry N
-//	seq N-M          entries N to M
+//	seq N-M          entries N to M, but for those that no production can withhold
 //	id MESSAGE-ID    exchanges in which the id occurs, with its angle brackets or without
 //	text TEXT        exchanges in which the text occurs, byte by byte
 //	query CONDITION  exchanges that brought a record of which the condition holds, in the language of package odata over the
@@ -135,6 +135,14 @@ func (s *Selector) parseSeq(value string) error {
 		return fmt.Errorf("%q is neither an entry's number nor a range N-M", value)
 	}
 	return nil
+}
+
+// names reports whether a selector names an entry by its number. A range passes over what no production can withhold.
+func (s *Selector) names(e *evidence.Entry) bool {
+	if s.Word != "seq" || e.Head.Seq < s.From || e.Head.Seq > s.To {
+		return false
+	}
+	return s.From == s.To || evidence.LeastLevel(e.Head.Kind) < evidence.LevelWhole
 }
 
 func checkText(s string) error {
