@@ -119,6 +119,9 @@ func (c *Container) segment(ctx context.Context, walker *evidence.Walker, n int6
 	if errors.Is(err, errEnough) {
 		return err
 	}
+	if err != nil && ctx.Err() != nil { // it was not read to its end, which says nothing of the case
+		return ctx.Err()
+	}
 	var fault *evidence.Fault
 	if walker.Position().Hash != end.hash {
 		return fmt.Errorf("%s: %w", evidence.SegmentPath(n), ErrChanged)

@@ -250,3 +250,22 @@ func TestProductionSegments(t *testing.T) {
 		t.Fatalf("exit %d, %d segments of %d: %+v", r.Exit(), r.Segments, n, r.Findings)
 	}
 }
+
+// TestInterruptedEntries: what is interrupted says so, and not that the case or the production changed.
+func TestInterruptedEntries(t *testing.T) {
+	m := sample.Small(t)
+	production := withheldOf(t, m, smallHold())
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	for name, files := range map[string]map[string][]byte{"case": m.Folder.Files(), "production": production} {
+		_, c := checkFiles(t, files, verify.Options{})
+		for _, err := range c.Entries(ended) {
+			if !errors.Is(err, context.Canceled) {
+				t.Errorf("entries of a %s: %v", name, err)
+			}
+		}
+		if _, err := c.Entry(ended, 5); !errors.Is(err, context.Canceled) {
+			t.Errorf("entry of a %s: %v", name, err)
+		}
+	}
+}
