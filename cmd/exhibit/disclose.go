@@ -360,6 +360,12 @@ func discloseError(err error, dir string) error {
 		return cli.Fail(cli.Incomplete, err, meaning, "to seal it, run `"+shell([]string{"exhibit", "seal", dir})+"`")
 	case errors.Is(err, errDamaged), errors.Is(err, verify.ErrChanged):
 		return cli.Fail(cli.Damaged, err, "only an intact case can be disclosed in part; no production was made", check)
+	case errors.Is(err, fs.ErrExist):
+		return cli.Fail(cli.Usage, fmt.Errorf("--out: %w", err), meaning, "name a folder that does not exist yet")
+	}
+	var own *cli.Error
+	if explained := diskError(err, dir, meaning, "run the same command again"); errors.As(explained, &own) {
+		return explained
 	}
 	return caseError(err, dir)
 }
