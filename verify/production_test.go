@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"maps"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -266,6 +267,34 @@ func TestInterruptedEntries(t *testing.T) {
 		}
 		if _, err := c.Entry(ended, 5); !errors.Is(err, context.Canceled) {
 			t.Errorf("entry of a %s: %v", name, err)
+		}
+	}
+}
+
+// TestProductionKeysInPython: verify.py takes pinned keys of a production as the check does.
+func TestProductionKeysInPython(t *testing.T) {
+	for _, tool := range []string{"python3", "zstd", "openssl"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Skip("NOT TESTED: " + tool + " is missing")
+		}
+	}
+	v, dir := &vector{files: withheldOf(t, sample.Small(t), smallHold())}, t.TempDir()
+	v.unpack(t, dir)
+	for _, seeds := range [][]byte{{}, {9}, {9, producerSeed}, {producerSeed}, {9, 77}, {77}} {
+		args, keys := []string{"../evidence/bag/stranger/verify.py"}, []trust.VKey{}
+		for _, seed := range seeds {
+			keys = append(keys, vkeyOf(t, seed))
+			args = append(args, "--key", vkeyOf(t, seed).String())
+		}
+		r, _ := checkFiles(t, v.files, verify.Options{Keys: keys})
+		out, err := exec.Command("python3", append(args, dir)...).Output()
+		code := 0
+		var exit *exec.ExitError
+		if errors.As(err, &exit) {
+			code = exit.ExitCode()
+		}
+		if code != r.Exit() {
+			t.Errorf("keys %v: verify.py ends with %d, check with %d\n%s", seeds, code, r.Exit(), out)
 		}
 	}
 }

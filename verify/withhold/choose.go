@@ -39,8 +39,7 @@ type Plan struct {
 	Held      map[int64]*Held
 	Idle      []Selector // that name nothing
 	Needles   []string   // texts that must not occur in the production
-	entries   int64
-	withheld  [][]byte // what identifies the withheld entries
+	withheld  [][]byte   // what identifies the withheld entries
 	matcher   *matcher
 	selectors []Selector
 	from      []int // of a needle: its selector
@@ -63,7 +62,7 @@ var ErrNothing = errors.New("nothing is withheld: no line names anything in this
 
 // Choose decides what of an intact, sealed case is withheld. It reads the case two or three times.
 func Choose(ctx context.Context, c *verify.Container, selectors []Selector, o Options) (*Plan, error) {
-	p := &Plan{Held: map[int64]*Held{}, entries: c.Len(), selectors: selectors, disclose: o.DiscloseUnsearchable}
+	p := &Plan{Held: map[int64]*Held{}, selectors: selectors, disclose: o.DiscloseUnsearchable}
 	ch := &chooser{Plan: p, c: c, hits: make([]bool, len(selectors)), records: map[int64]int64{}, matched: map[int64]int64{}, queried: map[int64]int{}, unread: map[int64]bool{}}
 	if err := ch.queries(ctx); err != nil {
 		return nil, err

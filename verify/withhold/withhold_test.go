@@ -173,7 +173,7 @@ func TestChoose(t *testing.T) {
 	}{
 		{fmt.Sprintf("seq %d", other), []int64{other}},
 		{fmt.Sprintf("seq %d-%d", other, cut), []int64{other, cut}},
-		{"seq 0-2", []int64{1, 2}}, // the case entry stays
+		{"seq 0-2", []int64{1, 2}},                                // the case entry stays
 		{fmt.Sprintf("seq %d", refused), []int64{refused, first}}, // both were for page 1
 		{"id <Falcon-77@contoso.example>", []int64{refused, first, link, cut, bad, note}},
 		{"text Falcon budget", []int64{link, again, cut, bad}},
