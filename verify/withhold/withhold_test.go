@@ -320,28 +320,25 @@ func TestRandomSelections(t *testing.T) {
 	}
 }
 
-func randomSelection(t *testing.T, r *rand.Rand) {
-	token := func() string {
-		const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-		b := make([]byte, 24+r.IntN(20))
-		for i := range b {
-			b[i] = letters[r.IntN(len(letters))]
-		}
-		return string(b)
+// randomToken makes a run of letters and digits.
+func randomToken(r *rand.Rand) string {
+	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+	b := make([]byte, 24+r.IntN(20))
+	for i := range b {
+		b[i] = letters[r.IntN(len(letters))]
 	}
-	m := newMailbox(t)
-	var shared []string // ids that stand on several pages
-	for range 3 {
-		shared = append(shared, token())
-	}
-	var pages []int64
+	return string(b)
+}
+
+// randomPages appends pages of records, some of which hold one of the shared ids, and some of which are brought twice.
+func randomPages(m *mailbox, r *rand.Rand, shared []string) (pages []int64) {
 	for range 5 + r.IntN(10) {
 		var records []string
 		for range 1 + r.IntN(5) {
-			records = append(records, fmt.Sprintf(`{"Id":"%s","Subject":"%s"}`, token(), token()))
+			records = append(records, fmt.Sprintf(`{"Id":"%s","Subject":"%s"}`, randomToken(r), randomToken(r)))
 		}
 		if r.IntN(3) == 0 {
-			records = append(records, fmt.Sprintf(`{"Id":"%s","InternetMessageId":"\u003c%s@x.example>"}`, token(), shared[r.IntN(3)]))
+			records = append(records, fmt.Sprintf(`{"Id":"%s","InternetMessageId":"\u003c%s@x.example>"}`, randomToken(r), shared[r.IntN(len(shared))]))
 		}
 		body := `{"value":[` + strings.Join(records, ",") + `]}`
 		seq := m.answer(body, r.IntN(2) == 0)
@@ -350,6 +347,12 @@ func randomSelection(t *testing.T, r *rand.Rand) {
 			pages = append(pages, m.attempt(m.page, body, r.IntN(2) == 0, seq))
 		}
 	}
+	return pages
+}
+
+func randomSelection(t *testing.T, r *rand.Rand) {
+	m, shared := newMailbox(t), []string{randomToken(r), randomToken(r), randomToken(r)}
+	pages := randomPages(m, r, shared)
 	c := m.sealed()
 	list := "reason chance\n"
 	for range 1 + r.IntN(3) {
@@ -369,33 +372,8 @@ func randomSelection(t *testing.T, r *rand.Rand) {
 	if leaks, err := p.Search(t.Context(), made.files, made.c, nil); err != nil || len(leaks) > 0 {
 		t.Errorf("%v, %v", leaks, err)
 	}
-	everything := decodedProduction(t, made)
-	disclosed := map[string]bool{}
-	for e, err := range c.Entries(t.Context()) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		got, err := made.c.Entry(t.Context(), e.Head.Seq)
-		if p.Held[e.Head.Seq] != nil {
-			if !errors.Is(err, verify.ErrWithheld) {
-				t.Errorf("entry %d: %v", e.Head.Seq, err)
-			}
-			continue
-		}
-		if err != nil || !bytes.Equal(got.HeadLine, e.HeadLine) || !bytes.Equal(got.DetailLine, e.DetailLine) {
-			t.Fatalf("entry %d differs: %v", e.Head.Seq, err)
-		}
-		for i := range e.Detail.Records {
-			a, b := blockOf(t, c, e, i), blockOf(t, made.c, got, i)
-			if !bytes.Equal(a, b) {
-				t.Errorf("record %d of entry %d differs", i, e.Head.Seq)
-			}
-		}
-		for _, s := range tokens.FindAllString(textOf(t, c, e), -1) {
-			disclosed[s] = true
-		}
-	}
-	looked := 0
+	disclosed := sameAsCase(t, c, made.c, p)
+	looked, everything := 0, decodedProduction(t, made)
 	for seq := range p.Held {
 		e, err := c.Entry(t.Context(), seq)
 		if err != nil {
@@ -411,6 +389,36 @@ func randomSelection(t *testing.T, r *rand.Rand) {
 	if looked < 3 {
 		t.Errorf("only %d tokens were withheld", looked)
 	}
+}
+
+// sameAsCase requires that what is disclosed is byte for byte that of the case, and that nothing else is. It returns the tokens in it.
+func sameAsCase(t *testing.T, c, production *verify.Container, p *Plan) map[string]bool {
+	t.Helper()
+	disclosed := map[string]bool{}
+	for e, err := range c.Entries(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := production.Entry(t.Context(), e.Head.Seq)
+		if p.Held[e.Head.Seq] != nil {
+			if !errors.Is(err, verify.ErrWithheld) {
+				t.Errorf("entry %d: %v", e.Head.Seq, err)
+			}
+			continue
+		}
+		if err != nil || !bytes.Equal(got.HeadLine, e.HeadLine) || !bytes.Equal(got.DetailLine, e.DetailLine) {
+			t.Fatalf("entry %d differs: %v", e.Head.Seq, err)
+		}
+		for i := range e.Detail.Records {
+			if !bytes.Equal(blockOf(t, c, e, i), blockOf(t, production, got, i)) {
+				t.Errorf("record %d of entry %d differs", i, e.Head.Seq)
+			}
+		}
+		for _, s := range tokens.FindAllString(textOf(t, c, e), -1) {
+			disclosed[s] = true
+		}
+	}
+	return disclosed
 }
 
 // textOf is all of an entry: its detail line, its blocks and its decoded body.
