@@ -517,6 +517,7 @@ func productionRules() []recipe {
 		{name: "production-rule-retry-other", code: "entry-rule", exit: 3, about: "retry_of names an exchange that is withheld, and a later attempt at the chain is disclosed", make: falsified(levels{4: 1}, inLine(6, `"retry_of":-1`, `"retry_of":4`))},
 		{name: "production-rule-parent", code: "entry-rule", exit: 3, about: "parent names a later entry", make: falsified(levels{13: 0}, inLine(6, `"parent":5`, `"parent":13`))},
 		{name: "production-rule-window", code: "entry-rule", exit: 3, about: "a head line is of a window that was not opened", make: falsified(smallHold(), inLine(4, `"window":1`, `"window":7`))},
+		{name: "production-rule-window-connection", code: "entry-rule", exit: 3, about: "the head line of a connection is of a window that was not opened", make: falsified(levels{2: 1}, inLine(2, `"window":0`, `"window":7`))},
 		{name: "production-rule-window-0", code: "entry-rule", exit: 3, about: "the head line of a window entry without a window", make: falsified(levels{7: 1}, inLine(7, `"window":1`, `"window":0`))},
 		{name: "production-rule-method", code: "production-form", exit: 3, about: "the head line of a window entry has a method", make: falsified(levels{7: 1}, inLine(7, `"method":""`, `"method":"GET"`))},
 		{name: "production-rule-seal-count", code: "seal-rule", exit: 3, about: "the seal counts fewer exchanges than are to be seen", make: falsified(smallHold(), func(l []string) {
