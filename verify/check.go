@@ -76,6 +76,7 @@ type checker struct {
 
 	statement *trust.PackageStatement // of package.note, if a key that may sign signed it
 	octets    int64                   // bytes of data/ that bag-info.txt counts; -1 if it does not
+	part      *productionCheck        // of a production, nil for a case
 }
 
 // segmentEnd is where a segment was found to end.
@@ -125,6 +126,10 @@ func checkWith(ctx context.Context, dec *warc.Decoder, files fs.FS, o Options) (
 // check makes the report. It returns a container if nothing is altered or damaged.
 func (c *checker) check(ctx context.Context) (*Container, error) {
 	c.rules.r = c.r
+	if evidence.IsProduction(c.files) {
+		c.sealed = true
+		return c.checkProduction(ctx)
+	}
 	c.sealed = evidence.IsSealed(c.files)
 	c.r.Sealed = c.sealed
 	c.noteNames()
@@ -180,7 +185,11 @@ func (c *checker) intact(ctx context.Context) (*Container, error) {
 		return nil, err
 	}
 	if c.r.has(Damage) {
-		c.statements()
+		if c.part != nil {
+			c.producedStatements()
+		} else {
+			c.statements()
+		}
 		return nil, nil
 	}
 	return container, nil

@@ -20,6 +20,9 @@ func (c *checker) completeness() {
 		if w.Outcome == evidence.Opened {
 			w.Requests = w.exchanges
 		}
+		if w.Outcome == OutcomeWithheld {
+			c.part.withheldWindows++
+		}
 		c.r.Windows = append(c.r.Windows, w.Window)
 		if w.Superseded {
 			continue
@@ -80,14 +83,21 @@ func (c *checker) statements() {
 
 // whoSealed answers who of the pinned keys sealed the case, if each of them signed something: one that has cosigned has not sealed.
 func (c *checker) whoSealed() (Holds, string) {
-	cosigned := strings.Join(c.cosigners, ", ") + " cosigned the newest head"
 	switch {
 	case len(c.cosigners) == 0:
 		return Yes, "each pinned key signed"
 	case len(c.sealers) == 0:
-		return NotChecked, "signer not checked: " + cosigned + ", so it had these entries; whose key signed the case itself is not known, because you pinned none that did"
+		return NotChecked, "signer not checked" + c.alsoCosigned() + ", so it had these entries; whose key signed the case itself is not known, because you pinned none that did"
 	}
-	return Yes, strings.Join(c.sealers, ", ") + " signed; " + cosigned
+	return Yes, strings.Join(c.sealers, ", ") + " signed" + c.alsoCosigned()
+}
+
+// alsoCosigned names the pinned keys that have cosigned and no more.
+func (c *checker) alsoCosigned() string {
+	if len(c.cosigners) == 0 {
+		return ""
+	}
+	return "; " + strings.Join(c.cosigners, ", ") + " cosigned the newest head"
 }
 
 func (c *checker) incompleteWindow() bool {

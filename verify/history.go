@@ -163,7 +163,7 @@ func (c *checker) extends(head trust.Head, name, path string) bool {
 	if name != "" {
 		name += ": "
 	}
-	_, provable := c.walker.Tree()
+	provable := c.provable()
 	root, have := c.roots[head.Size]
 	switch {
 	case head.Size > c.r.Entries && provable:

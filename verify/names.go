@@ -69,16 +69,32 @@ func (c *checker) bag(b bagged) error {
 		}
 	}
 	for _, line := range report.Payload {
-		if !payloadName(line.Path) {
+		if !c.payloadName(line.Path) {
 			c.r.find("path-unexpected", line.Path, "no case has such a file")
 		}
 	}
-	for _, name := range []string{evidence.LedgerPath, "data/README.txt", "data/verify.py"} {
+	for _, name := range c.required() {
 		if !slices.ContainsFunc(report.Payload, func(l bag.Line) bool { return l.Path == name }) {
 			c.r.find("bag-missing", name, "a sealed case has this file")
 		}
 	}
 	return nil
+}
+
+// required lists the files that a sealed case, or a production, has in any case.
+func (c *checker) required() []string {
+	if c.part != nil {
+		return []string{evidence.ProductionPath, "data/README.txt", "data/verify.py"}
+	}
+	return []string{evidence.LedgerPath, "data/README.txt", "data/verify.py"}
+}
+
+// payloadName reports whether the case, or the production, may have a file of this name in data/.
+func (c *checker) payloadName(name string) bool {
+	if c.part != nil {
+		return productionName(name)
+	}
+	return payloadName(name)
 }
 
 func bagCode(k bag.Kind) string {

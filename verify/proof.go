@@ -30,13 +30,13 @@ func (c *Container) Proof(ctx context.Context, seq, size int64) (*Proof, error) 
 		return nil, err
 	}
 	p := &Proof{Seq: seq, Size: size}
-	for e, err := range c.Entries(ctx) { // to the end, which proves what was read before it
+	for l, err := range c.leaves(ctx) { // to the end, which proves what was read before it
 		if err != nil {
 			return nil, err
 		}
-		leaf := evidence.LeafHash(e.HeadLine)
+		seq, leaf := l.seq, l.hash
 		prover.Add(leaf)
-		if e.Head.Seq == seq {
+		if seq == p.Seq {
 			p.Leaf = leaf
 		}
 	}

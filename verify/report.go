@@ -30,8 +30,9 @@ type Report struct {
 	Findings      []Finding      `json:"findings"`
 	More          int64          `json:"more_findings"` // beyond those listed
 
-	Custody     *Custody     `json:"custody"`     // who held the case; null if there are no records
-	Supplements *Supplements `json:"supplements"` // the earlier case that this one supplements; null if there is none
+	Custody     *Custody     `json:"custody"`              // who held the case; null if there are no records
+	Supplements *Supplements `json:"supplements"`          // the earlier case that this one supplements; null if there is none
+	Production  *Production  `json:"production,omitempty"` // what is disclosed; absent of a case
 
 	classes map[Class]int64  // all findings, also those not listed
 	codes   map[string]int64 // likewise
@@ -160,5 +161,5 @@ func (r *Report) rule(code string, seq int64, format string, args ...any) {
 }
 
 func ofFault(f *evidence.Fault) Finding {
-	return Finding{Code: f.Code, Path: evidence.SegmentPath(f.Segment), Offset: f.Offset, Seq: f.Seq, Detail: f.Detail}
+	return Finding{Code: f.Code, Path: segmentPath(f.Segment), Offset: f.Offset, Seq: f.Seq, Detail: f.Detail}
 }

@@ -80,6 +80,9 @@ func (c *checked) needIntact(path string) error {
 	if c.container != nil {
 		return nil
 	}
+	if c.report.Production != nil {
+		return damagedProduction(path)
+	}
 	return cli.Fail(cli.Damaged, errors.New(cli.Named(path)+" is altered or damaged"), "nothing is extracted from a case that does not verify, unless you ask for it",
 		"run `exhibit-verify check "+path+"` to see what was found; `exhibit-verify extract --salvage "+path+"` extracts what is still proven")
 }

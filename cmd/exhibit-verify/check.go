@@ -21,7 +21,8 @@ func newCheck() *cobra.Command {
 		Use:   "check PATH",
 		Short: "Check a case and say what holds and what does not",
 		Long: `check reads every byte of the case, a folder or one packed file, makes every hash, tree, chain and manifest again, and reports every finding with its place,
-what it means for the evidence and what to do next. docs/findings.md lists the codes.
+what it means for the evidence and what to do next. docs/findings.md lists the codes. Of a production, the folder that "exhibit disclose" makes, it says how many
+entries are disclosed and how many withheld, that there is nothing else, and whether all together are what was sealed.
 
 Against the holder of the signing key the case alone proves nothing. What he cannot change is what somebody else has: a head that was kept elsewhere
 (--known-head), or what witnesses cosigned (--witness). A history that another one stands against is altered: exit 3.`,
@@ -107,7 +108,9 @@ func printReport(w io.Writer, path string, r *verify.Report) {
 	if r.Sealed {
 		state = "sealed"
 	}
-	if r.Case != "" || r.Segments > 0 {
+	if r.Production != nil {
+		printProduction(line, r)
+	} else if r.Case != "" || r.Segments > 0 {
 		line("case %s, %s: %s, %s, %s, %d bytes", r.Case, state, cli.Count(r.Entries, "entry", "entries"), cli.Count(r.Exchanges, "exchange", "exchanges"),
 			cli.Count(r.Segments, "segment", "segments"), r.Bytes)
 	}

@@ -119,6 +119,7 @@ func writeRecords(ctx context.Context, stdout io.Writer, c *checked, o *extractO
 // tell says what was extracted and what could not be read. It returns the number of windows that this version cannot read.
 func tell(w io.Writer, c *checked, sum extract.Summary) (unread int) {
 	fmt.Fprintf(w, "%d records from %d pages; %d flagged\n", sum.Records, sum.Pages, sum.Flagged)
+	tellWithheld(w, c.report)
 	for _, win := range c.report.Windows {
 		if !slices.Contains(extract.Sources(), win.Source) {
 			fmt.Fprintln(w, cli.EscapeLine(fmt.Sprintf("window %d: this version makes no records of source %q; its answers can be seen with show", win.Window, win.Source)))

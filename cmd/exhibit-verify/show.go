@@ -30,7 +30,8 @@ func newShow() *cobra.Command {
 		Short: "Show one entry: ledger lines, raw HTTP, hashes, proof; or just those bytes",
 		Long: `show checks the case and shows entry SEQ: its two ledger lines, its records with their hashes, and the path of hashes that proves it
 part of the newest head. With --request, --response or --body it writes just those bytes, exactly, to standard output. Of a case that is altered or
-damaged it shows an entry that still proves against a signed head, and no other; the exit code is 3.`,
+damaged it shows an entry that still proves against a signed head, and no other; the exit code is 3. Of an entry that a production withholds it shows what there is
+of it: the reason, the head line unless that is withheld too, and the proof.`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error { return runShow(cmd, args[0], args[1], &o) },
 	}
@@ -58,6 +59,9 @@ func runShow(cmd *cobra.Command, path, seqText string, o *showOptions) error {
 		return showSalvaged(cmd, path, c, seq, o, c.keys)
 	}
 	e, err := c.container.Entry(ctx, seq)
+	if errors.Is(err, verify.ErrWithheld) {
+		return showWithheld(cmd, path, c, seq, o)
+	}
 	if err != nil {
 		if errors.Is(err, verify.ErrNoEntry) {
 			return cli.Fail(cli.Usage, err, "", fmt.Sprintf("entries are numbered 0 to %d", c.container.Len()-1))
@@ -177,16 +181,21 @@ func showText(ctx context.Context, w io.Writer, c *checked, e *evidence.Entry, p
 		return nil
 	}
 	showCommitted(line, c, e)
+	printProof(line, proof)
+	return nil
+}
+
+// printProof prints the path of hashes from an entry to the root.
+func printProof(line func(string, ...any), proof *verify.Proof) {
 	if proof == nil {
 		line("proof        no head covers this entry yet")
-		return nil
+		return
 	}
 	line("leaf         %s", proof.Leaf)
 	for _, h := range proof.Path {
 		line("path         %s", h)
 	}
 	line("root         %s over %d entries", proof.Root, proof.Size)
-	return nil
 }
 
 // maxShown is how much of a block is shown to a person.

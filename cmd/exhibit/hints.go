@@ -32,6 +32,8 @@ func caseError(err error, dir string) error {
 	switch {
 	case err == nil || errors.As(err, &own):
 		return err
+	case isProduction(dir):
+		return cli.Fail(cli.Usage, fmt.Errorf("%s is a production and no case", dir), "it was made of a case, and nothing was changed in it; it is handed over and read as it is", check)
 	case errors.As(err, &locked):
 		return cli.Fail(cli.InUse, err, "nothing was changed: one process at a time writes to a case", "wait for that process, or interrupt it: it finishes what it has begun")
 	case errors.As(err, &host):
@@ -85,6 +87,12 @@ const signerHint = "see that the agent or the command signs with that key (`ssh-
 // notSignedBy reports whether an agent or a command did not sign as it should.
 func notSignedBy(err error) bool {
 	return errors.Is(err, signer.ErrSigner) || errors.Is(err, trust.ErrForeignSignature)
+}
+
+// isProduction tells a production from a case.
+func isProduction(dir string) bool {
+	_, err := os.Lstat(filepath.Join(dir, filepath.FromSlash(evidence.ProductionPath)))
+	return err == nil
 }
 
 // hasPackageNote tells a sealed case from one whose seal was interrupted.

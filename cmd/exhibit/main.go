@@ -61,7 +61,7 @@ Exit codes: 0 done, complete · 1 unexpected · 2 usage · 3 altered or damaged 
 5 authentication or permission · 6 interrupted, can be resumed · 7 in use by another process · 8 intact, but a key that was given did not sign.`,
 	}
 	root.AddCommand(newCase(p), newSources(), newPlan(p), newAcquire(p), newNote(p), newLog(p), newStatus(p), newSeal(p), newStamp(p), newHead(p), newWitness(p), newCosign(p), newPack(p),
-		newUnpack(p), newCustody(p), newKey(p), newInstallation(p), newSimulate(p), newDemo(p),
+		newUnpack(p), newCustody(p), newDisclose(p), newKey(p), newInstallation(p), newSimulate(p), newDemo(p),
 		cli.NewVersion())
 	return root
 }

@@ -188,6 +188,7 @@ var wrong = map[string][]string{
 	"by": stated, "by-organisation": stated, "by-contact": stated, "released-by": stated, "released-by-organisation": stated, "released-by-contact": stated,
 	"received-by": stated, "received-by-organisation": stated, "received-by-contact": stated, "purpose": stated, "method": stated, "from-place": stated,
 	"to-place": stated, "storage": stated, "condition": stated, "changes": stated,
+	"withhold": {"", "no-such-file", "usage_test.go", "."},
 }
 
 // stated are values that no custody record can state.
@@ -199,12 +200,16 @@ type bench struct {
 	fresh  string // a folder that does not exist
 	token  string // a file
 	config string // where the key of the case is
+	list   string // a list of what is withheld
 }
 
 func newBench(t *testing.T) *bench {
 	t.Helper()
 	tmp := t.TempDir()
-	b := &bench{filepath.Join(tmp, "case"), filepath.Join(tmp, "fresh"), filepath.Join(tmp, "token"), filepath.Join(tmp, "config")}
+	b := &bench{filepath.Join(tmp, "case"), filepath.Join(tmp, "fresh"), filepath.Join(tmp, "token"), filepath.Join(tmp, "config"), filepath.Join(tmp, "list")}
+	if err := os.WriteFile(b.list, []byte("seq 1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.WriteFile(b.token, []byte("abc\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -228,8 +233,8 @@ func (b *bench) complete(words string, c *cobra.Command, flag, value string) []s
 		}
 	}
 	rest := map[string]string{"case": b.dir, "token-file": b.token, "patience": "1ms", "yes": "true", "base-url": "https://127.0.0.1:1", "witness": someWitness,
-		"by": "E", "released-by": "E", "received-by": "F", "event": "stored"}
-	if words == "pack" || words == "unpack" {
+		"by": "E", "released-by": "E", "received-by": "F", "event": "stored", "withhold": b.list}
+	if words == "pack" || words == "unpack" || words == "disclose" {
 		rest["out"] = b.fresh + ".out"
 	}
 	if words == "case new" {
@@ -382,6 +387,9 @@ func TestMissing(t *testing.T) {
 		{"custody add d --by A", []string{`"event"`}},
 		{"custody verified nowhere --by A", []string{"folder is no case"}},
 		{"custody list nowhere", []string{"folder is no case"}},
+		{"disclose", []string{"DIR is missing"}},
+		{"disclose d", []string{`"out"`, `"withhold"`}},
+		{"disclose d --withhold nowhere -o e", []string{"--withhold", "nowhere"}},
 		{"pack nowhere -o nowhere.zip", []string{"folder is no case"}},
 		{"demo a b", []string{`unexpected argument "b"`}},
 		{"version 1", []string{`unexpected argument "1"`}},

@@ -21,9 +21,10 @@
 //
 // # Texts
 //
-// Two texts are signed, and neither can be taken for the other: a [Head] begins
+// Three texts are signed, and none can be taken for another: a [Head] begins
 // with an origin, which holds no space, a [PackageStatement] with the words
-// "exhibit package v1" (docs/container.md, 5.2 and 6.3).
+// "exhibit package v1", a [ProductionStatement] with "exhibit production v1"
+// (docs/container.md, 5.2, 6.3 and 13.5).
 //
 // # Keys
 //

@@ -24,6 +24,9 @@ Exit codes: 0 verified, 1 unexpected (a program is missing, a file cannot be rea
 --witness or --custody-key is not met.
 If several hold, 3 comes before 4 and 4 before 8.
 
+A folder with data/production.jsonl is a production, part of a case (section 13), and is checked as such. A key
+given with --key must then have signed the sealed head or package.note, and one of them the head.
+
 It does not look into ledger.db (a derived index: the manifest covers its bytes, nothing more is asked
 of it), and does not look into work/ and what lies in stamps/ but timestamps and cosignatures. No manifest
 covers these, nor custody/, whose records are checked by themselves (section 12). The form of timestamps is
@@ -593,7 +596,10 @@ class Tree_5_1:
         self.size, self.frontier = 0, []
 
     def add(self, line):
-        node, n = hashlib.sha256(b"\0" + line).digest(), self.size
+        self.add_leaf(hashlib.sha256(b"\0" + line).digest())
+
+    def add_leaf(self, node):
+        n = self.size
         while n & 1:
             node, n = hashlib.sha256(b"\1" + self.frontier.pop() + node).digest(), n >> 1
         self.frontier.append(node)
@@ -1216,6 +1222,11 @@ def custody_record_12(data):
 
 class Case:
     """One pass over a case folder. What it has seen so far stands in its fields."""
+    INDEX_6_1, STATEMENT_6_3 = "ledger.db", "exhibit package v1"
+    ONCE_SEALED = ["bag-info.txt", "bagit.txt", "manifest-sha256.txt", "tagmanifest-sha256.txt",
+                   "data/README.txt", "data/ledger.db", "data/verify.py"]
+    HIDDEN = 255                                  # in kinds: an entry of which nothing but a hash is known
+
     def __init__(self, root, report, ed25519, elsewhere):
         self.root, self.report, self.ed25519, self.elsewhere = root, report, ed25519, elsewhere
         self.stamps, self.tokens = {}, []         # file → its stamp entry; (name, size or None, token, raw, data)
@@ -1252,8 +1263,8 @@ class Case:
     # -- 6.1: paths. Nothing but what is listed here is opened, and no symbolic link is followed.
 
     def paths_6_1(self):
-        allowed = re.compile(r"bagit\.txt|bag-info\.txt|(tag)?manifest-sha256\.txt|package\.note|data/(ledger\.db|"
-                             r"README\.txt|verify\.py|evidence/[0-9]{5}\.warc\.zst|checkpoints/[1-9][0-9]{0,15}\.note)|" + TOKEN_NAME)
+        allowed = re.compile(r"bagit\.txt|bag-info\.txt|(tag)?manifest-sha256\.txt|package\.note|data/(" + re.escape(self.INDEX_6_1) +
+                             r"|README\.txt|verify\.py|evidence/[0-9]{5}\.warc\.zst|checkpoints/[1-9][0-9]{0,15}\.note)|" + TOKEN_NAME)
         free = {"custody", "stamps", "work"}
         folders = free | {"data", "data/evidence", "data/checkpoints"}
         todo, seen = [""], 0
@@ -1532,7 +1543,7 @@ class Case:
 
     def earlier(self, seq, kind):
         """Whether seq names an earlier entry of that kind; -1 names none."""
-        return seq == -1 or seq < len(self.kinds) and self.kinds[seq] == self.KIND_NUMBER[kind]
+        return seq == -1 or seq < len(self.kinds) and self.kinds[seq] in (self.KIND_NUMBER[kind], self.HIDDEN)
 
     def rules_4(self, seq, head, records, body):
         """Yields what an entry says against sections 4.5 to 4.8."""
@@ -1589,9 +1600,12 @@ class Case:
                 yield "length is not that of the torn bytes"
         elif kind == "seal" and not self.seal:
             self.seal = seq, self.number
-            counts = [{"kind": k, "count": n} for k, n in sorted(self.kind_counts.items())]
-            if body["counts"] != counts or body["segment"] != self.number or body["preceding"] != self.prev_before:
+            if not self.seal_4_4(seq, body):
                 self.report.add("seal-form", "entry %d" % seq, "the seal does not say what came before it")
+
+    def seal_4_4(self, seq, body):
+        counts = [{"kind": k, "count": n} for k, n in sorted(self.kind_counts.items())]
+        return body["counts"] == counts and body["segment"] == self.number and body["preceding"] == self.prev_before
 
     def closing_4_8(self, window, body):
         if not window:
@@ -1815,10 +1829,8 @@ class Case:
     # -- 6: the case folder once sealed
 
     def seal_6(self):
-        once_sealed = ["bag-info.txt", "bagit.txt", "manifest-sha256.txt", "tagmanifest-sha256.txt",
-                       "data/README.txt", "data/ledger.db", "data/verify.py"]
         if not self.sealed:
-            for name in once_sealed:
+            for name in self.ONCE_SEALED:
                 if self.has(name) and not self.seal:
                     self.report.add("path-unexpected", name, "belongs to a sealed case, but there is no seal entry")
             self.report.add("unsealed", "package.note", "not there: the case is %s" % (
@@ -1828,11 +1840,15 @@ class Case:
             self.report.add("seal-form", "package.note", "the case calls itself sealed, but there is no seal entry")
         if self.tree.size not in self.wanted:
             self.report.add("head-missing", "data/checkpoints/%d.note" % self.tree.size, "the final head is not there")
-        for name in once_sealed:
+        self.package_6_2()
+
+    def package_6_2(self):
+        """Everything that must be there once sealed: all files, both manifests, package.note."""
+        for name in self.ONCE_SEALED:
             if not self.has(name):
                 self.report.add("path-missing", name, "a sealed case has this file")
-        self.package_note_6_3()
-        self.manifest_6_2("tagmanifest-sha256.txt", "tagmanifest", once_sealed[:3])
+        self.package_note_6_3(self.allowed)
+        self.manifest_6_2("tagmanifest-sha256.txt", "tagmanifest", self.ONCE_SEALED[:3])
         self.manifest_6_2("manifest-sha256.txt", "manifest", [n for n in self.files if n.startswith("data/")])
         if self.has("bagit.txt") and self.read("bagit.txt", 100) != b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n":
             self.report.add("bagit", "bagit.txt", "does not declare BagIt 1.0 in UTF-8")
@@ -1855,13 +1871,14 @@ class Case:
                 any(labels.count(once) > 1 for once in ("Payload-Oxum", "Bagging-Date")):
             self.report.add("bagit", "bag-info.txt", "a line is not a label and a value, or one that stands once is there twice")
 
-    def package_note_6_3(self):
+    def package_note_6_3(self, allowed):
+        self.package = None
         try:
             lines, text, signatures = signed_note_5_2(self.read("package.note", MAX_NOTE + 1), 5, "package-note")
             size, root = size_and_root(lines[2:4], "package-note")
             tag = self.hash_file("tagmanifest-sha256.txt") if self.has("tagmanifest-sha256.txt") else ""
             for wrong, meaning in (
-                    (lines[0] != "exhibit package v1" or not is_hash(lines[4]), "its first or last line is malformed"),
+                    (lines[0] != self.STATEMENT_6_3 or not is_hash(lines[4]), "its first or last line is malformed"),
                     (lines[1] != ORIGIN + str(self.case_id), "it belongs to another origin"),
                     (size != self.tree.size, "it was signed over %d entries, %d are there" % (size, self.tree.size)),
                     (root != self.tree.root(), "the entries do not give the root that was signed"),
@@ -1869,7 +1886,7 @@ class Case:
                 if wrong:
                     self.report.add("package-note", "package.note", meaning)
             self.package = text, signatures
-            good = [self.ed25519.good(self.allowed[s[:2]], text, s[2]) for s in signatures if s[:2] in self.allowed]
+            good = [self.ed25519.good(allowed[s[:2]], text, s[2]) for s in signatures if s[:2] in allowed]
             if not good or not all(good) or len(good) != len(signatures):
                 self.report.add("package-note", "package.note", "no good signature by a key that may sign, or one by another key, or a wrong one")
         except Bad as bad:
@@ -2010,6 +2027,12 @@ class Case:
         return [key for key in keys if self.notes and self.cosigned.get(key) == self.notes[-1] and all(
             self.ed25519.good(key[2], text, s[2]) for text, signatures in notes for s in signatures if s[:2] == key[:2])]
 
+    def complete(self):
+        return "yes"
+
+    def describe(self):
+        self.report.say("case %s: %d segments with batches, %d entries" % (self.case_id, self.last_batch_segment, self.tree.size))
+
     # -- 5.11 and 5.12: heads that somebody else holds, and cosignatures of witnesses
 
     def trusted(self, text, signatures, keys):
@@ -2074,6 +2097,278 @@ class Case:
             for key in self.seen if key not in met))]
 
 
+# ---- 13. Productions --------------------------------------------------------------------------------
+
+MAX_PRODUCTION_LINE, MAX_REASON, MAX_SOFTWARE = 2 * MAX_LINE + 128, 1000, 200
+HEAD_13_2 = obj(format=one_of("exhibit-production/1"), case=is_id, size=positive, time=is_time_1_3,
+                software=lambda v: is_value(v) and len(v) <= MAX_SOFTWARE, producer=is_key)
+LEAST_13_3 = {"case": 2, "checkpoint": 2, "key": 2, "seal": 2, "window": 1, "gap": 1}
+LINE_13_3 = re.compile(r'\{"seq":(0|[1-9][0-9]{0,15}),"level":([012]),')
+DECODER = json.JSONDecoder(parse_int=json_integer, parse_float=json_refuse, parse_constant=json_refuse)
+
+
+def value_at(text, key, at):
+    """The spelling of the value of a key that must stand at a place, and where it ends."""
+    start = at + len(key) + 3
+    if text[at:start] != '"%s":' % key:
+        raise Bad("production-form", "the key %s is not in its place" % key)
+    try:
+        value, end = DECODER.raw_decode(text, start)
+    except (ValueError, RecursionError):
+        raise Bad("production-form", "the value of %s is not JSON as the format allows it" % key)
+    return value, text[start:end], end
+
+
+def line_13_3(line):
+    """(seq, level, leaf hash, head line, detail line) of a line; what the level leaves out is None."""
+    try:
+        text = line.decode("ascii")
+    except ValueError:
+        raise Bad("production-form", "a line is not ASCII")
+    start = LINE_13_3.match(text)
+    if not start or len(line) > MAX_PRODUCTION_LINE or text[-1:] != "}":
+        raise Bad("production-form", "not a line as the format spells it: %s" % show(line[:80]))
+    seq, level, at = int(start.group(1)), int(start.group(2)), start.end()
+    if level < 2:
+        reason, spelled, at = value_at(text, "reason", at)
+        if not is_text(reason) or json.dumps(reason) != spelled or re.search("[\ud800-\udfff]", reason) or \
+                len(reason.encode("utf-8")) > MAX_REASON:
+            raise Bad("production-form", "the reason is not a text in its only spelling, or too long")
+        at += 1
+        if text[at - 1:at] != ",":
+            raise Bad("production-form", "nothing follows the reason")
+    if level == 0:
+        leaf = re.fullmatch('"leaf":"([0-9a-f]{64})"}', text[at:])
+        if not leaf:
+            raise Bad("production-form", "no leaf hash follows")
+        return seq, level, bytes.fromhex(leaf.group(1)), None, None
+    _, head, at = value_at(text, "head", at)
+    leaf = hashlib.sha256(b"\0" + head.encode()).digest()
+    if level == 1:
+        if text[at:] != "}":
+            raise Bad("production-form", "something follows the head line")
+        return seq, level, leaf, head.encode(), None
+    if text[at:at + 10] != ',"detail":':
+        raise Bad("production-form", "no detail line follows the head line")
+    return seq, level, leaf, head.encode(), text[at + 10:-1].encode()
+
+
+class Production(Case):
+    """A production (section 13): part of a case, and all of it accounted for."""
+    INDEX_6_1, STATEMENT_6_3 = "production.jsonl", "exhibit production v1"
+    ONCE_SEALED = ["bag-info.txt", "bagit.txt", "manifest-sha256.txt", "tagmanifest-sha256.txt",
+                   "data/README.txt", "data/production.jsonl", "data/verify.py", "package.note"]
+
+    @staticmethod
+    def is_at(root):
+        return os.path.lexists(os.path.join(root, "data", "production.jsonl"))
+
+    def segments_2_1(self):
+        """Every record of the segments, then every line of production.jsonl."""
+        self.sealed, self.levels, self.hidden, self.size, self.producer = True, [0, 0, 0], 0, 0, None
+        self.heads_only, self.number = set(), 0
+        self.first, self.queue = None, []         # of records: (hash of the header, hash of the block, place)
+        if not self.has("data/production.jsonl"):
+            return
+        with open(self.path("data/production.jsonl"), "rb") as file:
+            try:
+                self.first_13_2(file.readline(MAX_LINE + 2))
+            except Bad as bad:
+                self.report.add(bad.code, "data/production.jsonl, line 1", bad.text)
+                return
+            numbers = sorted(int(n[14:19]) for n in self.files if re.fullmatch(r"data/evidence/[0-9]{5}\.warc\.zst", n))
+            for n in range(1, max(numbers, default=0) + 1):
+                if n in numbers:
+                    before = len(self.queue)
+                    self.segment(n)
+                    if len(self.queue) == before:
+                        self.report.add("production-form", self.name, "the segment holds no record")
+                else:
+                    self.report.add("segment-missing", "data/evidence/%05d.warc.zst" % n, "there is no such segment")
+            self.lines_13_3(file)
+
+    def first_13_2(self, line):
+        if line[-1:] != b"\n":
+            raise Bad("production-form", "there is no first line")
+        self.first = json_1_2(line[:-1], "production-form")
+        if not HEAD_13_2(self.first):
+            raise Bad("production-form", "the first line does not have the keys and values of section 13.2")
+        self.case_id, self.size, self.producer = self.first["case"], self.first["size"], verifier_key_5_5(self.first["producer"])
+
+    def hold(self, offset, bad):
+        self.report.add(bad.code, "%s, byte %d" % (self.name, offset), bad.text)
+
+    def unread(self, offset):
+        self.queue.append(("", "", "%s, byte %d" % (self.name, offset)))
+
+    def record_2_4(self, record, end):
+        self.records += 1
+        for bad in record.broken:
+            self.hold(record.offset, bad)
+        if self.records == 1:
+            if (record.header, record.block) != self.warcinfo_13_4():
+                self.hold(record.offset, Bad("warcinfo", "not the warcinfo that the first line of production.jsonl makes"))
+        else:
+            self.queue.append((sha(record.header), record.block_hash, "%s, byte %d" % (self.name, record.offset)))
+
+    def warcinfo_13_4(self):
+        block = ("software: %s\r\nformat: WARC File Format 1.1\r\nconformsTo: %s\r\nisPartOf: %s\r\n" % (
+            self.first["software"], CONFORMS, self.case_id)).encode()
+        header = ("WARC/1.1\r\nWARC-Type: warcinfo\r\nWARC-Record-ID: <%s>\r\nWARC-Date: %s\r\nWARC-Filename: %s\r\n"
+                  "Content-Type: application/warc-fields\r\nWARC-Block-Digest: sha256:%s\r\nContent-Length: %d\r\n\r\n" % (
+                      uuid_of("exhibit production %s %d" % (self.case_id, self.number)), self.first["time"],
+                      self.name[14:], sha(block), len(block))).encode()
+        return header, block
+
+    def lines_13_3(self, file):
+        claims, due = [], 0
+        while True:
+            line = file.readline(MAX_PRODUCTION_LINE + 2)
+            if not line:
+                break
+            place = "data/production.jsonl, line of entry %d" % due
+            try:
+                if line[-1:] != b"\n":
+                    raise Bad("production-form", "a line without an end, or too long")
+                due = self.line_13_3(*line_13_3(line[:-1]), due, place, claims)
+            except Bad as bad:
+                self.report.add(bad.code, place, bad.text)
+                due += 1
+        if due != self.size:
+            self.report.add("production-order", "data/production.jsonl", "%d lines for %d entries" % (due, self.size))
+        self.claims_13_4(claims)
+
+    def line_13_3(self, seq, level, leaf, head_line, detail_line, due, place, claims):
+        """One line in its place. Returns the seq of the line that is due next."""
+        if seq != due or seq >= self.size:
+            self.report.add("production-order", place, "the line of entry %d where that of entry %d was due" % (seq, due))
+            if seq > due:                         # a hole, or a lie: the tree is lost in any case
+                return due + 1
+        self.levels[level] += 1
+        self.next_seq = seq
+        if level == 2:
+            claims += self.entry_4(head_line, detail_line, place)
+            return seq + 1
+        self.tree.add_leaf(leaf)
+        if self.tree.size in self.sizes:
+            self.roots[self.tree.size] = self.tree.root()
+        if level == 1:
+            self.head_only(seq, head_line, place)
+        else:
+            if seq == 0:
+                self.report.add("production-level", place, "the case entry is withheld")
+            self.hidden += 1
+            self.kinds.append(self.HIDDEN)
+        return seq + 1
+
+    def head_only(self, seq, line, place):
+        """An entry of which nothing but the head line is there."""
+        head = json_1_2(line, "production-form")
+        kind = head.get("kind")
+        if not HEAD_4_1(head) or head["seq"] != seq or kind != "exchange" and (head["method"] or head["status"]):
+            raise Bad("production-form", "the head line does not have the keys and values of section 4.1")
+        if LEAST_13_3.get(kind, 0) > 1:
+            self.report.add("production-level", place, "an entry of kind %s is withheld" % kind)
+        if (kind == "case") != (seq == 0):
+            self.report.add("entry-rule", place, "entry 0, and no other, is the case entry")
+        window = head["window"]
+        if kind == "window" and window == len(self.windows) + 1:
+            self.windows.append([None, "withheld", 0, 0])
+        elif window > len(self.windows) or kind == "window" and not window:
+            self.report.add("entry-rule", place, "window %d was not opened before" % window)
+        elif kind == "window":
+            self.windows[window - 1][1] = "withheld"
+        elif kind == "exchange" and window:
+            self.windows[window - 1][2] += 1
+            self.windows[window - 1][3] += head["status"] == 200      # it may have brought a page
+        self.heads_only.add(seq)
+        self.kinds.append(self.KIND_NUMBER.get(kind, 0))
+        self.kind_counts[kind] += 1
+
+    def claims_13_4(self, claims):
+        for (header, block), (found, found_block, place) in zip(claims, self.queue):
+            if (sha(header), block) != (found, found_block):
+                self.report.add("record-mismatch", place, "the record is not the one that the entries name here")
+        if len(self.queue) > len(claims):
+            self.report.add("record-unclaimed", self.queue[len(claims)][2], "%d records that no disclosed entry names" % (
+                len(self.queue) - len(claims)))
+        elif len(claims) > len(self.queue):
+            self.report.add("record-mismatch", "data/evidence", "entries name %d records that are not there" % (
+                len(claims) - len(self.queue)))
+
+    # -- the rules across entries, as far as what is withheld lets them be seen
+
+    def withheld(self, seq):
+        return 0 <= seq < len(self.kinds) and (self.kinds[seq] == self.HIDDEN or seq in self.heads_only)
+
+    def closing_4_8(self, window, body):
+        if not window:
+            yield "a window entry without a window"
+            return
+        state = self.windows[window - 1]
+        state[0] = state[0] or body["acquisition"]
+        if not state[2] <= body["requests"] <= state[2] + self.hidden:
+            yield "the window counts %d requests, and its exchanges cannot be as many" % body["requests"]
+        if state[0] != body["acquisition"]:
+            yield "the window is closed as another acquisition than it was opened"
+        if body["pages"] > state[3] + self.hidden:
+            yield "the window counts %d pages, more than were brought" % body["pages"]
+        state[1] = body["state"]
+
+    def retry_4_8(self, seq, head, body):
+        last, named = self.chains.get((head["window"], body["chain"])), body["retry_of"]
+        if self.withheld(named):
+            self.chains.pop((head["window"], body["chain"]), None)
+            if last and last[0] > named:
+                yield "retry_of does not name the latest attempt of the chain"
+            body = dict(body, retry_of=-1)
+        yield from Case.retry_4_8(self, seq, head, body)
+
+    def seal_4_4(self, seq, body):
+        stated = {c["kind"]: c["count"] for c in body["counts"]}
+        if [c["kind"] for c in body["counts"]] != sorted(stated) or sum(stated.values()) != seq or body["segment"] < 1:
+            return False
+        if any(n > stated.get(kind, 0) for kind, n in self.kind_counts.items()):
+            return False
+        return all(n == self.kind_counts[kind] for kind, n in stated.items() if LEAST_13_3.get(kind, 0))
+
+    def seal_6(self):
+        if not self.seal or self.seal[0] != self.size - 1:
+            self.report.add("seal-form", "data/production.jsonl", "the last entry is not the seal")
+        if self.tree.size not in self.wanted:
+            self.report.add("head-missing", "data/checkpoints/%d.note" % self.tree.size, "the final head is not there")
+        self.package_6_2()
+
+    def package_note_6_3(self, allowed):
+        self.package = None
+        if self.has("package.note"):
+            Case.package_note_6_3(self, {self.producer[:2]: self.producer[2]} if self.producer else {})
+
+    def windows_complete(self):
+        known = self.windows
+        self.windows = [[w[0], "empty" if w[1] == "withheld" else w[1], 0, 0] for w in known]
+        Case.windows_complete(self)
+        self.windows = known
+
+    def complete(self):
+        withheld = sum(w[1] == "withheld" for w in self.windows)
+        return "not known: the outcome of %d windows is withheld" % withheld if withheld else "yes: this is what was acquired, not what is disclosed"
+
+    def pinned(self, keys):
+        """Each key must have signed the sealed head or package.note, and one of them the head; else none counts."""
+        def by(note):
+            return [key for key in keys if note and any(
+                s[:2] == key[:2] and self.ed25519.good(key[2], note[0], s[2]) for s in note[1])]
+        head, package = by(self.good_heads.get(self.tree.size)), by(self.package)
+        return [key for key in keys if (head or self.cosigners(keys)) and (key in head or key in package and key == self.producer)]
+
+    def describe(self):
+        self.report.say("production of case %s: %d disclosed, %d withheld%s" % (
+            self.case_id, self.levels[2], self.levels[0] + self.levels[1],
+            "" if self.report.damage else ", nothing else, root matches"))
+        self.report.say("withheld: of %d entries the head line is there, of %d a hash alone" % (self.levels[1], self.levels[0]))
+
+
 class Head_5_11:
     """A head out of a note, whoever signed it. Raises Bad."""
     def __init__(self, name, data):
@@ -2125,10 +2420,30 @@ class Elsewhere:
              for key, (size, at) in case.seen.items() if size]) + others
 
 
+def signed_5_5(case, keys, report):
+    """Statement (b); returns what it says and how many of the given keys signed nothing that counts."""
+    case.cosignatures_5_10(keys)
+    met = case.pinned(keys)
+    cosigned = [key for key in case.cosigners(keys) if key not in met]
+    unmet = [key for key in keys if key not in met + cosigned]
+    for key in unmet:
+        report.say("[key-not-met] %s: this key did not sign the %s" % (
+            show(key[0]), "final head and package.note" if case.sealed else "newest head"))
+    cosigners = "; cosigned by " + ", ".join(show(key[0]) for key in cosigned) if cosigned else ""
+    if not keys:
+        answer = "signer not checked (give --key with a key that you got elsewhere)"
+    elif unmet or report.damage:
+        answer = "NO"
+    elif cosigned and not met:
+        answer = "signer not checked, no given key signed the case" + cosigners
+    else:
+        answer = "yes, " + ", ".join(show(key[0]) for key in met) + cosigners if case.sealed else "NO, the case is not sealed"
+    return answer, len(unmet)
+
+
 def check(root, elsewhere, report, ed25519):
-    """Checks one case and returns the exit code."""
-    keys = elsewhere.keys
-    case = Case(root, report, ed25519, elsewhere)
+    """Checks one case or production and returns the exit code."""
+    case = (Production if Production.is_at(root) else Case)(root, report, ed25519, elsewhere)
     case.paths_6_1()
     case.segments_2_1()
     case.heads_5()
@@ -2136,14 +2451,8 @@ def check(root, elsewhere, report, ed25519):
     case.seal_6()
     case.custody_12()
     case.windows_complete()
-    case.cosignatures_5_10(keys)
-    met = case.pinned(keys)
-    cosigned = [key for key in case.cosigners(keys) if key not in met]
-    for key in keys:
-        if key not in met + cosigned:
-            report.say("[key-not-met] %s: this key did not sign the %s" % (
-                show(key[0]), "final head and package.note" if case.sealed else "newest head"))
-    unseen = case.history_5_11(keys)
+    signed, unmet = signed_5_5(case, elsewhere.keys, report)
+    unseen = case.history_5_11(elsewhere.keys)
     for line in unseen:
         report.say("[not-met] " + line)
     unsigned = [key for key in elsewhere.custody if key not in [signer for _, _, signer in case.custody]]
@@ -2151,23 +2460,15 @@ def check(root, elsewhere, report, ed25519):
         report.say("[custody-key-unmet] %s: this key signed no custody record" % show(key[0]))
     report.suppressed()
     say = report.say
-    say("case %s: %d segments with batches, %d entries" % (case.case_id, case.last_batch_segment, case.tree.size))
-    case.say_custody(say, keys + elsewhere.custody)
+    case.describe()
+    case.say_custody(say, elsewhere.keys + elsewhere.custody)
     say("(a) internally consistent: " + ("NO, first finding: " + report.damage if report.damage else
         "yes" if case.sealed else "yes, at the level of content (not sealed: no manifest covers the bytes of the files)"))
-    cosigners = "; cosigned by " + ", ".join(show(key[0]) for key in cosigned) if cosigned else ""
-    unmet = len(met) + len(cosigned) < len(keys)
-    if case.sealed and met and not unmet and not report.damage:
-        say("(b) sealed by key: yes, " + ", ".join(show(key[0]) for key in met) + cosigners)
-    elif cosigned and not met and not unmet and not report.damage:
-        say("(b) sealed by key: signer not checked, no given key signed the case" + cosigners)
-    else:
-        say("(b) sealed by key: " + ("NO" if unmet or keys and report.damage else
-            "NO, the case is not sealed" if keys else "signer not checked (give --key with a key that you got elsewhere)"))
+    say("(b) sealed by key: " + (signed if not report.damage or not elsewhere.keys else "NO"))
     unstamped = time_5_9(case, elsewhere.roots, report)
     say("(d) the history that witnesses saw: " + elsewhere.statement(case, unseen))
     say("(e) complete, by its windows and its seal: " + (
-        "NO, first finding: " + report.incomplete if report.incomplete else "not known, see (a)" if report.damage else "yes"))
+        "NO, first finding: " + report.incomplete if report.incomplete else "not known, see (a)" if report.damage else case.complete()))
     say("what none of this shows: that the server told the truth")
     say("what none of this shows: that the operator recorded every exchange")
     say("what none of this shows: that the tool that recorded was honest, and its clock right")
