@@ -109,10 +109,10 @@ func goodTokenRecipes() []recipe {
 	}
 }
 
-// tokenOver makes a token over any bytes.
+// tokenOver makes another token than the sample's over any bytes, with the same nonce.
 func tokenOver(t *testing.T, data []byte, change func(*authority.Reply)) []byte {
 	t.Helper()
-	q, err := rfc3161.NewQuery(sample.Rand(8), data)
+	q, err := rfc3161.NewQuery(sample.Rand(byte(len(data))), data)
 	if err != nil {
 		t.Fatal(err)
 	}
