@@ -6,6 +6,7 @@
 //	entry       head line (the leaf) and detail line   names the records by hash
 //	tree        RFC 6962 over the head lines
 //	head        a signed checkpoint over the first N entries, package evidence/trust
+//	token       a timestamp of a head by somebody else, package evidence/trust/rfc3161
 //
 // [Create] and [Open] return a [Writer], the only thing that appends; [Walker] reads segments and reports every rule that
 // they break. What a Writer acknowledges is durable: written, synced, and found again after a loss of power. Nothing here
