@@ -6,6 +6,7 @@
 //	entry       head line (the leaf) and detail line   names the records by hash
 //	tree        RFC 6962 over the head lines
 //	head        a signed checkpoint over the first N entries, package evidence/trust
+//	token       a timestamp of a head by somebody else, package evidence/trust/rfc3161
 //	production  a line for each entry, as far as it is disclosed, and the records of those that are
 //
 // [Create] and [Open] return a [Writer], the only thing that appends; [Walker] reads segments and reports every rule that

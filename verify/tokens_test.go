@@ -167,6 +167,40 @@ func TestLateToken(t *testing.T) {
 	}
 }
 
+// TestStatementsApart keeps keys, authorities and damage apart: each says only what is its own.
+func TestStatementsApart(t *testing.T) {
+	one, two := sample.Authority(t, tsaSeed, authority.Options{}), sample.Authority(t, 77, authority.Options{})
+	m := sample.Small(t)
+	m.SealStamped(one, nil)
+	key, err := trust.ParseVKey(m.Key.VerifierKey())
+	if err != nil {
+		t.Fatal(err)
+	}
+	stranger, err := trust.ParseVKey(sample.Key(t, 42).VerifierKey())
+	if err != nil {
+		t.Fatal(err)
+	}
+	damaged := m.Folder.Files()
+	damaged["data/README.txt"] = []byte("x")
+	for name, c := range map[string]struct {
+		files map[string][]byte
+		key   trust.VKey
+		tsa   *authority.Identity
+		exit  int
+		b, c  verify.Holds
+	}{
+		"both":      {m.Folder.Files(), key, one, 0, verify.Yes, verify.Yes},
+		"authority": {m.Folder.Files(), stranger, one, 8, verify.No, verify.Yes},
+		"key":       {m.Folder.Files(), key, two, 8, verify.Yes, verify.No},
+		"damaged":   {damaged, key, one, 3, verify.No, verify.No},
+	} {
+		r, _, err := verify.Check(context.Background(), mapFS(c.files), verify.Options{Keys: []trust.VKey{c.key}, Authorities: []verify.Authority{pinned(t, "tsa.pem", c.tsa)}})
+		if err != nil || r.Exit() != c.exit || statement(r, "b").Holds != c.b || statement(r, "c").Holds != c.c {
+			t.Errorf("%s: exit %d, (b) %s, (c) %s, %v", name, r.Exit(), statement(r, "b").Holds, statement(r, "c").Holds, err)
+		}
+	}
+}
+
 // TestFuture does not believe a time that is more than a day ahead.
 func TestFuture(t *testing.T) {
 	id := sample.Authority(t, tsaSeed, authority.Options{})

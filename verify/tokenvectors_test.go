@@ -109,10 +109,10 @@ func goodTokenRecipes() []recipe {
 	}
 }
 
-// tokenOver makes a token over any bytes.
+// tokenOver makes another token than the sample's over any bytes, with the same nonce.
 func tokenOver(t *testing.T, data []byte, change func(*authority.Reply)) []byte {
 	t.Helper()
-	q, err := rfc3161.NewQuery(sample.Rand(8), data)
+	q, err := rfc3161.NewQuery(sample.Rand(byte(len(data))), data)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,7 +179,58 @@ func tokenPlaceRecipes() []recipe {
 		{name: "token-entry-head", code: "entry-rule", exit: 3, about: "an entry that names another head than its file is of", make: entry(`"name":"head","value":"`, `"name":"head","value":"1`)},
 		{name: "token-entry-file", code: "entry-rule", exit: 3, about: "an entry that names a file which no token has", make: entry(`.tsr"`, `.1.tsr"`)},
 		{name: "token-entry-field", code: "entry-rule", exit: 3, about: "an entry on a timestamp with another field", make: entry(`"name":"authority"`, `"name":"Authority"`)},
+		{name: "token-entry-head-spelling", code: "entry-rule", exit: 3, about: "an entry that names its head with a 0 in front", make: entry(`"name":"head","value":"`, `"name":"head","value":"0`)},
+		{name: "token-entry-later", code: "entry-rule", exit: 3, about: "an entry on the timestamp of a head that comes later", make: forgedStamp(func(t *testing.T, f *sample.Forged) {
+			r := batchWith(t, f, `"action":"stamp"`)
+			r.Replace(t, `"value":"14"`, `"value":"99"`)
+			r.Replace(t, `"14.tsr"`, `"99.tsr"`)
+		})},
+		{name: "token-entry-twice", code: "entry-rule", exit: 3, about: "two entries on one timestamp", make: forgedStamp(func(t *testing.T, f *sample.Forged) {
+			batchWith(t, f, `"14.2.tsr"`).Replace(t, `"14.2.tsr"`, `"14.tsr"`)
+		})},
+		{name: "token-entry-no-record", code: "entry-rule", exit: 3, about: "an entry on a timestamp without a record", make: forgedStamp(func(t *testing.T, f *sample.Forged) {
+			for _, r := range f.Records() {
+				if r.Header.ContentType == rfc3161.ReplyType {
+					removeRecord(t, f, r)
+					break
+				}
+			}
+			r := batchWith(t, f, `"14.tsr"`)
+			at := strings.Index(r.Block, `"records":[{`)
+			end := strings.Index(r.Block[at:], "}]")
+			r.Block = r.Block[:at] + `"records":[` + r.Block[at+end+1:]
+		})},
+		{name: "token-entry-record", code: "entry-rule", exit: 3, about: "an entry on a timestamp whose record is called something else", make: forgedStamp(func(t *testing.T, f *sample.Forged) {
+			for _, r := range f.Records() {
+				if r.Header.ContentType == rfc3161.ReplyType {
+					r.Header.ContentType = "text/plain"
+					break
+				}
+			}
+			batchWith(t, f, `"14.tsr"`).Replace(t, rfc3161.ReplyType, "text/plain")
+		})},
 		{name: "token-entry-nonce", code: "token-form", exit: 3, about: "an entry that names another nonce than its timestamp", make: entry(`"name":"nonce","value":"`, `"name":"nonce","value":"1`)},
+	}
+}
+
+// forgedStamp alters an unsealed case with two timestamps of the head over 14 entries.
+func forgedStamp(change func(*testing.T, *sample.Forged)) func(*testing.T) map[string][]byte {
+	return func(t *testing.T) map[string][]byte {
+		m := sample.Small(t)
+		head, err := m.W.Newest(t.Context())
+		if err != nil || head.Size != 14 {
+			t.Fatalf("%+v, %v", head, err)
+		}
+		for range 2 {
+			der, nonce := m.Token(sample.Authority(t, tsaSeed, authority.Options{}), []byte(head.Note), nil)
+			if err := m.W.Stamp(t.Context(), evidence.Stamp{Size: head.Size, DER: der, Authority: "http://tsa.example/", Nonce: nonce, Operator: "jo", Host: "host.example"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		m.Close()
+		f := m.Forge()
+		change(t, f)
+		return f.Build(t)
 	}
 }
 

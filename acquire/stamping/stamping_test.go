@@ -268,7 +268,16 @@ func TestHostileServers(t *testing.T) {
 				ctx, cancel := context.WithTimeout(context.Background(), stamping.Patience)
 				defer cancel()
 				began := time.Now()
-				body, err := client(c.script).Post(ctx, tsa, []byte("query"))
+				asked, dials := client(c.script), 0
+				dial := asked.Dial
+				asked.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+					dials++
+					return dial(ctx, network, addr)
+				}
+				body, err := asked.Post(ctx, tsa, []byte("query"))
+				if dials != 1 {
+					t.Errorf("%d connections", dials)
+				}
 				if err == nil || !strings.Contains(err.Error(), c.want) {
 					t.Errorf("%q, %v; want %q", body[:min(len(body), 40)], err, c.want)
 				}

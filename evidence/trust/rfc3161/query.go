@@ -33,14 +33,13 @@ type Query struct {
 	Policy  asn1.ObjectIdentifier // nil for the authority's own
 }
 
-// NewQuery makes a query over data with a nonce of 64 random bits.
+// NewQuery makes a query over data with a nonce of 63 bits, of which all but the first are random.
 func NewQuery(random io.Reader, data []byte) (*Query, error) {
 	var b [8]byte
 	if _, err := io.ReadFull(random, b[:]); err != nil {
 		return nil, fmt.Errorf("random bytes: %w", err)
 	}
-	b[0] |= 0x40 // some authorities drop leading zeros, and one that is 0 altogether
-	b[0] &= 0x7f
+	b[0] = b[0]&0x7f | 0x40 // positive, and without leading zeros, which some authorities drop
 	return &Query{Imprint: sha256.Sum256(data), Nonce: new(big.Int).SetBytes(b[:])}, nil
 }
 
