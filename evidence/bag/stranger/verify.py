@@ -68,9 +68,12 @@ class Report:
     def __init__(self, quiet=False):
         self.quiet, self.count = quiet, collections.Counter()
         self.damage = self.incomplete = None      # first code of each class
+        self.other = None                         # first code of another history (5.6), beside which the case may be whole
 
     def add(self, code, place, meaning, incomplete=False):
-        if incomplete:
+        if code in ("fork", "rolled-back"):
+            self.other = self.other or code
+        elif incomplete:
             self.incomplete = self.incomplete or code
         else:
             self.damage = self.damage or code
@@ -1473,12 +1476,13 @@ def check(root, keys, report, ed25519, elsewhere):
     say("(c) existed before T: not shown: no trusted time in format 1 as built")
     say("(d) the history that witnesses saw: " + elsewhere.statement(case, unmet))
     say("(e) complete, by its windows and its seal: " + (
-        "NO, first finding: " + report.incomplete if report.incomplete else "not known, see (a)" if report.damage else "yes"))
+        "NO, first finding: " + report.incomplete if report.incomplete else "not known, see (a)" if report.damage else
+        "not known, see (d)" if report.other else "yes"))
     say("what none of this shows: that the server told the truth")
     say("what none of this shows: that the operator recorded every exchange")
     say("what none of this shows: that the tool that recorded was honest, and its clock right")
     say("not looked into: the content of ledger.db, custody/, work/, and all but cosignatures in stamps/")
-    return 3 if report.damage else 4 if report.incomplete else 8 if len(met) < len(keys) or unmet else 0
+    return 3 if report.damage or report.other else 4 if report.incomplete else 8 if len(met) < len(keys) or unmet else 0
 
 
 def guarded(root, keys, report, ed25519, elsewhere=None):
@@ -1532,7 +1536,7 @@ def main(args):
             if os.path.isdir(os.path.join(each, name)):
                 report = Report(quiet=True)
                 code = guarded(os.path.join(each, name), keys, report, ed25519, elsewhere)
-                print("%s\t%d\t%s" % (show(name), code, report.damage or report.incomplete or "-"))
+                print("%s\t%d\t%s" % (show(name), code, report.damage or report.other or report.incomplete or "-"))
         return 0
     root = args[0] if args else os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     if len(args) > 1 or not os.path.isdir(root) or not is_case(root):
