@@ -47,9 +47,10 @@ func describe(w *window) string {
 // statements says which of the five statements hold (docs/design.md, section 6).
 func (c *checker) statements() {
 	damaged := c.r.has(Damage)
+	inside := c.damagedInside()
 	a := Statement{ID: "a", Text: "internally consistent", Holds: Yes, Why: "every byte is accounted for and every hash, tree and chain agrees"}
 	switch {
-	case damaged:
+	case inside:
 		a.Holds, a.Why = No, "see the findings of class damage"
 	case !c.sealed:
 		a.Why = "entries and records agree with each other and with the heads; the case is not sealed, so the bytes of zstd frames, the times and grouping of batches and warcinfo records could be others"
@@ -60,14 +61,14 @@ func (c *checker) statements() {
 	}
 	if len(c.opts.Keys) > 0 {
 		b.Holds, b.Why = c.whoSealed()
-		if c.r.codes["key-unmet"] > 0 || damaged {
+		if c.r.codes["key-unmet"] > 0 || inside {
 			b.Holds, b.Why = No, "see the findings"
 		}
 	}
 	e := Statement{ID: "e", Text: "complete with respect to the recorded windows", Holds: Yes, Why: fmt.Sprintf("all of %d windows say that they ended complete or empty", len(c.r.Windows))}
 	switch {
 	case damaged:
-		e.Holds, e.Why = NotChecked, "the case is damaged"
+		e.Holds, e.Why = NotChecked, "the case is altered or damaged"
 	case c.r.codes["unsigned-tail"] > 0:
 		e.Holds, e.Why = NotChecked, "entries after the newest head are not signed"
 	case len(c.r.Windows) == 0:
@@ -76,9 +77,14 @@ func (c *checker) statements() {
 		e.Holds, e.Why = No, "a window is open, partial or failed and nothing later completed it"
 	}
 	c.r.Statements = []Statement{a, b,
-		c.timeStatement(damaged),
+		c.timeStatement(inside),
 		c.historyStatement(),
 		e}
+}
+
+// damagedInside reports whether anything but another history is of class damage: that one leaves a case consistent, and signed and stamped by whoever signed and stamped it.
+func (c *checker) damagedInside() bool {
+	return c.r.classes[Damage] > c.r.codes["fork"]+c.r.codes["rolled-back"]
 }
 
 // whoSealed answers who of the pinned keys sealed the case, if each of them signed something: one that has cosigned has not sealed.

@@ -112,6 +112,13 @@ func historyRecipes(t *testing.T) []historyRecipe {
 		{"known-head-cut-and-sealed", "rolled-back", 3, "the case was sealed at a smaller size than the head that is known", known, holding(removed(), nth(0))},
 		{"known-head-at-the-cut", "unsealed", 4, "the case was cut at the head that is known, which cannot show it", known, holding(cut(3), nth(3))},
 		{"known-head-other-case", "known-head-unmet", 8, "the head is of another case", known, holding(otherCase(), nth(3))},
+		{"known-head-other-case-same-key", "known-head-unmet", 8, "the head is of another case that the same key signed", known, func(t *testing.T) map[string][]byte {
+			other := honest()
+			other.caseID = strings.Repeat("5", 32)
+			files, beside := honest().tell(t), other.tell(t)
+			files[outside+"head.note"] = beside[noteOver(t, beside, 3)]
+			return files
+		}},
 		{"known-head-other-key", "known-head-unmet", 8, "the case was made anew with another key, which alone it allows", known, holding(otherKey(), nth(0))},
 		{"known-head-other-key-pinned", "fork", 3, "the same, and the user pins the first key", known + pinned, holding(otherKey(), nth(0))},
 		{"known-head-stranger", "known-head-unmet", 8, "the head is signed by a key that nobody knows", known, holding(honest(), resigned(same, 42))},
@@ -129,6 +136,10 @@ func historyRecipes(t *testing.T) []historyRecipe {
 		{"known-head-beyond", "rolled-back", 3, "the key signed a head far beyond the case", known, holding(honest(), resigned(func(h *trust.Head) { h.Size = 1 << 50 }, 9))},
 		{"known-head-cosigned", "fork", 3, "the head is signed by an unknown key and cosigned by a witness that the user pins", known + " " + one, holding(otherKey(), func(t *testing.T, f map[string][]byte) []byte {
 			return cosignNote(t, w1, f[noteOver(t, f, 0)])
+		})},
+		{"known-head-one-bad-signature", "known-head-unmet", 8, "a key of the case signed the head well, and a line in the name of a witness that is pinned is bad", known + " " + one, holding(honest(), func(t *testing.T, f map[string][]byte) []byte {
+			good, other := nth(3)(t, f), cosignNote(t, w1, nth(2)(t, f))
+			return append(bytes.Clone(good), other[len(nth(2)(t, f)):]...)
 		})},
 		{"known-head-damaged", "batch-form", 3, "the case is damaged besides", known, func(t *testing.T) map[string][]byte {
 			files := forged(func(t *testing.T, f *sample.Forged) {
@@ -181,6 +192,11 @@ func historyRecipes(t *testing.T) []historyRecipe {
 		})},
 		{"cosignature-junk", "witness-form", 0, "something else in stamps/ under the name of a cosignature", "", stamped(honest(), func(_ *testing.T, f map[string][]byte) {
 			f[evidence.WitnessPath(3, 7)] = []byte("junk")
+		})},
+		{"cosignature-twice-unpinned", "witness-form", 0, "two lines by one witness that nobody pinned", "", stamped(honest(), func(t *testing.T, f map[string][]byte) {
+			keep(t, f, w1, 0)
+			name := evidence.WitnessPath(noteSizes(f)[5], w1.Key().ID())
+			f[name] = cosignNote(t, w1, f[name])
 		})},
 		{"cosignature-twice", "witness-form", 8, "two lines by one witness", one, stamped(honest(), func(t *testing.T, f map[string][]byte) {
 			keep(t, f, w1, 0)
@@ -373,6 +389,9 @@ func TestHistoryVectors(t *testing.T) {
 		}
 		if d.ID != "d" || d.Holds != want {
 			t.Errorf("%s: statement (%s) %s (%s), want %s", r.name, d.ID, d.Holds, d.Why, want)
+		}
+		if a := report.Statements[0]; (a.Holds == verify.Yes) != (r.exit != 3 || r.name != "known-head-damaged") { // another history leaves a case consistent
+			t.Errorf("%s: statement (%s) %s", r.name, a.ID, a.Holds)
 		}
 		path, b := filepath.Join(historyDir, r.name+".vector"), v.encode(t)
 		if *update {

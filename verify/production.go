@@ -266,7 +266,7 @@ func (c *checker) producedStatements() {
 	for i := range c.r.Statements {
 		s := &c.r.Statements[i]
 		switch {
-		case s.ID == "a" && !damaged:
+		case s.ID == "a" && s.Holds == Yes:
 			s.Why = fmt.Sprintf("%d entries disclosed, %d withheld, nothing else; all hashes together make the root that was sealed, and each record that is disclosed is the one that its entry names",
 				p.Disclosed, p.HeadOnly+p.LeafOnly)
 		case s.ID == "b" && s.Holds == Yes && p.producerPinned:

@@ -333,15 +333,16 @@ func syncDir(path string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// StateInstallation appends what the installation log says by now about this case; nothing if the log does not have it, because the case was opened elsewhere. Where
-// another case's key signed the newest head of the log, that of this case signs it once more: only such a head can be checked with what the case holds.
+// StateInstallation appends what the installation log says by now about this case; nothing if the log does not have it, because the case was opened elsewhere. That the log cannot
+// be read is stated too, and keeps nobody from sealing. Where another case's key signed the newest head of the log, that of this case signs it once more: only such a head can be
+// checked with what the case holds.
 func (c *Case) StateInstallation(ctx context.Context) error {
 	n, err := ReadInstallation(c.env.ConfigDir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
-		return err
+		return c.operator(ctx, evidence.ActionInstallation, "the installation log cannot be read: "+strings.ToValidUTF8(err.Error(), "?"))
 	}
 	s, err := n.statement(c.ID())
 	if err != nil || s == nil {

@@ -116,6 +116,13 @@ func TestInstallationLog(t *testing.T) {
 	if all := statements(t, filepath.Join(tmp, "case0")); len(all) != 2 || all[1].Leaf.Seq != 0 || !strings.Contains(all[1].Note, "\n6\n") {
 		t.Errorf("%+v", all)
 	}
+	log := filepath.Join(env.ConfigDir, "installation", "log")
+	if err := os.WriteFile(log, []byte("not a log\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.StateInstallation(t.Context()); err != nil { // nor does a broken log keep anybody from sealing
+		t.Errorf("a broken log: %v", err)
+	}
 }
 
 // TestInstallationOfSeveralKeys: where another case's key signed the newest head of the log, a case states that head under a key of its own.

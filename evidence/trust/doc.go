@@ -26,6 +26,14 @@
 // "exhibit package v1", a [ProductionStatement] with "exhibit production v1"
 // (docs/container.md, 5.2, 6.3 and 13.5).
 //
+// # Witnesses
+//
+// A witness cosigns heads, and never two that do not extend each other. A
+// cosignature is a signature line of type 0x04 with a time
+// (https://c2sp.org/tlog-cosignature); [Cosignatures] checks it against keys that
+// the caller trusts, as [Verify] does. [Witness.Cosign] asks for one
+// (https://c2sp.org/tlog-witness) through a [Poster], which has the network.
+//
 // # Keys
 //
 // A key has a name and an id of 32 bits, which is a hash of the name and the

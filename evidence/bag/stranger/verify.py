@@ -81,9 +81,12 @@ class Report:
     def __init__(self, quiet=False):
         self.quiet, self.count = quiet, collections.Counter()
         self.damage = self.incomplete = None      # first code of each class
+        self.other = None                         # first code of another history (5.11), beside which the case may be whole
 
     def add(self, code, place, meaning, incomplete=False):
-        if incomplete:
+        if code in ("fork", "rolled-back"):
+            self.other = self.other or code
+        elif incomplete:
             self.incomplete = self.incomplete or code
         else:
             self.damage = self.damage or code
@@ -2468,12 +2471,13 @@ def check(root, elsewhere, report, ed25519):
     unstamped = time_5_9(case, elsewhere.roots, report)
     say("(d) the history that witnesses saw: " + elsewhere.statement(case, unseen))
     say("(e) complete, by its windows and its seal: " + (
-        "NO, first finding: " + report.incomplete if report.incomplete else "not known, see (a)" if report.damage else case.complete()))
+        "NO, first finding: " + report.incomplete if report.incomplete else "not known, see (a)" if report.damage else
+        "not known, see (d)" if report.other else case.complete()))
     say("what none of this shows: that the server told the truth")
     say("what none of this shows: that the operator recorded every exchange")
     say("what none of this shows: that the tool that recorded was honest, and its clock right")
     say("not looked into: the content of ledger.db, work/, what lies in stamps/ beside timestamps and cosignatures")
-    return 3 if report.damage else 4 if report.incomplete else 8 if unmet or unstamped or unseen or unsigned else 0
+    return 3 if report.damage or report.other else 4 if report.incomplete else 8 if unmet or unstamped or unseen or unsigned else 0
 
 
 def guarded(root, elsewhere, report, ed25519):
@@ -2577,7 +2581,7 @@ def main(args):
                 if os.path.isdir(os.path.join(folder, name)):
                     report = Report(quiet=True)
                     code = guarded(os.path.join(folder, name), elsewhere, report, ed25519)
-                    print("%s\t%d\t%s" % (show(name), code, report.damage or report.incomplete or "-"))
+                    print("%s\t%d\t%s" % (show(name), code, report.damage or report.other or report.incomplete or "-"))
             return 0
         root = paths[0] if paths else os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
         if not os.path.isdir(root) or not is_case(root):
