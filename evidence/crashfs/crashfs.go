@@ -265,10 +265,10 @@ func (o *file) Write(p []byte) (int, error) {
 	defer o.f.mu.Unlock()
 	if err := o.f.step("write", o.name); err != nil {
 		n := len(p) / 2
-		o.c.b = append(o.c.b[:len(o.c.b):len(o.c.b)], p[:n]...)
+		o.c.b = append(o.c.b, p[:n]...)
 		return n, err
 	}
-	o.c.b = append(o.c.b[:len(o.c.b):len(o.c.b)], p...)
+	o.c.b = append(o.c.b, p...)
 	return len(p), nil
 }
 
@@ -279,7 +279,7 @@ func (o *file) Sync() error {
 		return err
 	}
 	if !o.dir {
-		o.c.synced = append([]byte(nil), o.c.b...)
+		o.c.synced = o.c.b[:len(o.c.b):len(o.c.b)] // what is appended goes behind it
 		return nil
 	}
 	for name := range o.f.durable {
@@ -301,7 +301,7 @@ func (o *file) Truncate(size int64) error {
 	if err := o.f.step("truncate", o.name); err != nil {
 		return err
 	}
-	o.c.b = o.c.b[:size:size]
+	o.c.b = o.c.b[:size:size] // what is appended goes elsewhere: others hold what is cut off
 	return nil
 }
 
