@@ -24,7 +24,7 @@ type ProductionOptions struct {
 	// Folder takes the production, and is empty; Mkdir makes a folder in it.
 	Folder Folder
 	Mkdir  func(name string) error
-	// Head is the final head of the case, which was checked; Checkpoints is the case folder, whose data/checkpoints is copied as it is.
+	// Head is the final head of the case, which was checked; Checkpoints is the case folder, of which data/checkpoints is copied as it is, and the cosignatures in stamps/.
 	Head        trust.Head
 	Checkpoints fs.FS
 	Case        string // id
@@ -80,7 +80,7 @@ func Produce(ctx context.Context, o ProductionOptions) (*Produced, error) {
 	if w.tree.Size() != o.Head.Size || w.tree.Root() != Hash(o.Head.Root) {
 		return nil, fmt.Errorf("entries are not those that the final head commits to: the case changed since it was checked")
 	}
-	if err := w.copyHeads(); err != nil {
+	if err := errors.Join(w.copyHeads(), w.copyCosignatures()); err != nil {
 		return nil, err
 	}
 	for _, f := range o.Files {
@@ -249,6 +249,44 @@ func (w *productionWriter) copyHeads() error {
 		}
 	}
 	return syncFolder(w.o.Folder, CheckpointsPath)
+}
+
+// copyCosignatures copies what others signed beside the heads: it holds for the production as for the case. Timestamps in stamps/ do not: they are of the case's package.note.
+func (w *productionWriter) copyCosignatures() error {
+	names, err := fs.ReadDir(w.o.Checkpoints, StampsPath)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	made := false
+	for _, n := range names {
+		witnessed, _ := WitnessName(n.Name())
+		if max(witnessed, CosignatureSize(n.Name())) < 1 || !n.Type().IsRegular() {
+			continue
+		}
+		if info, err := n.Info(); err != nil || info.Size() > trust.MaxNoteSize {
+			continue // none that proves anything
+		}
+		if !made {
+			if err := w.o.Mkdir(StampsPath); err != nil {
+				return err
+			}
+			made = true
+		}
+		b, err := fs.ReadFile(w.o.Checkpoints, StampsPath+"/"+n.Name())
+		if err != nil {
+			return err
+		}
+		if err := w.small(StampsPath+"/"+n.Name(), b); err != nil {
+			return err
+		}
+	}
+	if !made {
+		return nil
+	}
+	return syncFolder(w.o.Folder, StampsPath)
 }
 
 func (w *productionWriter) create(name string) (File, error) {

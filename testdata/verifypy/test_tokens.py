@@ -50,7 +50,7 @@ def unpack(name, folder):
 def verdict(module, folder):
     """Exit code and the first finding of class damage."""
     report = module.Report(quiet=True)
-    return module.guarded(folder, [], report, module.Ed25519()), report.damage
+    return module.guarded(folder, module.Elsewhere({}), report, module.Ed25519()), report.damage
 
 
 class Tokens(unittest.TestCase):
