@@ -93,7 +93,7 @@ func (c *checker) whoSealed() (Holds, string) {
 	case len(c.cosigners) == 0:
 		return Yes, "each pinned key signed"
 	case len(c.sealers) == 0:
-		return NotChecked, "signer not checked" + c.alsoCosigned() + ", so it had these entries; whose key signed the case itself is not known, because you pinned none that did"
+		return NotChecked, "signer not checked: " + c.cosigned() + ", so it had these entries; whose key signed the case itself is not known, because you pinned none that did"
 	}
 	return Yes, strings.Join(c.sealers, ", ") + " signed" + c.alsoCosigned()
 }
@@ -103,8 +103,10 @@ func (c *checker) alsoCosigned() string {
 	if len(c.cosigners) == 0 {
 		return ""
 	}
-	return "; " + strings.Join(c.cosigners, ", ") + " cosigned the newest head"
+	return "; " + c.cosigned()
 }
+
+func (c *checker) cosigned() string { return strings.Join(c.cosigners, ", ") + " cosigned the newest head" }
 
 func (c *checker) incompleteWindow() bool {
 	return c.r.codes["window-open"]+c.r.codes["window-partial"]+c.r.codes["window-failed"] > 0

@@ -12,13 +12,11 @@ import (
 	"golang.org/x/term"
 
 	"github.com/exhibit-dfir/exhibit/evidence/bag"
+	"github.com/exhibit-dfir/exhibit/evidence/trust"
 )
 
-// Bounds of what holds a secret, in bytes.
-const (
-	maxPassphrase = 1024
-	maxIdentity   = 1 << 20
-)
+// maxIdentity bounds a file of identities, in bytes.
+const maxIdentity = 1 << 20
 
 // Unlock is with what an encrypted case is opened.
 type Unlock struct {
@@ -43,11 +41,11 @@ func (u *Unlock) Prepare(cmd *cobra.Command) error {
 	}
 	own := ask
 	if cmd.Flags().Changed("passphrase-file") {
-		passphrase, err := PassphraseFile(u.passphrase)
+		passphrase, err := PassphraseFile(u.passphrase, "nothing was looked at")
 		if err != nil {
 			return err
 		}
-		own = func(string) func() (string, error) { return func() (string, error) { return passphrase, nil } }
+		own = func(string) func() (string, error) { return func() (string, error) { return string(passphrase), nil } }
 	}
 	for _, name := range u.files {
 		text, err := ReadSmall(name, maxIdentity)
@@ -67,16 +65,12 @@ func (u *Unlock) Prepare(cmd *cobra.Command) error {
 	return nil
 }
 
-// PassphraseFile reads a passphrase from a file of one line. No error holds anything of it.
-func PassphraseFile(name string) (string, error) {
-	const next = "write the passphrase into a file, on one line"
-	b, err := ReadSmall(name, maxPassphrase)
+// PassphraseFile reads a passphrase from a file of one line that only this user can read; meaning says what a failure means. No error holds anything of it. The caller
+// overwrites the slice when it is done with it.
+func PassphraseFile(name, meaning string) ([]byte, error) {
+	passphrase, err := trust.ReadPassphraseFile(name)
 	if err != nil {
-		return "", Fail(Usage, fmt.Errorf("--passphrase-file %q: %w", name, err), "nothing was done", next)
-	}
-	passphrase, err := checkPassphrase(bytes.TrimSuffix(bytes.TrimSuffix(b, []byte("\n")), []byte("\r")))
-	if err != nil {
-		return "", Fail(Usage, fmt.Errorf("--passphrase-file %q: %w", name, err), "nothing was done", next)
+		return nil, Fail(Usage, fmt.Errorf("--passphrase-file: %w", err), meaning, "put the passphrase on one line into a file that only you can read (mode 0600), and name that file")
 	}
 	return passphrase, nil
 }

@@ -97,7 +97,7 @@ func runKeyNew(cmd *cobra.Command, p *program, o *keyOptions) error {
 // passphrase is what the new key is to be encrypted with, empty for not at all.
 func (o *keyOptions) passphrase(cmd *cobra.Command, p *program) (passphrase []byte, err error) {
 	if cmd.Flags().Changed("passphrase-file") {
-		passphrase, err = readPassphraseFile(o.passphraseFile)
+		passphrase, err = cli.PassphraseFile(o.passphraseFile, "no key was made")
 	} else if ask, ok := newAsker(cmd, p); ok {
 		passphrase, err = ask.newSecret()
 	} else {

@@ -38,11 +38,12 @@ func (o *encryptOptions) recipients(cmd *cobra.Command) (*bag.Recipients, error)
 	case cmd.Flags().Changed("to"):
 		return recipients(o.to)
 	case cmd.Flags().Changed("passphrase-file"):
-		passphrase, err := cli.PassphraseFile(o.passphraseFile)
+		passphrase, err := cli.PassphraseFile(o.passphraseFile, "nothing was written")
 		if err != nil {
 			return nil, err
 		}
-		return bag.WithPassphrase(passphrase)
+		defer clear(passphrase)
+		return bag.WithPassphrase(string(passphrase))
 	case o.passphrase:
 		return askRecipient(cmd.InOrStdin(), cmd.ErrOrStderr())
 	}

@@ -13,7 +13,6 @@ import (
 	"golang.org/x/term"
 
 	"github.com/exhibit-dfir/exhibit/cmd/cli"
-	"github.com/exhibit-dfir/exhibit/evidence/trust"
 )
 
 // unlocking gives the passphrase of an encrypted key, once: from --passphrase-file, which is read before anything else, or from the terminal.
@@ -28,7 +27,7 @@ type unlocking struct {
 func (s *signing) unlocking(cmd *cobra.Command, p *program) (u *unlocking, err error) {
 	u = &unlocking{cmd: cmd, p: p, fromFile: cmd.Flags().Changed("passphrase-file")}
 	if u.fromFile {
-		u.passphrase, err = readPassphraseFile(s.passphraseFile)
+		u.passphrase, err = cli.PassphraseFile(s.passphraseFile, "nothing was signed")
 	}
 	return u, err
 }
@@ -52,14 +51,6 @@ func (u *unlocking) end() {
 	if u.fromFile && !u.asked {
 		fmt.Fprintln(u.cmd.ErrOrStderr(), "the signing key is not encrypted: its passphrase was not asked for")
 	}
-}
-
-func readPassphraseFile(path string) ([]byte, error) {
-	passphrase, err := trust.ReadPassphraseFile(path)
-	if err != nil {
-		return nil, cli.Fail(cli.Usage, fmt.Errorf("--passphrase-file: %w", err), "nothing was signed", "put the passphrase on one line into a file that only you can read (mode 0600), and name that file")
-	}
-	return passphrase, nil
 }
 
 // asker asks for secrets on a terminal.
