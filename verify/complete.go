@@ -106,7 +106,9 @@ func (c *checker) alsoCosigned() string {
 	return "; " + c.cosigned()
 }
 
-func (c *checker) cosigned() string { return strings.Join(c.cosigners, ", ") + " cosigned the newest head" }
+func (c *checker) cosigned() string {
+	return strings.Join(c.cosigners, ", ") + " cosigned the newest head"
+}
 
 func (c *checker) incompleteWindow() bool {
 	return c.r.codes["window-open"]+c.r.codes["window-partial"]+c.r.codes["window-failed"] > 0
