@@ -198,7 +198,6 @@ var errLine = errors.New("line without an end, or too long")
 type lineReader struct {
 	r      *bufio.Reader
 	offset int64
-	long   []byte
 }
 
 func (l *lineReader) next() (line []byte, offset int64, err error) {

@@ -90,6 +90,7 @@ func (r *rules) stamp(e *evidence.Entry, op *evidence.Operator) {
 
 // tokens checks every token: form, what it is of, the entry that states it, and the pinned authorities.
 func (c *checker) tokens() {
+	c.r.Tokens = []Token{}
 	stated := map[string]stampEntry{}
 	for _, s := range c.rules.stamps {
 		stated[s.file] = s

@@ -162,6 +162,8 @@ func newestHead(ctx context.Context, dir string, use headUse) (string, error) {
 	check := "run `" + shell([]string{"exhibit-verify", "check", dir}) + "`"
 	status, err := casefile.ReadStatus(ctx, dir)
 	switch {
+	case isProduction(dir):
+		return "", fail(cli.Usage, errors.New("it is a production and no case"), use.what)
 	case errors.Is(err, casefile.ErrNoFolder):
 		return "", fail(cli.Usage, casefile.ErrNoFolder, use.what)
 	case err != nil:

@@ -93,6 +93,9 @@ func checkedHead(ctx context.Context, dir string) (*verify.Report, trust.Head, e
 	if err != nil {
 		return nil, trust.Head{}, err
 	}
+	if report.Production != nil {
+		return nil, trust.Head{}, cli.Fail(cli.Usage, fmt.Errorf("%q is a production and no case", dir), "nothing was signed: a cosignature says that its signer had all of these entries", "")
+	}
 	if container == nil {
 		return nil, trust.Head{}, cli.Fail(cli.Damaged, fmt.Errorf("%q is altered or damaged", dir), "nothing was signed", "run `"+shell([]string{"exhibit-verify", "check", dir})+"` to see what was found")
 	}

@@ -46,7 +46,7 @@ type Plan struct {
 	disclose  bool
 }
 
-// FixedError says that a selector takes an entry that no production can withhold: it names the case, its keys and heads, or the seal.
+// FixedError says that a selector takes an entry that no production can withhold: it names the case, its keys, heads and timestamps, or the seal.
 type FixedError struct {
 	Line int
 	Seq  int64
@@ -240,7 +240,7 @@ func (ch *chooser) entry(ctx context.Context, e *evidence.Entry) error {
 		}
 	}
 	unsearchable = cmp.Or(unsearchable, ch.unjudged(e))
-	if unsearchable != "" && !ch.disclose && ch.Held[e.Head.Seq] == nil && evidence.LeastLevel(e.Head.Kind) < evidence.LevelWhole {
+	if unsearchable != "" && !ch.disclose && ch.Held[e.Head.Seq] == nil && leastLevel(e) < evidence.LevelWhole {
 		ch.Held[e.Head.Seq] = &Held{Head: e.Head, Level: evidence.LevelHead, Reason: ReasonUnsearchable, Because: "it cannot be searched: " + unsearchable, precaution: true}
 	}
 	return nil
@@ -260,10 +260,19 @@ func (ch *chooser) unjudged(e *evidence.Entry) string {
 	return ""
 }
 
+// leastLevel is the lowest level at which an entry is disclosed. One that states a token is disclosed as it is: the token is in data/checkpoints all the same
+// (docs/container.md, 13.3).
+func leastLevel(e *evidence.Entry) int64 {
+	if op, ok := e.Body.(*evidence.Operator); ok && op.Action == evidence.ActionStamp {
+		return evidence.LevelWhole
+	}
+	return evidence.LeastLevel(e.Head.Kind)
+}
+
 // take withholds an entry because of a selector.
 func (ch *chooser) take(e *evidence.Entry, selector int, level int64) error {
 	s := &ch.selectors[selector]
-	least := evidence.LeastLevel(e.Head.Kind)
+	least := leastLevel(e)
 	if least == evidence.LevelWhole {
 		return &FixedError{s.Line, e.Head.Seq, e.Head.Kind}
 	}

@@ -142,7 +142,7 @@ func (s *Selector) names(e *evidence.Entry) bool {
 	if s.Word != "seq" || e.Head.Seq < s.From || e.Head.Seq > s.To {
 		return false
 	}
-	return s.From == s.To || evidence.LeastLevel(e.Head.Kind) < evidence.LevelWhole
+	return s.From == s.To || leastLevel(e) < evidence.LevelWhole
 }
 
 func checkText(s string) error {

@@ -259,11 +259,11 @@ func TestPlantedLeaks(t *testing.T) {
 	}
 	// A reason that says it.
 	if leaks := search(m.produce(c, func(e *evidence.Entry) (int64, string) {
-		level, reason := p.Level(e)
-		if reason = ""; level < evidence.LevelWhole {
-			reason = "about " + text
+		level, _ := p.Level(e)
+		if level < evidence.LevelWhole {
+			return level, "about " + text
 		}
-		return level, reason
+		return level, ""
 	})); len(leaks) == 0 {
 		t.Error("a reason that says what is withheld")
 	}
