@@ -215,13 +215,13 @@ func TestRenegotiation(t *testing.T) {
 		defer close(ended)
 		var seen strings.Builder
 		b := make([]byte, 4096)
-		said := false
+		listens, said := false, false
 		for {
 			n, err := out.Read(b)
 			seen.Write(b[:n])
-			if strings.Contains(seen.String(), "ACCEPT") && accepting != nil {
+			if strings.Contains(seen.String(), "ACCEPT") && !listens {
+				listens = true
 				close(accepting)
-				accepting = nil
 			}
 			if !said && strings.Contains(seen.String(), "Connection: keep-alive\r\n\r\n") {
 				said = true
