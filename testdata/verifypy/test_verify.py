@@ -680,6 +680,31 @@ class Cases(unittest.TestCase):
             self.assertEqual(result.returncode, 2, args)
             self.assertNotIn(b"Traceback", result.stderr)
 
+    def test_options(self):
+        """Options stand before or behind the path, with a space or =, and what is wrong is said."""
+        root, key = self.make("options", cw.sealed, {}, None), self.keys[0].verifier
+        for args in (["--key", key, root], [root, "--key", key], ["--key=" + key, root], [root, "--key=" + key]):
+            result = self.run_script(*args)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            self.assertIn(b"(b) sealed by key: yes", result.stdout)
+        for args, says in (
+                ([root, "--kye", key], b"--kye: no such option"),
+                ([root, "--key"], b"--key: VKEY is missing"),
+                ([root, "--key", "x"], b"--key x: no Ed25519 verifier key"),
+                ([root, "--witness", key], b": no key of a witness"),
+                ([root, "--witness-quorum", "0"], b"--witness-quorum 0: no number"),
+                ([root, "--witness-quorum", "1"], b"--witness-quorum 1: more than there are witnesses"),
+                ([root, "--known-head", "nowhere"], b"--known-head nowhere: "),
+                ([root, "--tsa-ca", os.path.join(root, "bagit.txt")], b": no certificate in PEM"),
+                ([root, "--custody-key", "x"], b"--custody-key x: no Ed25519 verifier key"),
+                ([root, root], b"more than one folder is given"),
+                (["--each", root, root], b"more than one folder is given"),
+                (["--each", "nowhere"], b"--each nowhere: no folder")):
+            result = self.run_script(*args)
+            self.assertEqual((result.returncode, result.stdout), (2, b""), args)
+            self.assertIn(says, result.stderr)
+            self.assertIn(b"usage: verify.py [--key VKEY]...", result.stderr)
+
     def test_missing_programs(self):
         root = self.make("programs", cw.sealed, {}, None)
         for program in ("zstd", "openssl"):
