@@ -2460,7 +2460,7 @@ def check(root, elsewhere, report, ed25519):
         report.say("[not-met] " + line)
     unsigned = [key for key in elsewhere.custody if key not in [signer for _, _, signer in case.custody]]
     for key in unsigned:
-        report.say("[custody-key-unmet] %s: this key signed no custody record" % show(key[0]))
+        report.say("[custody-key-not-met] %s: this key signed no custody record" % show(key[0]))
     report.suppressed()
     say = report.say
     case.describe()
