@@ -306,7 +306,7 @@ func TestCustodyKey(t *testing.T) {
 		t.Errorf("custody: %+v", r.Custody)
 	}
 	for _, files := range []map[string][]byte{h.files, sealed(t)} {
-		if r, _, err = verify.Check(t.Context(), mapFS(files), pin(77)); err != nil || r.Exit() != verify.ExitKeyUnmet {
+		if r, _, err = verify.Check(t.Context(), mapFS(files), pin(77)); err != nil || r.Exit() != verify.ExitUnmet {
 			t.Errorf("a key that signed no record: exit %d, %v, %v", r.Exit(), codesOf(r), err)
 		}
 	}

@@ -215,8 +215,8 @@ func TestProductionKeys(t *testing.T) {
 		{nil, 0, "signer not checked"},
 		{[]trust.VKey{sealer}, 0, "who made the production of it was not checked"},
 		{[]trust.VKey{sealer, producer}, 0, "and a pinned key the production"},
-		{[]trust.VKey{producer}, verify.ExitKeyUnmet, "see the findings"},
-		{[]trust.VKey{sealer, stranger}, verify.ExitKeyUnmet, "see the findings"},
+		{[]trust.VKey{producer}, verify.ExitUnmet, "see the findings"},
+		{[]trust.VKey{sealer, stranger}, verify.ExitUnmet, "see the findings"},
 	} {
 		r, _ := checkFiles(t, files, verify.Options{Keys: c.keys})
 		if r.Exit() != c.exit || !strings.Contains(r.Statements[1].Why, c.why) {

@@ -109,7 +109,7 @@ const (
 	ExitVerified   = 0
 	ExitDamaged    = 3
 	ExitIncomplete = 4
-	ExitKeyUnmet   = 8
+	ExitUnmet   = 8
 )
 
 // Exit is the exit code that the findings make: the gravest class counts.
@@ -120,7 +120,7 @@ func (r *Report) Exit() int {
 	case r.has(Incomplete):
 		return ExitIncomplete
 	case r.has(Trust):
-		return ExitKeyUnmet
+		return ExitUnmet
 	}
 	return ExitVerified
 }

@@ -61,7 +61,7 @@ func verdict(r *verify.Report) string {
 		return "ALTERED OR DAMAGED"
 	case verify.ExitIncomplete:
 		return "intact, but incomplete or not sealed"
-	case verify.ExitKeyUnmet:
+	case verify.ExitUnmet:
 		return "intact, but a trust flag that was given is not met"
 	}
 	return "verified"

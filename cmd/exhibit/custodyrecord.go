@@ -205,7 +205,7 @@ func (c *custodian) check(ctx context.Context, o verify.Options) (string, error)
 	switch code := report.Exit(); code {
 	case verify.ExitDamaged:
 		return "", cli.Fail(code, errors.New("the case is altered or damaged"), "nothing was recorded", next)
-	case verify.ExitKeyUnmet:
+	case verify.ExitUnmet:
 		return "", cli.Fail(code, errors.New("a key that was given did not sign the case"), "nothing was recorded", next+", with the same --key")
 	}
 	var words []string
