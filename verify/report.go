@@ -109,7 +109,7 @@ const (
 	ExitVerified   = 0
 	ExitDamaged    = 3
 	ExitIncomplete = 4
-	ExitUnmet   = 8
+	ExitUnmet      = 8
 )
 
 // Exit is the exit code that the findings make: the gravest class counts.
