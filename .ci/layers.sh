@@ -28,7 +28,7 @@ forbid 'verify' "$module/(acquire|cmd)"
 forbid 'cmd/exhibit-verify' "$module/acquire"
 forbid 'cmd/cli' "$module/(acquire|verify)"
 forbid 'evidence/odata' "$module"
-forbid 'evidence/(warc|httpblock|trust|bag|boltread)(/|$)' "$module/evidence\$"
+forbid 'evidence/(warc|httpblock|trust|signer|bag|boltread)(/|$)' "$module/evidence\$"
 # verify looks at what it is given: no network.
 forbid 'verify' 'net/http$' 'verify/replay'
 forbid 'evidence' 'net/http$'
@@ -37,6 +37,8 @@ forbid '(acquire|evidence|verify)' 'github.com/spf13/cobra'
 forbid '.*' 'golang.org/x/oauth2' 'acquire/auth'
 forbid '.*' 'go.etcd.io/bbolt' 'evidence/ledger$'
 forbid '.*' 'github.com/klauspost/compress' 'evidence/warc$'
+forbid '.*' 'golang.org/x/crypto/ssh/agent' 'evidence/signer$'
+forbid '.*' 'filippo.io/age' 'evidence/bag$'
 # encoding/json loses duplicate keys, big numbers and bad UTF-8.
 forbid '(evidence|verify)' 'encoding/json$'
 
@@ -56,7 +58,7 @@ if [ "${1:-}" = --self-test ]; then
   temp=$(mktemp)
   trap 'rm -f "$temp"' EXIT
   for edge in "$module/verify $module/acquire" "$module/evidence $module/verify" "$module/verify/extract net/http" \
-    "$module/evidence go.etcd.io/bbolt" "$module/verify encoding/json" "$module/acquire/wire golang.org/x/oauth2"; do
+    "$module/evidence go.etcd.io/bbolt" "$module/verify encoding/json" "$module/acquire/wire golang.org/x/oauth2" "$module/verify filippo.io/age/agessh"; do
     echo "$edge" >"$temp"
     if LAYERS_EDGES=$temp "$0" >/dev/null 2>&1; then fail "self-test: \"$edge\" was not noticed"; fi
   done

@@ -73,6 +73,8 @@ type Options struct {
 	// Stop, when it is closed, ends the run in order: requests in flight are finished and recorded, waits are cut short. To cancel the
 	// context of Run breaks requests off; they are recorded as cancelled.
 	Stop <-chan struct{}
+	// Stamps has heads stamped at the opening, every 15 minutes and at the stop; nobody waits for it but the stop. May be nil.
+	Stamps Stamper
 	// Progress is told what happens, one call at a time. It must return soon. May be nil.
 	Progress func(Event)
 	// Wait lets d pass, or returns the context's error if that ends first. nil waits on a timer.
@@ -201,9 +203,11 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	if err := r.start(keep); err != nil {
 		return nil, err
 	}
+	stamped := r.stampBeside(ctx)
 	err = r.work(ctx)
 	reason := r.close(keep, &err)
-	err = errors.Join(err, r.stop(keep, reason))
+	err = errors.Join(err, stamped(), r.stop(keep, reason))
+	err = r.stampStop(ctx, err)
 	res := r.window.result()
 	res.Run, res.Asked = r.id, r.sink.counter
 	return &res, err

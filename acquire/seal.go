@@ -26,6 +26,8 @@ type SealOptions struct {
 	Env  casefile.Env
 	Free func(dir string) (int64, error) // bytes that dir's file system has left, -1 if unknown; nil asks the system
 	Step func(string)                    // is told what is done next; may be nil
+	// Stamp asks for timestamps over the final head, and returns those that came; may be nil. A [stamping.Stamper] has one.
+	Stamp func(context.Context, *evidence.Checkpoint) [][]byte
 }
 
 // SpaceError says that a seal was not begun because the file system is too full for it.
@@ -56,7 +58,16 @@ func Seal(ctx context.Context, c *casefile.Case, o SealOptions) error {
 		Files: []evidence.SealFile{{Path: "data/README.txt", Content: stranger.Readme()}, {Path: "data/verify.py", Content: stranger.Verifier()}},
 		Info:  info,
 		Step:  o.Step,
+		Stamp: o.stampUntil(ctx),
 	})
+}
+
+// stampUntil makes Stamp end with ctx: the writer's own context never ends.
+func (o *SealOptions) stampUntil(ctx context.Context) func(context.Context, *evidence.Checkpoint) [][]byte {
+	if o.Stamp == nil {
+		return nil
+	}
+	return func(_ context.Context, head *evidence.Checkpoint) [][]byte { return o.Stamp(ctx, head) }
 }
 
 // buildLedger makes the index of the sealed case in a temporary file, which is gone when the reader is closed. The next seal, or opening the case, removes what

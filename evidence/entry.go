@@ -106,6 +106,9 @@ type Case struct {
 	Continues   string   `json:"continues"`
 }
 
+// FieldSupplements names the field of a case entry that holds the final head note of an earlier, sealed case (docs/container.md, 4.10).
+const FieldSupplements = "supplements"
+
 // Operator is what the operator or the tool did.
 type Operator struct {
 	Action   string `json:"action"`

@@ -40,6 +40,7 @@ const (
 	CheckpointsPath = "data/checkpoints"
 	LedgerPath      = "data/ledger.db"
 	PackageNotePath = "package.note"
+	StampsPath      = "stamps" // what others add to a case
 	WorkPath        = "work"
 )
 
@@ -117,6 +118,9 @@ func (d *DiskFolder) OpenFile(name string, flag int, perm fs.FileMode) (File, er
 	}
 	return diskFile{f}, nil
 }
+
+// Mkdir makes a folder for this account alone.
+func (d *DiskFolder) Mkdir(name string) error { return d.root.Mkdir(name, 0o700) }
 
 // Rename replaces one name by another.
 func (d *DiskFolder) Rename(from, to string) error { return d.root.Rename(from, to) }

@@ -11,17 +11,10 @@ import (
 
 // checkForm holds an entry's values against the forms of docs/container.md, 4.1 to 4.6.
 func (e *Entry) checkForm() error {
-	switch h := &e.Head; {
-	case !IsWord(h.Kind):
-		return fmt.Errorf("kind %q is no word", h.Kind)
-	case h.Source != "" && !IsWord(h.Source):
-		return fmt.Errorf("source %q is no word", h.Source)
-	case atLeast(0, h.Window, h.Seq) != nil:
-		return errors.New("number out of range")
-	case h.Kind != KindExchange && (h.Method != "" || h.Status != 0):
-		return errors.New("method or status without an exchange")
-	case h.Status != 0 && (h.Status < 100 || h.Status > 999):
-		return fmt.Errorf("status %d", h.Status)
+	if err := e.Head.check(); err != nil {
+		return err
+	}
+	switch {
 	case e.Detail.Run != "" && !IsID(e.Detail.Run):
 		return fmt.Errorf("run %q is no run id", e.Detail.Run)
 	case len(e.Detail.Records) > MaxRecords:
@@ -45,6 +38,23 @@ func (e *Entry) checkForm() error {
 		return nil
 	}
 	return e.Body.check(e)
+}
+
+// check holds a head line's values against their forms (docs/container.md, 4.1).
+func (h *Head) check() error {
+	switch {
+	case !IsWord(h.Kind):
+		return fmt.Errorf("kind %q is no word", h.Kind)
+	case h.Source != "" && !IsWord(h.Source):
+		return fmt.Errorf("source %q is no word", h.Source)
+	case atLeast(0, h.Window, h.Seq) != nil:
+		return errors.New("number out of range")
+	case h.Kind != KindExchange && (h.Method != "" || h.Status != 0):
+		return errors.New("method or status without an exchange")
+	case h.Status != 0 && (h.Status < 100 || h.Status > 999):
+		return fmt.Errorf("status %d", h.Status)
+	}
+	return nil
 }
 
 // maxInteger is the largest integer that a line may hold (docs/container.md, 1.2).

@@ -58,7 +58,7 @@ type opener struct {
 	tail    *tail          // of the segment walked last
 	covered int64          // largest size of a checkpoint entry
 	news    bool           // an entry other than a checkpoint beyond the newest note
-	keys    []string
+	keys    keyring
 	run     lastRun
 	out     *Opening
 }
@@ -153,21 +153,17 @@ func (o *opener) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	o.out.Case, o.keys = c, slices.Clone(c.Keys)
+	o.out.Case = c
 	start, err := o.start(ctx)
 	if err != nil {
 		return err
 	}
-	o.walker = newWalkerAt(o.dec)
-	for n := start; n <= o.survey.Segments; n++ {
-		if err := o.segment(ctx, n); err != nil {
-			return err
-		}
+	err = o.walk(ctx, start)
+	if start > 1 && missesKey(err) { // its entry may stand before: then all of the case is walked, which proves that entry too
+		start = 1
+		err = o.walk(ctx, start)
 	}
-	if err := o.checkNotes(); err != nil {
-		return err
-	}
-	if err := o.checkSigners(); err != nil {
+	if err != nil {
 		return err
 	}
 	if err := o.checkIndex(ctx); err != nil {
@@ -180,6 +176,23 @@ func (o *opener) open(ctx context.Context) error {
 		return err
 	}
 	return CatchUp(ctx, o.w.opts.Folder.FS(), o.w.opts.Index, o.w.ledger.pos)
+}
+
+// walk walks the segments from start on and holds notes and signers against them.
+func (o *opener) walk(ctx context.Context, start int64) (err error) {
+	if o.keys, err = newKeyring(o.out.Case); err != nil {
+		return err
+	}
+	o.walker, o.shadow, o.tail, o.covered, o.news, o.run = newWalkerAt(o.dec), Tree{}, nil, 0, false, lastRun{}
+	for n := start; n <= o.survey.Segments; n++ {
+		if err := o.segment(ctx, n); err != nil {
+			return err
+		}
+	}
+	if err := o.checkNotes(); err != nil {
+		return err
+	}
+	return o.keys.check(o.w.opts.Signers)
 }
 
 // settle makes durable what was walked, from segment start on. A process that was killed may have left bytes and names that were never synced: they are there as
@@ -392,7 +405,7 @@ func (o *opener) entry(e *Entry) error {
 	case *Checkpoint:
 		o.covered = max(o.covered, body.Size)
 	case *Key:
-		o.keys = append(o.keys, body.Key)
+		return o.keys.add(e.Head.Seq, body)
 	case *Gap:
 		if body.Reason == GapTorn {
 			return o.cutTail(e, body)
@@ -477,14 +490,6 @@ func cut(file File, size int64) error {
 
 // checkNotes requires that the walked entries make the root of every note that they reach, the newest above all.
 func (o *opener) checkNotes() error {
-	var keys []trust.VKey
-	for _, k := range o.keys {
-		key, err := trust.ParseVKey(k)
-		if err != nil {
-			return &DamageError{Path: SegmentPath(1), Detail: "an allowed key cannot be read", Err: err}
-		}
-		keys = append(keys, key)
-	}
 	for _, size := range o.survey.Notes {
 		root, ok := o.roots[size]
 		switch {
@@ -493,13 +498,14 @@ func (o *opener) checkNotes() error {
 		case !ok:
 			continue // before the segments that were walked
 		}
-		head, err := readNote(o.w.opts.Folder.FS(), size, keys)
+		head, err := readNote(o.w.opts.Folder.FS(), size, o.keys.may)
 		if err != nil {
 			return &DamageError{Path: NotePath(size), Detail: "the head cannot be verified", Err: err}
 		}
 		if head.Size != size || head.Origin != Origin(o.out.Case.Case) || Hash(head.Root) != root {
 			return &DamageError{Path: NotePath(size), Detail: "the entries are not those that this head was signed over"}
 		}
+		o.keys.cover(size)
 	}
 	return nil
 }
@@ -514,15 +520,6 @@ func readNote(files fs.FS, size int64, keys []trust.VKey) (trust.Head, error) {
 		return trust.Head{}, err
 	}
 	return trust.ParseHead(text)
-}
-
-func (o *opener) checkSigners() error {
-	for _, s := range o.w.opts.Signers {
-		if !slices.Contains(o.keys, s.VerifierKey()) {
-			return fmt.Errorf("key %q may not sign for this case", s.VerifierKey())
-		}
-	}
-	return nil
 }
 
 // checkIndex makes sure that the index is not ahead of what survives.

@@ -25,6 +25,8 @@ type SealOptions struct {
 	Files []SealFile
 	// Info is bag-info.txt, without Payload-Oxum.
 	Info []bag.Field
+	// Stamp asks authorities for tokens over the final head, and returns those that it accepted; may be nil.
+	Stamp func(context.Context, *Checkpoint) [][]byte
 	// Step is told what is done next; may be nil.
 	Step func(string)
 }
@@ -61,6 +63,12 @@ func (w *Writer) seal(ctx context.Context, o SealOptions) error {
 	step("signing the final head")
 	if err := w.finalHead(ctx); err != nil {
 		return err
+	}
+	if o.Stamp != nil {
+		step("asking for timestamps of the final head")
+		if err := w.stampFinal(ctx, o.Stamp); err != nil {
+			return err
+		}
 	}
 	step("building the ledger")
 	if err := w.writeLedger(ctx, o.Ledger); err != nil {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"slices"
+	"time"
 
 	"github.com/exhibit-dfir/exhibit/evidence"
 	"github.com/exhibit-dfir/exhibit/evidence/trust"
@@ -23,8 +24,16 @@ var ErrNoCase = errors.New("folder is no case: it has neither data/ nor bagit.tx
 
 // Options is what the user of a check knows or wants.
 type Options struct {
-	Keys []trust.VKey // pinned by the user; each must have signed
-	Deep bool         // also layouts and redactions of every exchange
+	Keys        []trust.VKey // pinned by the user; each must have signed
+	Authorities []Authority  // of timestamps, pinned by the user; each must have stamped the case
+	Now         time.Time    // the user's clock, ahead of which no timestamp is believed; zero for none
+	Deep        bool         // also layouts and redactions of every exchange
+
+	KnownHeads []KnownHead        // that the case must go on from
+	Witnesses  []trust.WitnessKey // pinned by the user
+	Quorum     int                // how many of them must be met; 0 for all
+
+	CustodyKeys []trust.VKey // pinned by the user; each must have signed a custody record
 
 	// MaxContent is how many bytes the records of a case may decode to. A few bytes may decode to very many, which takes hours to hash. 0 stands for 256 times
 	// the size of the segments, at least 16 GiB; honest answers seldom pass 50 times.
@@ -41,23 +50,33 @@ type checker struct {
 	files fs.FS
 	r     *Report
 
-	sealed  bool                    // package.note is there
-	present []int64                 // the segments that are there
-	size    int64                   // of all of them, in bytes
-	notes   []int64                 // sizes of the heads in data/checkpoints, ascending
-	roots   map[int64]evidence.Hash // at those sizes
-	tree    evidence.Tree           // grows entry by entry
-	walker  *evidence.Walker
-	dec     *warc.Decoder
-	rules   rules
-	ledger  *ledgerCheck
-	signed  []signedNote // newest head and package.note, as they were read
-	keys    []trust.VKey // that may sign, after the last head
-	ends    []segmentEnd // of a case without holes: segment n at index n-1
-	tails   []heldTail
-	faults  []Finding // of the segment that is being walked
-	again   bitset    // exchanges that a deep check has to read again
-	keeper  *keeper   // nil if no pages are to be kept
+	sealed     bool                    // package.note is there
+	present    []int64                 // the segments that are there
+	size       int64                   // of all of them, in bytes
+	tokenFiles []string                // in data/checkpoints
+	stamps     []Stamped               // by pinned authorities
+	notes      []int64                 // sizes of the heads in data/checkpoints, ascending
+	history    history                 // heads and cosignatures that others hold or made
+	roots      map[int64]evidence.Hash // at those sizes
+	tree       evidence.Tree           // grows entry by entry
+	walker     *evidence.Walker
+	dec        *warc.Decoder
+	rules      rules
+	ledger     *ledgerCheck
+	signed     []signedNote // newest head and package.note, as they were read
+	keys       []trust.VKey // that may sign, after the last head
+	ends       []segmentEnd // of a case without holes: segment n at index n-1
+	tails      []heldTail
+	faults     []Finding // of the segment that is being walked
+	again      bitset    // exchanges that a deep check has to read again
+	keeper     *keeper   // nil if no pages are to be kept
+
+	sealers   []string // names of pinned keys that signed the newest head and package.note
+	cosigners []string // names of pinned keys that have cosigned the newest head, and no more
+
+	statement *trust.PackageStatement // of package.note, if a key that may sign signed it
+	octets    int64                   // bytes of data/ that bag-info.txt counts; -1 if it does not
+	part      *productionCheck        // of a production, nil for a case
 }
 
 // segmentEnd is where a segment was found to end.
@@ -107,9 +126,14 @@ func checkWith(ctx context.Context, dec *warc.Decoder, files fs.FS, o Options) (
 // check makes the report. It returns a container if nothing is altered or damaged.
 func (c *checker) check(ctx context.Context) (*Container, error) {
 	c.rules.r = c.r
+	if evidence.IsProduction(c.files) {
+		c.sealed = true
+		return c.checkProduction(ctx)
+	}
 	c.sealed = evidence.IsSealed(c.files)
 	c.r.Sealed = c.sealed
 	c.noteNames()
+	c.historyNames()
 	c.segmentNames()
 	c.ledger = openLedger(c.files, c.sealed)
 	wait := func() bagged { return bagged{} }
@@ -130,14 +154,20 @@ func (c *checker) check(ctx context.Context) (*Container, error) {
 		c.walkNames()
 	}
 	c.heads()
+	c.tokens()
 	c.seal()
 	c.packageNote()
+	c.cosignatures()
+	c.custody()
 	if err := c.packedSums(ctx); err != nil {
 		return nil, err
 	}
 	c.ledger.finish(c.r)
 	c.completeness()
 	c.pinned()
+	c.authorities()
+	c.holdHistory()
+	c.installations()
 	c.statements()
 	if c.r.has(Damage) {
 		return nil, nil
@@ -155,7 +185,11 @@ func (c *checker) intact(ctx context.Context) (*Container, error) {
 		return nil, err
 	}
 	if c.r.has(Damage) {
-		c.statements()
+		if c.part != nil {
+			c.producedStatements()
+		} else {
+			c.statements()
+		}
 		return nil, nil
 	}
 	return container, nil
@@ -336,7 +370,7 @@ func (c *checker) visit(b *evidence.Batch) error {
 		c.rules.entry(e, i)
 		c.deepEntry(e)
 		c.tree.Add(evidence.LeafHash(e.HeadLine))
-		if _, ok := slices.BinarySearch(c.notes, c.tree.Size()); ok {
+		if _, ok := slices.BinarySearch(c.history.sizes, c.tree.Size()); ok {
 			c.roots[c.tree.Size()] = c.tree.Root()
 		}
 	}

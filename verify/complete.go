@@ -2,6 +2,7 @@ package verify
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/exhibit-dfir/exhibit/evidence"
 )
@@ -18,6 +19,9 @@ func (c *checker) completeness() {
 		w.Superseded = done[w.Acquisition] > w.Window.Window
 		if w.Outcome == evidence.Opened {
 			w.Requests = w.exchanges
+		}
+		if w.Outcome == OutcomeWithheld {
+			c.part.withheldWindows++
 		}
 		c.r.Windows = append(c.r.Windows, w.Window)
 		if w.Superseded {
@@ -43,9 +47,10 @@ func describe(w *window) string {
 // statements says which of the five statements hold (docs/design.md, section 6).
 func (c *checker) statements() {
 	damaged := c.r.has(Damage)
+	inside := c.damagedInside()
 	a := Statement{ID: "a", Text: "internally consistent", Holds: Yes, Why: "every byte is accounted for and every hash, tree and chain agrees"}
 	switch {
-	case damaged:
+	case inside:
 		a.Holds, a.Why = No, "see the findings of class damage"
 	case !c.sealed:
 		a.Why = "entries and records agree with each other and with the heads; the case is not sealed, so the bytes of zstd frames, the times and grouping of batches and warcinfo records could be others"
@@ -55,15 +60,15 @@ func (c *checker) statements() {
 		b.Text = "newest head signed by the key that you pinned"
 	}
 	if len(c.opts.Keys) > 0 {
-		b.Holds, b.Why = Yes, "each pinned key signed"
-		if c.r.has(Trust) || damaged {
+		b.Holds, b.Why = c.whoSealed()
+		if c.r.codes["key-unmet"] > 0 || inside {
 			b.Holds, b.Why = No, "see the findings"
 		}
 	}
 	e := Statement{ID: "e", Text: "complete with respect to the recorded windows", Holds: Yes, Why: fmt.Sprintf("all of %d windows say that they ended complete or empty", len(c.r.Windows))}
 	switch {
 	case damaged:
-		e.Holds, e.Why = NotChecked, "the case is damaged"
+		e.Holds, e.Why = NotChecked, "the case is altered or damaged"
 	case c.r.codes["unsigned-tail"] > 0:
 		e.Holds, e.Why = NotChecked, "entries after the newest head are not signed"
 	case len(c.r.Windows) == 0:
@@ -72,9 +77,37 @@ func (c *checker) statements() {
 		e.Holds, e.Why = No, "a window is open, partial or failed and nothing later completed it"
 	}
 	c.r.Statements = []Statement{a, b,
-		{ID: "c", Text: "existed before a time that somebody else vouches for", Holds: NotChecked, Why: "the case holds no trusted time; its times are the operator's clock"},
-		{ID: "d", Text: "the history that witnesses saw", Holds: NotChecked, Why: "no witness is known to this check"},
+		c.timeStatement(inside),
+		c.historyStatement(),
 		e}
+}
+
+// damagedInside reports whether anything but another history is of class damage: that one leaves a case consistent, and signed and stamped by whoever signed and stamped it.
+func (c *checker) damagedInside() bool {
+	return c.r.classes[Damage] > c.r.codes["fork"]+c.r.codes["rolled-back"]
+}
+
+// whoSealed answers who of the pinned keys sealed the case, if each of them signed something: one that has cosigned has not sealed.
+func (c *checker) whoSealed() (Holds, string) {
+	switch {
+	case len(c.cosigners) == 0:
+		return Yes, "each pinned key signed"
+	case len(c.sealers) == 0:
+		return NotChecked, "signer not checked: " + c.cosigned() + ", so it had these entries; whose key signed the case itself is not known, because you pinned none that did"
+	}
+	return Yes, strings.Join(c.sealers, ", ") + " signed" + c.alsoCosigned()
+}
+
+// alsoCosigned names the pinned keys that have cosigned and no more.
+func (c *checker) alsoCosigned() string {
+	if len(c.cosigners) == 0 {
+		return ""
+	}
+	return "; " + c.cosigned()
+}
+
+func (c *checker) cosigned() string {
+	return strings.Join(c.cosigners, ", ") + " cosigned the newest head"
 }
 
 func (c *checker) incompleteWindow() bool {
@@ -85,8 +118,9 @@ func (c *checker) incompleteWindow() bool {
 func caveats() []string {
 	return []string{
 		"that the server told the truth, or that it was the server it claimed to be: TLS leaves no proof that a third party can check",
-		"that the operator recorded every exchange, or did not acquire before and discard",
+		"that the operator recorded every exchange, did not acquire before and discard, and keeps no other case beside this one",
+		"that the holder of the signing key did not make this history anew: against him a signature alone proves nothing. A head that was kept elsewhere (--known-head) or cosigned by witnesses (--witness) does",
 		"that the tool and the clock of the host were honest: version, executable hash and times are self-reported",
-		"that nothing was cut off after the newest head, unless you hold a later head from another channel",
+		"that nothing was cut off after the newest head, unless you hold a later head from another channel; witnesses know one, and have to be asked",
 	}
 }

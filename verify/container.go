@@ -30,13 +30,21 @@ type Container struct {
 	windows []*window
 	retried map[int64]bool
 	pages   pagePlan
-	keeper  *keeper  // of pages; nil where the check kept none
-	salvage *salvage // of a damaged case, nil for an intact one
+	keeper  *keeper   // of pages; nil where the check kept none
+	salvage *salvage  // of a damaged case, nil for an intact one
+	stamps  []Stamped // by pinned authorities
+
+	production *disclosed // of a production, nil for a case
 }
 
 func newContainer(c *checker) *Container {
-	return &Container{files: c.files, caseID: c.r.Case, entries: c.r.Entries, ends: c.ends, windows: c.rules.windows, retried: c.rules.retried,
-		pages: c.rules.pages, keeper: c.keeper}
+	container := &Container{files: c.files, caseID: c.r.Case, entries: c.r.Entries, ends: c.ends, windows: c.rules.windows, retried: c.rules.retried,
+		pages: c.rules.pages, keeper: c.keeper, stamps: c.stamps}
+	if c.part != nil {
+		tree, _ := c.part.walker.Tree()
+		container.production = &disclosed{tree.Root()}
+	}
+	return container
 }
 
 // Close frees what the check kept for its container (Options.Keep). Nobody may be reading pages. A nil Container can be closed.
@@ -68,10 +76,13 @@ func (c *Container) Window(n int64) (w Window, ok bool) {
 func (c *Container) Replaced(seq int64) bool { return c.retried[seq] }
 
 // Entries yields all entries in order. An error ends it: ctx's, [ErrChanged], or one of reading. Of a salvaged case it yields those that are proven;
-// the places of records that are lost are zero.
+// the places of records that are lost are zero. Of a production it yields those that are disclosed.
 func (c *Container) Entries(ctx context.Context) iter.Seq2[*evidence.Entry, error] {
 	if c.salvage != nil {
 		return c.salvage.entries(ctx)
+	}
+	if c.production != nil {
+		return c.disclosedEntries(ctx)
 	}
 	return func(yield func(*evidence.Entry, error) bool) {
 		dec, err := warc.NewDecoder()
@@ -118,6 +129,9 @@ func (c *Container) segment(ctx context.Context, walker *evidence.Walker, n int6
 	if errors.Is(err, errEnough) {
 		return err
 	}
+	if err != nil && ctx.Err() != nil { // it was not read to its end, which says nothing of the case
+		return ctx.Err()
+	}
 	var fault *evidence.Fault
 	if walker.Position().Hash != end.hash {
 		return fmt.Errorf("%s: %w", evidence.SegmentPath(n), ErrChanged)
@@ -129,13 +143,16 @@ func (c *Container) segment(ctx context.Context, walker *evidence.Walker, n int6
 }
 
 // Entry returns one entry, once the segment that holds it was read to the end that was checked, with those before it. Of a salvaged case it returns an entry that is proven, and
-// [ErrLost] for another.
+// [ErrLost] for another; of a production, [ErrWithheld].
 func (c *Container) Entry(ctx context.Context, seq int64) (*evidence.Entry, error) {
 	if seq < 0 || seq >= c.entries {
 		return nil, fmt.Errorf("entry %d of %d: %w", seq, c.entries, ErrNoEntry)
 	}
 	if c.salvage != nil {
 		return c.salvage.entry(ctx, seq)
+	}
+	if c.production != nil {
+		return c.disclosedEntry(ctx, seq)
 	}
 	dec, err := warc.NewDecoder()
 	if err != nil {

@@ -15,5 +15,8 @@
 // they stand (lenient.go), leaves of lost entries out of the ledger (ledgerrows.go), and roots made of both and of frontiers (prove.go).
 // docs/container.md, section 10, says why that is enough.
 //
+// A production is checked by the same rules as far as what it withholds lets them be seen (production.go, withheld.go), and its Container gives what is
+// disclosed (disclosed.go; docs/container.md, section 13).
+//
 // The package signs nothing, fetches nothing and links neither a network client nor a database.
 package verify

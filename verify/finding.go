@@ -13,7 +13,7 @@ type Class string
 const (
 	Damage     Class = "damage"     // altered or damaged: exit 3
 	Incomplete Class = "incomplete" // something is missing and the case says so, or it is not sealed: exit 4
-	Trust      Class = "trust"      // a key that the user pinned did not sign: exit 8
+	Trust      Class = "trust"      // something that the user asked for beside the case's own word is not met: exit 8
 	Notice     Class = "notice"     // worth knowing
 )
 
@@ -63,6 +63,7 @@ const (
 	askAgain     = "ask whoever handed the case over for another copy and check that; compare the two files' SHA-256"
 	keepAndWrite = "keep this copy as it is, write down this output, and ask for another copy"
 	useSegments  = "the segments are the authority: read the case through exhibit-verify, not through this file"
+	custodyAsk   = "ask every party of the chain for their own copy of the records and compare; check a copy of the case without custody/ to see what holds without them"
 	runSeal      = "run `exhibit seal` on the acquiring host, or go on with what is proven for an unsealed case"
 	runAcquire   = "if the case is not sealed, run the same `exhibit acquire` again; else acquire what is missing into another case, or say in the report what is missing"
 )
@@ -105,7 +106,14 @@ var codes = [...]Code{
 	{"head-missing", Damage, "a head that the ledger tells of, or the final one, is not in data/checkpoints", askAgain},
 	{"head-unlisted", Damage, "a head that the ledger should tell of has no entry", keepAndWrite},
 	{"head-unproven", Damage, "entries before a head are unreadable, so that nothing can be held against it", askAgain},
+	{"token-form", Damage, "a timestamp is none over what it is named after: it was altered, exchanged, or put there later; it proves nothing, and what else is signed is not touched by it", keepAndWrite},
+	{"token-missing", Damage, "a timestamp that the ledger tells of is not in data/checkpoints; the ledger's record still holds it", askAgain},
+	{"fork", Damage, "there are two histories of this case: the holder of a signing key, or a witness, committed to other entries than these, so that one of the two was made after the fact", "keep both: this case and that head, with its signatures, are the proof; ask the operator for the history that the head commits to"},
+	{"rolled-back", Damage, "a head that was signed for this case commits to more entries than there are: the end was cut off, or this is an older copy", "ask whoever handed the case over for the whole of it; keep this copy and that head"},
 	{"package-note", Damage, "package.note is not a signed statement over this folder and this case", keepAndWrite},
+	{"cosignature-form", Damage, "a file in stamps/ says that it is a cosignature and is none: its name or its content is not in the format's one form", "find out who put it there; ask the cosigner for the file that was made"},
+	{"cosignature-head", Damage, "somebody signed another head than the case holds: the file belongs to another case, or case and cosigner do not have the same history", keepAndWrite},
+	{"cosignature-signature", Damage, "the signature in the name of a key that you pinned, or that the case allows, was not made by that key over this head", keepAndWrite},
 	{"bag-missing", Damage, "a file that the manifest lists, or that a sealed case must have, is not there", askAgain},
 	{"bag-extra", Damage, "a file lies in the sealed payload that the manifest does not list", "find out who put it there; it is not part of the evidence"},
 	{"bag-changed", Damage, "a file is not the one that was sealed", askAgain},
@@ -114,6 +122,16 @@ var codes = [...]Code{
 	{"path-type", Damage, "a link, device or pipe lies where a file or folder belongs; it was not followed", keepAndWrite},
 	{"path-read", Damage, "a file or folder could not be read", "check permissions and disk, then check again"},
 	{"zip-form", Damage, "the file is not, byte for byte, what packing a sealed case gives: it was altered or damaged, or another program packed it", "ask whoever handed it over for another copy, or for the case folder; what another program packed, unpack into an empty folder and check that"},
+	{"age-form", Damage, "the encrypted file cannot be decrypted to its end: it was cut, altered, or made otherwise than packing a case makes it; nothing in it was looked at", "ask whoever handed it over for another copy, and compare its SHA-256 with theirs"},
+	{"custody-missing", Damage, "a custody record is not there, and later ones are; what was sealed is not touched by that", custodyAsk},
+	{"custody-form", Damage, "a file by the name of a custody record is none; what was sealed is not touched by that", custodyAsk},
+	{"custody-signature", Damage, "the key that a custody record names did not sign it: the record was altered or made up; what was sealed is not touched by that", custodyAsk},
+	{"custody-chain", Damage, "a custody record does not follow from those before it: one was altered, replaced or put in, or two chains were mixed; what was sealed is not touched by that", custodyAsk},
+	{"custody-case", Damage, "a custody record is one of another case; what was sealed is not touched by that", custodyAsk},
+	{"custody-container", Damage, "whoever signed this custody record found another container than was sealed", "ask who signed it what they had before them; what is there now is judged by the other findings"},
+	{"production-form", Damage, "a line of production.jsonl is not in its one form, or a segment holds nothing; what it says of an entry is not proven", keepAndWrite},
+	{"production-order", Damage, "lines of production.jsonl are missing, repeated or out of order: not every entry is accounted for", keepAndWrite},
+	{"production-level", Damage, "an entry is withheld that no production may withhold so far", "ask the producing party for a production that discloses it"},
 	{"ledger-differs", Damage, "ledger.db does not say what the segments say; the segments remain intact", useSegments},
 	{"ledger-form", Damage, "ledger.db is not a readable ledger; the segments remain intact", useSegments},
 	{"deep-layout", Damage, "the entry tells another framing, status or extent than the recorded bytes", keepAndWrite},
@@ -128,7 +146,21 @@ var codes = [...]Code{
 	{"gap", Notice, "the case itself declares that something may be missing here", "read the entry; compare with the windows' outcome"},
 	{"roots-private", Notice, "servers were trusted because of certificates that the operator supplied, not the system's: a private authority, a proxy that inspects, or a simulated service", "ask whose authority that is; the certificates are in the connection entries"},
 	{"plain-http", Notice, "answers came without TLS: anybody on the way could have made or changed them", "ask why; the connection entries say which"},
-	{"key-unmet", Trust, "a key that you pinned did not sign this case's newest head and package note", "compare the key with the one that its owner gave you; without it the signer is not known"},
+	{"key-unmet", Trust, "a key that you pinned did not sign this case's newest head and package note, and has not cosigned that head either", "compare the key with the one that its owner gave you; without it the signer is not known"},
+	{"cosignature-unchecked", Notice, "somebody signed this head beside the case's keys; which key that was is not known to this check, so it proves nothing", "get the verifier key from its owner, on another way than the case, and give it with --key"},
+	{"tsa-unmet", Trust, "an authority that you pinned did not stamp this case's newest state; its times are the operator's clock", "compare the certificate with the one that the authority publishes; whoever holds a sealed case can have it stamped late with `exhibit stamp`"},
+	{"token-order", Notice, "a later timestamp states an earlier time than one that it covers: a clock of one of the authorities was wrong", "ask the authorities; rely on the later of the two times"},
+	{"known-head-unmet", Trust, "a head that you gave says nothing about this case: it is one of another case, or no key signed it that the case allows or that you pinned", "compare the case ids; if the head is of this case, pin the key that signed it with --key"},
+	{"witness-unmet", Trust, "fewer of the witnesses that you pinned have cosigned this history up to its newest head than you asked for", "run `exhibit witness` on the acquiring host, or ask the witnesses what they have seen: one that refuses to cosign has seen another history"},
+	{"witness-form", Notice, "a file in stamps/ that should hold a cosignature of a witness holds none that counts; it proves nothing", "if you expected one, ask the operator for another copy of the file"},
+	{"installation-unproven", Notice, "the case says which of the cases on its installation it is, and what it gives for that does not prove it", "ask the operator for the installation log (`exhibit installation`); without it nobody knows what other cases were opened"},
+	{"custody-key-unmet", Trust, "a key that you pinned for custody signed no custody record", "compare the key with the one that its owner gave you; ask its owner for their copy of the records"},
+	{"custody-other", Notice, "a file lies in custody/ that is no custody record; nothing covers it, and anybody could have put it there or changed it", "ask whose it is, and read it as what it is worth by itself"},
+	{"custody-handover", Notice, "a receipt answers no signed release, or one between other parties: only one side stands for this hand-over", "ask the other side"},
+	{"custody-open", Notice, "the case was released to somebody, and no record says that it arrived: that is so until they sign, and in the copy that stays behind", "ask for their receipt"},
+	{"custody-holder", Notice, "somebody signed a custody record who did not hold the case by the records before", "ask how they had it"},
+	{"custody-time", Notice, "a custody record has a time before that of the record before: the order is that of the chain, and a clock was wrong", "ask whose clock it was"},
+	{"withheld", Notice, "part of the case is withheld from this production, and all of it accounted for: by head lines, or by hashes alone", "compare the reasons and head lines with what you asked for; whoever holds the case can show what is withheld under the same root"},
 	{"page-replaced", Notice, "a whole answer with status 200 was asked for again, and the later one counts as the page; extraction leaves the earlier one out", "compare the two with `exhibit-verify show`"},
 	{"unknown-kind", Notice, "the case holds entries of a kind that this version does not know; they are hashed and counted, and nothing is made of them", "check with a newer exhibit-verify as well"},
 	{"findings-capped", Notice, "there are more findings than are listed; all of them count", "read the first of each kind"},

@@ -54,7 +54,7 @@ func TestCodesAreDistinct(t *testing.T) {
 	}
 }
 
-// TestPinnedKey pins the right key, another one, and one of the same name.
+// TestPinnedKey pins the right key, another one, and both.
 func TestPinnedKey(t *testing.T) {
 	m := sample.Small(t)
 	m.Seal()
@@ -72,8 +72,8 @@ func TestPinnedKey(t *testing.T) {
 	}{
 		"none":  {nil, verify.ExitVerified, verify.NotChecked},
 		"right": {[]trust.VKey{vkey(m.Key)}, verify.ExitVerified, verify.Yes},
-		"other": {[]trust.VKey{vkey(sample.Key(t, 42))}, verify.ExitKeyUnmet, verify.No},
-		"both":  {[]trust.VKey{vkey(m.Key), vkey(sample.Key(t, 42))}, verify.ExitKeyUnmet, verify.No},
+		"other": {[]trust.VKey{vkey(sample.Key(t, 42))}, verify.ExitUnmet, verify.No},
+		"both":  {[]trust.VKey{vkey(m.Key), vkey(sample.Key(t, 42))}, verify.ExitUnmet, verify.No},
 	} {
 		r, _, err := verify.Check(context.Background(), m.Folder.FS(), verify.Options{Keys: c.keys})
 		if err != nil {

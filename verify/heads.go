@@ -26,6 +26,9 @@ func (c *checker) heads() {
 		known[cp.size] = cp.note
 	}
 	c.keys = c.keysOfCase()
+	if root, ok := c.roots[c.newest()]; ok {
+		c.r.newest = trust.Head{Origin: evidence.Origin(c.r.Case), Size: c.newest(), Root: root}
+	}
 	covered := int64(0)
 	for i, size := range c.notes {
 		note, err := readSmall(c.files, evidence.NotePath(size), maxNote)
@@ -111,7 +114,7 @@ func (c *checker) head(size int64, note []byte) (signers []string, ok bool) {
 // headRoot holds a head against the tree.
 func (c *checker) headRoot(head trust.Head, path string) {
 	root, have := c.roots[head.Size]
-	_, provable := c.walker.Tree()
+	provable := c.provable()
 	switch {
 	case head.Size > c.r.Entries:
 		c.r.find("head-beyond", path, "the head covers %d entries, there are %d", head.Size, c.r.Entries)
@@ -120,6 +123,16 @@ func (c *checker) headRoot(head trust.Head, path string) {
 	case root != evidence.Hash(head.Root):
 		c.r.find("head-root", path, "the tree over the first %d entries has another root", head.Size)
 	}
+}
+
+// provable reports whether all leaves are known.
+func (c *checker) provable() (ok bool) {
+	if c.part != nil {
+		_, ok = c.part.walker.Tree()
+	} else {
+		_, ok = c.walker.Tree()
+	}
+	return ok
 }
 
 // keysOfCase are the keys that the case entry allows.

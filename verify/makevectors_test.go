@@ -165,7 +165,9 @@ func oldestNote(files map[string][]byte) string {
 	oldest := int64(1 << 40)
 	for name := range files {
 		if base, ok := strings.CutPrefix(name, evidence.CheckpointsPath+"/"); ok {
-			oldest = min(oldest, evidence.NoteSize(base))
+			if n := evidence.NoteSize(base); n > 0 {
+				oldest = min(oldest, n)
+			}
 		}
 	}
 	return evidence.NotePath(oldest)
@@ -207,7 +209,8 @@ const (
 )
 
 func recipes() []recipe {
-	return slices.Concat(goodRecipes(), frameRecipes(), recordRecipes(), batchRecipes(), entryRecipes(), headRecipes(), bagRecipes(), outcomeRecipes(), attackRecipes(), strangerRecipes())
+	return slices.Concat(goodRecipes(), frameRecipes(), recordRecipes(), batchRecipes(), entryRecipes(), headRecipes(), bagRecipes(), outcomeRecipes(), attackRecipes(), strangerRecipes(),
+		cosignRecipes(), tokenRecipes(), custodyRecipes(), supplementsRecipes(), productionRecipes())
 }
 
 func goodRecipes() []recipe {
@@ -216,8 +219,8 @@ func goodRecipes() []recipe {
 		{name: "good-sealed", exit: 0, about: "a sealed case with nothing wrong", make: altered(same)},
 		{name: "good-resealed", exit: 0, about: "the same after its manifests were made again by another program", make: resealed(same)},
 		{name: "unsealed", code: "unsealed", exit: 4, about: "a case that was not sealed", make: forged(func(*testing.T, *sample.Forged) {})},
-		{name: "good-custody-and-stamps", exit: 0, about: "files in custody/, stamps/ and work/ are covered by no manifest", make: altered(func(_ *testing.T, f map[string][]byte) {
-			f["custody/0001.note"], f["stamps/1.tsr"], f["work/lock"] = []byte("x"), []byte("x"), []byte("x")
+		{name: "good-custody-and-stamps", exit: 0, about: "files in custody/, stamps/ and work/ are covered by no manifest", make: records(func(h *handover) {
+			h.files["stamps/1.txt"], h.files["work/lock"] = []byte("x"), []byte("x")
 		})},
 		{name: "good-unknown-kind", code: "unsealed", exit: 4, about: "an entry of a kind that this version does not know is kept and counted", make: line(`"kind":"operator"`, `"kind":"from-the-future"`)},
 	}

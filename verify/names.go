@@ -3,6 +3,7 @@ package verify
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"path"
 	"slices"
@@ -14,7 +15,7 @@ import (
 	"github.com/exhibit-dfir/exhibit/evidence/trust"
 )
 
-// noteNames lists the heads in data/checkpoints.
+// noteNames lists the heads and tokens in data/checkpoints.
 func (c *checker) noteNames() {
 	entries, err := fs.ReadDir(c.files, evidence.CheckpointsPath)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -23,6 +24,8 @@ func (c *checker) noteNames() {
 	for _, e := range entries {
 		if n := evidence.NoteSize(e.Name()); n > 0 {
 			c.notes = append(c.notes, n)
+		} else if evidence.TokenSize(e.Name()) > 0 {
+			c.tokenFiles = append(c.tokenFiles, e.Name())
 		}
 	}
 	slices.Sort(c.notes)
@@ -56,6 +59,7 @@ func (c *checker) bag(b bagged) error {
 		return err
 	}
 	c.r.tagManifest = report.TagManifest
+	c.octets = octetsOf(report)
 	for _, p := range report.Problems {
 		c.r.find(bagCode(p.Kind), p.Path, "%s", p.Detail)
 	}
@@ -65,16 +69,32 @@ func (c *checker) bag(b bagged) error {
 		}
 	}
 	for _, line := range report.Payload {
-		if !payloadName(line.Path) {
+		if !c.payloadName(line.Path) {
 			c.r.find("path-unexpected", line.Path, "no case has such a file")
 		}
 	}
-	for _, name := range []string{evidence.LedgerPath, "data/README.txt", "data/verify.py"} {
+	for _, name := range c.required() {
 		if !slices.ContainsFunc(report.Payload, func(l bag.Line) bool { return l.Path == name }) {
 			c.r.find("bag-missing", name, "a sealed case has this file")
 		}
 	}
 	return nil
+}
+
+// required lists the files that a sealed case, or a production, has in any case.
+func (c *checker) required() []string {
+	if c.part != nil {
+		return []string{evidence.ProductionPath, "data/README.txt", "data/verify.py"}
+	}
+	return []string{evidence.LedgerPath, "data/README.txt", "data/verify.py"}
+}
+
+// payloadName reports whether the case, or the production, may have a file of this name in data/.
+func (c *checker) payloadName(name string) bool {
+	if c.part != nil {
+		return productionName(name)
+	}
+	return payloadName(name)
 }
 
 func bagCode(k bag.Kind) string {
@@ -102,7 +122,7 @@ func payloadName(name string) bool {
 	case evidence.SegmentsPath + "/":
 		return evidence.SegmentNumber(base) > 0
 	case evidence.CheckpointsPath + "/":
-		return evidence.NoteSize(base) > 0
+		return evidence.NoteSize(base) > 0 || evidence.TokenSize(base) > 0
 	case "data/":
 		return base == "ledger.db" || base == "README.txt" || base == "verify.py"
 	}
@@ -218,6 +238,7 @@ func (c *checker) packageNote() {
 		c.r.find("package-note", evidence.PackageNotePath, "%v", err)
 		return
 	}
+	c.statement = &p
 	// The hash is that of the bytes that were held against the folder, not of what the file holds by now. One that was not read is found already.
 	if none := (bag.Sum{}); c.r.tagManifest != none && p.TagManifest != c.r.tagManifest {
 		c.r.find("package-note", evidence.PackageNotePath, "it was signed over another tagmanifest-sha256.txt")
@@ -240,16 +261,42 @@ type signedNote struct {
 	note []byte
 }
 
-// pinned checks the keys that the user gave against the newest head and, if there is one, package.note.
+// pinned checks the keys that the user gave against the newest head and, if there is one, package.note. A key that has only cosigned the newest head has signed what the
+// case holds, and has not sealed it (docs/container.md, 5.10).
 func (c *checker) pinned() {
 	for _, key := range c.opts.Keys {
+		var unmet []Finding
+		find := func(path, format string, args ...any) {
+			unmet = append(unmet, Finding{Code: "key-unmet", Path: path, Offset: -1, Seq: -1, Detail: key.Name() + ": " + fmt.Sprintf(format, args...)})
+		}
+		bad := false
 		for _, s := range c.signed {
-			if _, _, err := trust.Verify(s.note, []trust.VKey{key}); err != nil {
-				c.r.find("key-unmet", s.path, "%s: %v", key.Name(), err)
+			_, _, err := trust.Verify(s.note, []trust.VKey{key})
+			var unverified *trust.UnverifiedError
+			bad = bad || err != nil && !errors.As(err, &unverified)
+			if err != nil {
+				find(s.path, "%v", err)
 			}
 		}
 		if c.newest() == 0 || c.sealed && len(c.signed) < 2 {
-			c.r.find("key-unmet", "", "%s: a head or package.note that it should have signed is not there", key.Name())
+			find("", "a head or package.note that it should have signed is not there")
+		}
+		cosigned := c.r.cosignedUpTo(key)
+		switch {
+		case len(unmet) == 0:
+			c.sealers = append(c.sealers, key.Name())
+			continue
+		case cosigned > 0 && cosigned == c.newest() && !bad:
+			c.cosigners = append(c.cosigners, key.Name())
+			continue
+		case cosigned > 0:
+			find("", "it cosigned the head over %d of %d entries", cosigned, c.r.Entries)
+		}
+		if signed := c.r.signedUpTo(key); signed > 0 && signed < c.newest() {
+			find("", "it signed the head over %d of %d entries", signed, c.r.Entries)
+		}
+		for _, f := range unmet {
+			c.r.add(f)
 		}
 	}
 }

@@ -37,3 +37,11 @@ func NotPacked(e *bag.ZipError, o Options) *Report {
 	c.statements()
 	return c.r
 }
+
+// NotDecrypted is the report on an encrypted case that [bag.Decrypt] found cut or altered. Nothing in it was looked at.
+func NotDecrypted(e *bag.AgeError, o Options) *Report {
+	c := &checker{opts: o, r: &Report{Caveats: caveats()}}
+	c.r.add(Finding{Code: "age-form", Offset: -1, Seq: -1, Detail: e.Detail})
+	c.statements()
+	return c.r
+}

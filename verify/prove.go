@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"errors"
 	"slices"
 
 	"github.com/exhibit-dfir/exhibit/evidence"
@@ -317,11 +318,6 @@ func (s *salvage) signedRoot(size int64, note []byte, statement bool, keys []tru
 	if err != nil {
 		return r, false
 	}
-	for _, k := range s.pinned {
-		if _, _, err := trust.Verify(note, []trust.VKey{k}); err != nil {
-			return r, false
-		}
-	}
 	var head trust.Head
 	if statement {
 		var p trust.PackageStatement
@@ -333,6 +329,11 @@ func (s *salvage) signedRoot(size int64, note []byte, statement bool, keys []tru
 	if err != nil || head.Size != size || head.Origin != evidence.Origin(s.caseID) {
 		return r, false
 	}
+	for _, k := range s.pinned {
+		if !s.pinnedSigned(k, note, head) {
+			return r, false
+		}
+	}
 	for _, k := range keys {
 		if slices.ContainsFunc(sigs, func(s trust.Signature) bool { return s.Known && s.Name == k.Name() && s.ID == k.ID() }) {
 			r.signers = append(r.signers, k.String())
@@ -340,4 +341,19 @@ func (s *salvage) signedRoot(size int64, note []byte, statement bool, keys []tru
 	}
 	r.root = evidence.Hash(head.Root)
 	return r, true
+}
+
+// pinnedSigned reports whether a pinned key signed a note that states head, or has cosigned that head (docs/container.md, 5.10). A bad signature in its name counts against it.
+func (s *salvage) pinnedSigned(k trust.VKey, note []byte, head trust.Head) bool {
+	_, _, err := trust.Verify(note, []trust.VKey{k})
+	var unverified *trust.UnverifiedError
+	if err == nil || !errors.As(err, &unverified) {
+		return err == nil
+	}
+	want, err := head.Text()
+	if err != nil {
+		return false
+	}
+	text, _, err := trust.Verify(smallFile(s.files, evidence.CosignaturePath(head.Size, k), maxNote), []trust.VKey{k})
+	return err == nil && text == want
 }

@@ -5,30 +5,45 @@ import (
 
 	"github.com/exhibit-dfir/exhibit/evidence"
 	"github.com/exhibit-dfir/exhibit/evidence/bag"
+	"github.com/exhibit-dfir/exhibit/evidence/trust"
 )
 
 // Report is what a check found.
 type Report struct {
-	Case       string      `json:"case"` // id
-	Sealed     bool        `json:"sealed"`
-	Entries    int64       `json:"entries"`
-	Segments   int64       `json:"segments"`
-	Bytes      int64       `json:"bytes"` // of the segments
-	Root       string      `json:"root"`  // of the tree over all entries
-	Exchanges  int64       `json:"exchanges"`
-	Fields     []Pair      `json:"fields"`     // of the case entry
-	Heads      []Head      `json:"heads"`      // in order
-	Windows    []Window    `json:"windows"`    // what was asked for and how it ended
-	Statements []Statement `json:"statements"` // what holds and what does not
-	Caveats    []string    `json:"caveats"`    // what none of this shows
-	Findings   []Finding   `json:"findings"`
-	More       int64       `json:"more_findings"` // beyond those listed
+	Case          string         `json:"case"` // id
+	Sealed        bool           `json:"sealed"`
+	Entries       int64          `json:"entries"`
+	Segments      int64          `json:"segments"`
+	Bytes         int64          `json:"bytes"` // of the segments
+	Root          string         `json:"root"`  // of the tree over all entries
+	Exchanges     int64          `json:"exchanges"`
+	Fields        []Pair         `json:"fields"`                  // of the case entry
+	Heads         []Head         `json:"heads"`                   // in order
+	Cosignatures  []Cosignature  `json:"cosignatures"`            // well formed, and over heads of this case
+	Tokens        []Token        `json:"tokens"`                  // timestamps, at most 2,000 of them
+	KnownHeads    []Held         `json:"known_heads,omitempty"`   // that the user gave
+	Witnesses     []Seen         `json:"witnesses,omitempty"`     // that the user pinned or that cosigned
+	Installations []Installation `json:"installations,omitempty"` // what the case states about the log of cases on its installation
+	Windows       []Window       `json:"windows"`                 // what was asked for and how it ended
+	Statements    []Statement    `json:"statements"`              // what holds and what does not
+	Caveats       []string       `json:"caveats"`                 // what none of this shows
+	Findings      []Finding      `json:"findings"`
+	More          int64          `json:"more_findings"` // beyond those listed
+
+	Custody     *Custody     `json:"custody"`              // who held the case; null if there are no records
+	Supplements *Supplements `json:"supplements"`          // the earlier case that this one supplements; null if there is none
+	Production  *Production  `json:"production,omitempty"` // what is disclosed; absent of a case
 
 	classes map[Class]int64  // all findings, also those not listed
 	codes   map[string]int64 // likewise
+	tokens  int64            // all timestamps, also those not listed
 
-	tagManifest bag.Sum // hash of tagmanifest-sha256.txt, as the folder was held against it; zero if it was not read
+	newest      trust.Head // as the entries make it; zero if there is none
+	tagManifest bag.Sum    // hash of tagmanifest-sha256.txt, as the folder was held against it; zero if it was not read
 }
+
+// NewestHead is what the newest head commits to, made of the entries. It is worth something only where nothing is altered or damaged. ok is false if there is none.
+func (r *Report) NewestHead() (h trust.Head, ok bool) { return r.newest, r.newest.Size > 0 }
 
 // Pair is a name and a value.
 type Pair = evidence.Pair
@@ -94,7 +109,7 @@ const (
 	ExitVerified   = 0
 	ExitDamaged    = 3
 	ExitIncomplete = 4
-	ExitKeyUnmet   = 8
+	ExitUnmet      = 8
 )
 
 // Exit is the exit code that the findings make: the gravest class counts.
@@ -105,7 +120,7 @@ func (r *Report) Exit() int {
 	case r.has(Incomplete):
 		return ExitIncomplete
 	case r.has(Trust):
-		return ExitKeyUnmet
+		return ExitUnmet
 	}
 	return ExitVerified
 }
@@ -146,5 +161,5 @@ func (r *Report) rule(code string, seq int64, format string, args ...any) {
 }
 
 func ofFault(f *evidence.Fault) Finding {
-	return Finding{Code: f.Code, Path: evidence.SegmentPath(f.Segment), Offset: f.Offset, Seq: f.Seq, Detail: f.Detail}
+	return Finding{Code: f.Code, Path: segmentPath(f.Segment), Offset: f.Offset, Seq: f.Seq, Detail: f.Detail}
 }

@@ -14,6 +14,7 @@ import (
 type rules struct {
 	r     *Report
 	batch *evidence.Batch // that the entry is in
+	part  *hidden         // of a production, nil for a case
 
 	exchanges               bitset // which seqs are exchanges
 	connections             bitset
@@ -29,7 +30,10 @@ type rules struct {
 	granted                 map[trust.VKey]bool // those of keys that may sign so far
 	texts                   int64               // bytes kept of windows' texts
 	checkpoints             []checkpointEntry
+	stamps                  []stampEntry
+	stamped                 map[string]bool // files that stamps tell of
 	torn                    []tornGap
+	installations           []stated
 	seal                    *evidence.Seal
 	privateRoots, plainHTTP bool // said already
 	sealSeq                 int64
@@ -74,7 +78,7 @@ func (b *bitset) set(n int64) {
 func (b bitset) has(n int64) bool { return n >= 0 && n/64 < int64(len(b)) && b[n/64]>>(n%64)&1 == 1 }
 
 func (r *rules) fail(e *evidence.Entry, format string, args ...any) {
-	r.r.add(Finding{Code: "entry-rule", Path: evidence.SegmentPath(r.batch.Segment), Offset: r.batch.Offset, Seq: e.Head.Seq, Detail: fmt.Sprintf(format, args...)})
+	r.r.add(Finding{Code: "entry-rule", Path: segmentPath(r.batch.Segment), Offset: r.batch.Offset, Seq: e.Head.Seq, Detail: fmt.Sprintf(format, args...)})
 }
 
 // maxKinds bounds the kinds that are counted: more than a seal entry can state in one line.
@@ -108,9 +112,14 @@ func (r *rules) body(e *evidence.Entry) {
 		r.unknownKind = true
 		r.r.rule("unknown-kind", e.Head.Seq, "%s", e.Head.Kind)
 	}
+	r.installation(e)
 	switch b := e.Body.(type) {
 	case *evidence.Case:
 		r.caseEntry(e, b)
+	case *evidence.Operator:
+		if b.Action == evidence.ActionStamp {
+			r.stamp(e, b)
+		}
 	case *evidence.Connection:
 		r.connections.set(e.Head.Seq)
 		r.transport(e, b)
@@ -147,6 +156,7 @@ func (r *rules) caseEntry(e *evidence.Entry, b *evidence.Case) {
 	if len(b.Keys) == 0 {
 		r.fail(e, "the case allows no key")
 	}
+	r.supplements(e, b)
 }
 
 // transport notes the first connection of each kind that an opponent will ask about.
@@ -184,7 +194,7 @@ func (r *rules) exchange(e *evidence.Entry, x *evidence.Exchange) {
 		seq  int64
 		set  bitset
 	}{{"parent", x.Parent, r.exchanges}, {"retry_of", x.RetryOf, r.exchanges}, {"connection", x.Connection, r.connections}} {
-		if ref.seq != evidence.None && !ref.set.has(ref.seq) {
+		if ref.seq != evidence.None && !ref.set.has(ref.seq) && !(ref.seq < e.Head.Seq && r.hides(ref.seq)) {
 			r.fail(e, "%s names entry %d, which is not of that kind or not before", ref.name, ref.seq)
 		}
 	}
@@ -220,6 +230,10 @@ func (r *rules) attempt(e *evidence.Entry, x *evidence.Exchange) {
 	last, ok := r.chains[key]
 	if x.RetryOf != evidence.None {
 		switch {
+		case r.withholds(x.RetryOf):
+			if ok && last.seq > x.RetryOf {
+				r.fail(e, "retry_of names entry %d, and entry %d is a later attempt at chain %d", x.RetryOf, last.seq, x.Chain)
+			}
 		case ok && (last.seq != x.RetryOf || last.page != x.Page || last.number >= x.Attempt), !ok && !r.forgot:
 			r.fail(e, "retry_of names entry %d, which is not the latest attempt at page %d of chain %d", x.RetryOf, x.Page, x.Chain)
 		case ok && last.kept:
@@ -270,16 +284,19 @@ func (r *rules) window(e *evidence.Entry, b *evidence.Window) {
 	if b.State == evidence.Opened {
 		r.fail(e, "window %d is opened twice", n)
 	}
+	if w.Acquisition == "" { // the entry that opened it is withheld
+		w.Acquisition, w.User, w.From, w.To, w.Parameters = b.Acquisition.String(), r.keep(b.User), r.keep(b.From), r.keep(b.To), r.keepPairs(b.Parameters)
+	}
 	if b.Acquisition.String() != w.Acquisition {
 		r.fail(e, "window %d ends as another acquisition than it was opened for", n)
 	}
-	if b.Requests != w.exchanges {
+	if !r.mayBe(b.Requests, w.exchanges) {
 		r.fail(e, "window %d ends after %d requests, and %d exchanges are recorded", n, b.Requests, w.exchanges)
 	}
-	if b.Last != evidence.None && !r.exchanges.has(b.Last) {
+	if b.Last != evidence.None && !r.exchanges.has(b.Last) && !r.hides(b.Last) {
 		r.fail(e, "last names entry %d, which is no exchange before", b.Last)
 	}
-	if b.Pages > w.kept {
+	if !r.atMost(b.Pages, w.kept) {
 		r.fail(e, "window %d ends with %d pages, and %d were brought", n, b.Pages, w.kept)
 	}
 	w.Outcome, w.Reason, w.Text, w.Requests, w.Pages, w.Records = b.State, b.Reason, r.keep(b.Text), b.Requests, b.Pages, b.Records
@@ -324,6 +341,10 @@ func clipPairs(all []Pair) []Pair {
 func clip(s string) string { return strings.Clone(s[:min(len(s), 1000)]) }
 
 func (r *rules) sealEntry(e *evidence.Entry, b *evidence.Seal) {
+	if r.part != nil {
+		r.sealPart(e, b)
+		return
+	}
 	bad := func(format string, args ...any) {
 		r.r.add(Finding{Code: "seal-rule", Path: evidence.SegmentPath(r.batch.Segment), Offset: r.batch.Offset, Seq: e.Head.Seq, Detail: fmt.Sprintf(format, args...)})
 	}

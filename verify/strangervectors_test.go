@@ -73,7 +73,7 @@ func strangerRecipes() []recipe {
 		{name: "warcinfo-bare-segment", code: "warcinfo", exit: 3, about: "a begun segment whose whole warcinfo is not what it must be", make: func(t *testing.T) map[string][]byte {
 			return behind(map[string][]byte{seg2: bareInfo(t, 2, "anything")})(t)
 		}},
-		{name: "good-custody-names", exit: 0, about: "files in custody/ may have any name: no manifest covers them", make: altered(func(_ *testing.T, f map[string][]byte) { f["custody/a."] = []byte("x") })},
+		{name: "good-custody-names", code: "custody-other", exit: 0, about: "files in custody/ may have any name: no manifest covers them, and a check says so", make: altered(func(_ *testing.T, f map[string][]byte) { f["custody/a."] = []byte("x") })},
 		{name: "path-read-deep", code: "path-read", exit: 3, about: "more levels of folders than are looked into", make: unsealedDeep},
 	}...)
 }

@@ -209,11 +209,21 @@ func (v *vector) check(t *testing.T) (*verify.Report, *verify.Container, error) 
 // TestEveryCodeHasAVector holds the list of codes against the vectors.
 func TestEveryCodeHasAVector(t *testing.T) {
 	elsewhere := map[string]string{
-		"key-unmet":       "needs a pinned key: TestPinnedKey",
-		"findings-capped": "needs more findings than are listed: TestFindingsAreCapped",
-		"segment-read":    "needs a disk that fails: TestUnreadableSegment",
-		"path-read":       "needs a disk that fails: TestUnreadableSegment",
-		"zip-form":        "a vector is a folder: TestPacked",
+		"key-unmet":             "needs a pinned key: TestPinnedKey",
+		"tsa-unmet":             "needs a pinned authority: TestPinnedAuthority",
+		"token-order":           "needs a pinned authority: TestTokenOrder",
+		"fork":                  "needs a head from elsewhere: TestHistoryVectors",
+		"rolled-back":           "needs a head from elsewhere: TestHistoryVectors",
+		"known-head-unmet":      "needs a head from elsewhere: TestHistoryVectors",
+		"witness-unmet":         "needs a pinned witness: TestHistoryVectors",
+		"installation-unproven": "stands with those of witnesses: TestHistoryVectors",
+		"witness-form":          "stands with the others: TestHistoryVectors",
+		"findings-capped":       "needs more findings than are listed: TestFindingsAreCapped",
+		"segment-read":          "needs a disk that fails: TestUnreadableSegment",
+		"path-read":             "needs a disk that fails: TestUnreadableSegment",
+		"zip-form":              "a vector is a folder: TestPacked",
+		"age-form":              "a vector is a folder: the scripts of cmd/exhibit-verify",
+		"custody-key-unmet":     "needs a pinned key: TestCustodyKey",
 	}
 	have := map[string]bool{}
 	for _, v := range loadVectors(t) {

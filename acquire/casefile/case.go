@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -41,13 +42,19 @@ type Case struct {
 	writer *evidence.Writer
 	index  *ledger.Ledger
 	lazy   *ledger.Lazy
+	keys   []trust.Signer // of heads
 }
 
 // NewOptions say what a new case is.
 type NewOptions struct {
 	Fields    []evidence.Pair // names are those of [Fields]
-	Signers   []trust.Signer  // of heads; nil for the default key, which is made if there is none
+	Signers   []trust.Signer  // of heads; nil for Key
+	Key       KeySource       // nil for the default key, which is made if there is none
+	Times     []string        // URLs of the time-stamping authorities that are asked, without queries
 	Continues string          // the last head note of the case that this one goes on from, or ""
+	Register  bool            // add the case to the installation log of the configuration folder, and state that in the case
+
+	Supplements string // the final head note of an earlier sealed case that this one supplements, or ""
 }
 
 // New makes a case in dir, which must be empty or not exist, and opens it.
@@ -56,7 +63,7 @@ func New(ctx context.Context, env Env, dir string, o NewOptions) (*Case, error) 
 		return nil, err
 	}
 	c := &Case{env: env, dir: dir}
-	if err := c.signers(&o.Signers); err != nil {
+	if err := c.signers(ctx, &o.Signers, o.Key); err != nil {
 		return nil, err
 	}
 	id, err := evidence.NewID(env.Rand)
@@ -69,8 +76,18 @@ func New(ctx context.Context, env Env, dir string, o NewOptions) (*Case, error) 
 	if c.lock, err = acquireLock(env, dir); err != nil {
 		return nil, err
 	}
-	body := evidence.Case{Case: id, Fields: append([]evidence.Pair{}, o.Fields...), TimeSources: []string{}, Host: env.Host, Tool: env.Tool, Continues: o.Continues}
+	body := evidence.Case{Case: id, Fields: append([]evidence.Pair{}, o.Fields...), TimeSources: append([]string{}, o.Times...), Host: env.Host, Tool: env.Tool, Continues: o.Continues}
 	body.Fields = append(body.Fields, evidence.Pair{Name: fieldOperator, Value: env.Operator})
+	if o.Supplements != "" {
+		body.Fields = append(body.Fields, evidence.Pair{Name: evidence.FieldSupplements, Value: o.Supplements})
+	}
+	if o.Register { // before the first entry: a case that is begun is in the log
+		stated, err := addCase(ctx, env, o.Signers, id)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("installation log in %q: %w", env.ConfigDir, err), c.Close(ctx))
+		}
+		body.Tool = slices.Concat(body.Tool, stated.ToolPairs())
+	}
 	err = writeHost(dir, env.Host)
 	if err == nil {
 		err = c.openIndex()
@@ -91,7 +108,8 @@ func New(ctx context.Context, env Env, dir string, o NewOptions) (*Case, error) 
 
 // OpenOptions say how a case is opened.
 type OpenOptions struct {
-	Signers  []trust.Signer // of heads; nil for the default key
+	Signers  []trust.Signer // of heads; nil for Key
+	Key      KeySource      // nil for the default key
 	TakeOver bool           // go on although another host worked on the case
 }
 
@@ -153,7 +171,7 @@ func (c *Case) open(ctx context.Context, o OpenOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := c.signers(&o.Signers); err != nil {
+	if err := c.signers(ctx, &o.Signers, o.Key); err != nil {
 		return err
 	}
 	if err := removeSpools(c.dir); err != nil {
@@ -236,11 +254,15 @@ func (c *Case) options(signers []trust.Signer) evidence.Options {
 		Spool: func() (evidence.Spool, error) { return newSpool(c.SpoolDir()) }, Software: c.env.software()}
 }
 
-func (c *Case) signers(s *[]trust.Signer) error {
+func (c *Case) signers(ctx context.Context, s *[]trust.Signer, source KeySource) error {
+	defer func() { c.keys = *s }()
 	if len(*s) > 0 {
 		return nil
 	}
-	key, made, err := DefaultKey(c.env)
+	if source == nil {
+		source = func(context.Context) (trust.Signer, string, error) { return DefaultKey(c.env, nil) }
+	}
+	key, made, err := source(ctx)
 	if err != nil {
 		return err
 	}
@@ -287,6 +309,19 @@ func (c *Case) Note(ctx context.Context, text string) error {
 		return errors.New("note is no UTF-8")
 	}
 	return c.operator(ctx, evidence.ActionNote, text)
+}
+
+// MaxReason is the longest reason for which a key is allowed, in bytes.
+const MaxReason = 2048
+
+// Allow adds a key that may sign, for a reason of at most [MaxReason] bytes of UTF-8 without control characters, or "". It may from the next head on, which the
+// keys that sign now sign over its entry: closing the case makes one.
+func (c *Case) Allow(ctx context.Context, key trust.VKey, reason string) error {
+	if len(reason) > MaxReason || !plain(reason) {
+		return fmt.Errorf("reason must be at most %d bytes of UTF-8 without control characters", MaxReason)
+	}
+	_, err := c.Append(ctx, &evidence.Draft{Start: c.env.Now(), Body: &evidence.Key{Action: "allow", Key: key.String(), Text: reason}})
+	return err
 }
 
 func (c *Case) operator(ctx context.Context, action, text string, fields ...evidence.Pair) error {

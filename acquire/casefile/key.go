@@ -1,28 +1,35 @@
 package casefile
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"path/filepath"
-	"strings"
 
 	"github.com/exhibit-dfir/exhibit/evidence/trust"
 )
 
-// DefaultKey reads the key at keys/default in the configuration folder. If there is none it makes one, unencrypted, with mode 0600 in a folder
-// of mode 0700, and returns its path in made.
-func DefaultKey(env Env) (key *trust.PrivateKey, made string, err error) {
-	path := filepath.Join(env.ConfigDir, "keys", "default")
-	key, err = trust.ReadKeyFile(path)
+// KeySource gives the key that signs, and the path of one that it made because there was none, else "". It is asked once the case is open, so that nobody types a
+// passphrase for a case that cannot be written to.
+type KeySource func(ctx context.Context) (key trust.Signer, made string, err error)
+
+// DefaultKeyPath is the file of the key that signs when no other is named.
+func DefaultKeyPath(env Env) string { return filepath.Join(env.ConfigDir, "keys", "default") }
+
+// DefaultKey reads the key at [DefaultKeyPath], with the passphrase that unlock gives if it is encrypted. If there is none it makes one, unencrypted, with mode 0600
+// in a folder of mode 0700, and returns its path in made.
+func DefaultKey(env Env, unlock trust.Unlock) (key *trust.PrivateKey, made string, err error) {
+	path := DefaultKeyPath(env)
+	key, err = trust.UnlockKeyFile(path, unlock)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return key, "", err
 	}
-	if key, err = trust.NewKey(env.Rand, keyName(env)); err != nil {
+	if key, err = trust.NewKey(env.Rand, KeyName(env)); err != nil {
 		return nil, "", err
 	}
 	err = trust.WriteKeyFile(path, key)
 	if errors.Is(err, fs.ErrExist) { // another process was faster
-		key, err = trust.ReadKeyFile(path)
+		key, err = trust.UnlockKeyFile(path, unlock)
 		return key, "", err
 	}
 	if err != nil {
@@ -31,14 +38,5 @@ func DefaultKey(env Env) (key *trust.PrivateKey, made string, err error) {
 	return key, path, nil
 }
 
-// keyName makes a key's name of host and operator, in the characters that [trust.CheckName] allows.
-func keyName(env Env) string {
-	allowed := func(r rune) rune {
-		if r <= ' ' || r >= 0x7F || r == '+' {
-			return '-'
-		}
-		return r
-	}
-	name := strings.Map(allowed, env.Host+"/"+env.Operator)
-	return name[:min(len(name), 255)]
-}
+// KeyName makes a key's name of host and operator.
+func KeyName(env Env) string { return trust.KeyName(env.Host + "/" + env.Operator) }

@@ -44,6 +44,10 @@ func unauthorized(reason, category string) *answer {
 
 // ServeHTTP answers one request. See the package comment.
 func (t *Tenant) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == TSAPath {
+		t.serveTSA(w, r)
+		return
+	}
 	ordinal, faults := t.arrive(r)
 	if faults.has("reset") {
 		reset(w)

@@ -13,6 +13,7 @@
 //	GET /api/{v1.0|v2.0|beta}/{user}/Messages/{id}        details [C], v1.0 with v1.0's names
 //	GET /api/{v1.0|v2.0|beta}/{user}/Messages('{id}')     the same [S]
 //	GET /pages/{set}/{n}?link={body|header}               the caller's own pages, n from 1
+//	POST /tsa                                             timestamps, RFC 3161
 //
 // {user} is me or Users('{upn}'); an apostrophe in the UPN may stand raw, as
 // the clients sent it [C], or doubled. UPNs compare without case, and me is
@@ -79,9 +80,24 @@
 //	badjson@15               the body ends after two thirds of its JSON, well framed
 //	errorrow@16              an error object among the rows
 //
+//	tsa-reject@1             a timestamp is refused: timeNotAvailable
+//	tsa-busy@1               status 503 in place of a timestamp
+//	tsa-hang@1               no timestamp until the client goes away
+//	tsa-garbage@1            a page of HTML in place of a timestamp
+//	tsa-huge@1               10 MiB in place of a timestamp
+//	tsa-nonce@1              a timestamp with another nonce
+//	tsa-imprint@1            a timestamp of something else
+//	tsa-redirect@1           status 307 in place of a timestamp
+//
+// Queries for timestamps have ordinals of their own, and faults that begin with tsa- count and strike those alone.
+//
 // Several faults may strike one request; the first in the list that decides the
 // status does. arrive, vanish, repeat, empty200 and errorrow concern listings of
 // activities, loop also /pages, badjson every 200; elsewhere they do nothing.
+//
+// # Timestamps
+//
+// /tsa is a time-stamping authority with a root of its own, [Tenant.TSARoot], made anew for each tenant. Its clock is the tenant's. No Authorization is asked for.
 //
 // # Data
 //

@@ -3,6 +3,7 @@ package simtenant
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -122,6 +123,12 @@ func (f *Fault) setArgument(argument string) (err error) {
 			err = fmt.Errorf("argument %q where none is known", argument)
 		}
 	default:
+		if slices.Contains(tsaFaults(), f.kind) {
+			if argument != "" {
+				err = fmt.Errorf("argument %q where none is known", argument)
+			}
+			return err
+		}
 		if f.status, err = parseCount(f.kind, 400, 599); err != nil {
 			return fmt.Errorf("kind %q is not known", f.kind)
 		}

@@ -18,7 +18,7 @@ import (
 	"time"
 )
 
-// Server is a tenant that listens.
+// Server is a tenant, or another simulated service, that listens.
 type Server struct {
 	address string
 	ca      []byte
@@ -26,11 +26,14 @@ type Server struct {
 	done    chan error
 }
 
-// Start listens on addr ("127.0.0.1:0" takes a free port) with TLS 1.2 or
+// Start listens on addr, as [Serve] does.
+func (t *Tenant) Start(addr string) (*Server, error) { return Serve(addr, t) }
+
+// Serve lets a handler listen on addr ("127.0.0.1:0" takes a free port) with TLS 1.2 or
 // later and HTTP/1.1 only. Its certificate is for localhost, 127.0.0.1 and
 // ::1, by a certification authority made at this start, of which nothing but
 // the certificate remains. Keys are not of the seed.
-func (t *Tenant) Start(addr string) (*Server, error) {
+func Serve(addr string, handler http.Handler) (*Server, error) {
 	leaf, ca, err := certify()
 	if err != nil {
 		return nil, fmt.Errorf("certificate of the simulated tenant: %w", err)
@@ -44,7 +47,7 @@ func (t *Tenant) Start(addr string) (*Server, error) {
 	s := &Server{
 		address: listener.Addr().String(), ca: ca, done: make(chan error, 1),
 		server: &http.Server{
-			Handler: t, Protocols: &only,
+			Handler: handler, Protocols: &only,
 			TLSConfig:         &tls.Config{Certificates: []tls.Certificate{leaf}, MinVersion: tls.VersionTLS12},
 			ReadHeaderTimeout: time.Minute,
 			ErrorLog:          log.New(io.Discard, "", 0), // handshakes that clients break off

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/exhibit-dfir/exhibit/evidence/trust/rfc3161/authority"
 )
 
 // Options shape a tenant. The zero value is a tenant without faults.
@@ -40,8 +42,10 @@ type Tenant struct {
 	pages         map[string][][]byte
 	contentLength bool
 	seed          uint64
+	tsa           func() (*authority.Identity, error) // makes it once
 
 	mu        sync.Mutex
+	stamped   int                 // queries for timestamps
 	mailboxes map[string]*mailbox // by lower-case UPN
 	tokens    map[string]bool     // issued; true while valid
 	token     string              // the last one issued
@@ -91,6 +95,7 @@ func newTenant(o Options, mailboxes map[string]*mailbox) (*Tenant, error) {
 		tokens: map[string]bool{}, loops: map[string]string{},
 		arriving:  dice{state: o.Seed ^ 0x61727269},
 		mailboxes: mailboxes,
+		tsa:       sync.OnceValues(newTSA),
 	}
 	if t.now == nil {
 		t.now = time.Now
@@ -195,7 +200,7 @@ func (t *Tenant) arrive(r *http.Request) (int, struck) {
 	ordinal := len(t.log) + 1
 	var s struck
 	for _, f := range t.faults {
-		if f.strikes(ordinal) {
+		if f.strikes(ordinal) && !f.ofTSA() {
 			s = append(s, f)
 		}
 	}

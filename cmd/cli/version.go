@@ -84,6 +84,15 @@ func PrintJSON(w io.Writer, v any) error {
 	return err
 }
 
+// PrintJSONLine prints v as one line of JSON in ASCII.
+func PrintJSONLine(w io.Writer, v any) error {
+	out, err := json.Marshal(v, json.Deterministic(true))
+	if err == nil {
+		_, err = w.Write(append(ascii(out), '\n'))
+	}
+	return err
+}
+
 // ascii escapes the characters of valid JSON beyond 0x7E, which stand in strings only.
 func ascii(b []byte) []byte {
 	out := make([]byte, 0, len(b))

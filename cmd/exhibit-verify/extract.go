@@ -65,18 +65,14 @@ func runExtract(cmd *cobra.Command, path string, o *extractOptions) error {
 			return err
 		}
 	}
-	known, err := o.given.options()
-	if err != nil {
-		return err
-	}
-	known.Keep = keepPages
-	c, err := openChecked(cmd.Context(), cmd.InOrStdin(), path, known)
+	o.given.keep = keepPages
+	c, err := openChecked(cmd, path, &o.given)
 	if err != nil {
 		return err
 	}
 	defer c.close()
 	if c.container == nil && o.salvage {
-		return extractSalvaged(cmd, path, c, o, known.Keys)
+		return extractSalvaged(cmd, path, c, o, c.keys)
 	}
 	if err := c.needIntact(path); err != nil {
 		return err
@@ -123,6 +119,7 @@ func writeRecords(ctx context.Context, stdout io.Writer, c *checked, o *extractO
 // tell says what was extracted and what could not be read. It returns the number of windows that this version cannot read.
 func tell(w io.Writer, c *checked, sum extract.Summary) (unread int) {
 	fmt.Fprintf(w, "%d records from %d pages; %d flagged\n", sum.Records, sum.Pages, sum.Flagged)
+	tellWithheld(w, c.report)
 	for _, win := range c.report.Windows {
 		if !slices.Contains(extract.Sources(), win.Source) {
 			fmt.Fprintln(w, cli.EscapeLine(fmt.Sprintf("window %d: this version makes no records of source %q; its answers can be seen with show", win.Window, win.Source)))

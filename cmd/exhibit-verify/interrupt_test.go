@@ -7,13 +7,13 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-
-	"github.com/exhibit-dfir/exhibit/verify"
 )
 
 // TestUnfinishedFileGoes interrupts an extraction into a file: what could not be finished must not lie there as if it were.
 func TestUnfinishedFileGoes(t *testing.T) {
-	c, err := openChecked(t.Context(), nil, smallCase(t), verify.Options{})
+	cmd := newCheck()
+	cmd.SetContext(t.Context())
+	c, err := openChecked(cmd, smallCase(t), &given{})
 	if err != nil {
 		t.Fatal(err)
 	}

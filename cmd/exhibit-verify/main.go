@@ -36,7 +36,7 @@ func newRoot() *cobra.Command {
 PATH is a case folder, sealed or not, or the file that "exhibit pack" made of one; - reads such a file from standard input. Data goes to standard output, everything else to standard error.
 
 Exit codes: 0 verified · 1 unexpected · 2 usage · 3 altered or damaged · 4 incomplete or not sealed ·
-8 intact, but a key that was given did not sign. 3 counts before 4, and 4 before 8.`,
+8 intact, but a trust flag that was given is not met. 3 counts before 4, and 4 before 8.`,
 	}
 	root.AddCommand(newCheck(), newExtract(), newShow(), cli.NewVersion())
 	return root

@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"github.com/exhibit-dfir/exhibit/cmd/cli"
-	"github.com/exhibit-dfir/exhibit/verify"
 )
 
 // TestFullOutput requires that a command whose output is lost does not end as if all were well.
@@ -44,7 +43,10 @@ func TestInterruptedInput(t *testing.T) {
 		w.Write([]byte("PK\x03\x04"))
 		cancel()
 	}()
-	if _, err := openChecked(ctx, in, "-", verify.Options{}); !errors.Is(err, context.Canceled) {
+	cmd := newCheck()
+	cmd.SetContext(ctx)
+	cmd.SetIn(in)
+	if _, err := openChecked(cmd, "-", &given{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
 	if left, err := os.ReadDir(os.Getenv("TMPDIR")); err != nil || len(left) > 0 {

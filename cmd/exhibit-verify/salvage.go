@@ -14,6 +14,7 @@ import (
 
 	"github.com/exhibit-dfir/exhibit/cmd/cli"
 	"github.com/exhibit-dfir/exhibit/evidence"
+	"github.com/exhibit-dfir/exhibit/evidence/bag"
 	"github.com/exhibit-dfir/exhibit/evidence/trust"
 	"github.com/exhibit-dfir/exhibit/verify"
 )
@@ -25,10 +26,16 @@ const lossesFormat = "exhibit-losses/1"
 const maxTold = 100
 
 // salvage finds what of a damaged case is still proven.
-func (c *checked) salvage(ctx context.Context, keys []trust.VKey) (err error) {
+func (c *checked) salvage(ctx context.Context, path string, keys []trust.VKey) (err error) {
+	if c.report.Production != nil {
+		return damagedProduction(path)
+	}
 	if c.form != nil {
-		return cli.Fail(cli.Damaged, c.form, "it cannot be told where the files in it are; nothing in it was looked at",
-			"ask for another copy; or unpack it with another program into an empty folder, and give that folder")
+		next := "ask for another copy; or unpack it with another program into an empty folder, and give that folder"
+		if cut := (*bag.AgeError)(nil); errors.As(c.form, &cut) {
+			next = "ask for another copy"
+		}
+		return cli.Fail(cli.Damaged, c.form, "it cannot be told where the files in it are; nothing in it was looked at", next)
 	}
 	if c.salvaged, err = verify.Salvage(ctx, c.folder, verify.Options{Keys: keys}); err == nil {
 		c.container = c.salvaged.Container()
@@ -38,7 +45,7 @@ func (c *checked) salvage(ctx context.Context, keys []trust.VKey) (err error) {
 
 // extractSalvaged writes the records of what is proven of a damaged case, and what is lost.
 func extractSalvaged(cmd *cobra.Command, path string, c *checked, o *extractOptions, keys []trust.VKey) error {
-	if err := c.salvage(cmd.Context(), keys); err != nil {
+	if err := c.salvage(cmd.Context(), path, keys); err != nil {
 		return err
 	}
 	talk := cmd.ErrOrStderr()
@@ -207,7 +214,7 @@ func lossText(l *verify.Loss) string {
 // showSalvaged shows an entry of a damaged case if it is proven.
 func showSalvaged(cmd *cobra.Command, path string, c *checked, seq int64, o *showOptions, keys []trust.VKey) error {
 	ctx := cmd.Context()
-	if err := c.salvage(ctx, keys); err != nil {
+	if err := c.salvage(ctx, path, keys); err != nil {
 		return err
 	}
 	e, err := c.container.Entry(ctx, seq)

@@ -36,6 +36,8 @@ func TestScripts(t *testing.T) {
 			"flip":      flip,
 			"printable": printable,
 			"zero":      zero,
+			"cut":       cut,
+			"replace":   replace,
 		},
 	})
 }
@@ -87,7 +89,45 @@ func setupPacked(e *testscript.Env, sealed *sample.Maker) error {
 	return errors.Join(os.Mkdir(filepath.Join(e.WorkDir, "tmp"), 0o700),
 		os.WriteFile(filepath.Join(e.WorkDir, "sealed.zip"), packed.Bytes(), 0o600),
 		os.WriteFile(filepath.Join(e.WorkDir, "longer.zip"), append(bytes.Clone(packed.Bytes()), 0), 0o600),
-		os.WriteFile(filepath.Join(e.WorkDir, "repacked.zip"), repacked.Bytes(), 0o600))
+		os.WriteFile(filepath.Join(e.WorkDir, "repacked.zip"), repacked.Bytes(), 0o600),
+		setupEncrypted(e, packed.Bytes()))
+}
+
+// setupEncrypted writes the packed case encrypted: to an age key, to the SSH keys "ssh" and "protected" in one file, and with a passphrase. The keys are those that other
+// programs made for the tests of package bag.
+func setupEncrypted(e *testscript.Env, packed []byte) error {
+	keys := filepath.Join("..", "..", "evidence", "bag", "testdata", "age")
+	for to, from := range map[string]string{"identity": "identity.txt", "other": "other.txt", "ssh": "id_ed25519", "protected": "id_protected", "armored.age": "armored.age"} {
+		b, err := os.ReadFile(filepath.Join(keys, from))
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(e.WorkDir, to), b, 0o600); err != nil {
+			return err
+		}
+	}
+	var one, ssh bag.Recipients
+	err := one.Add("age1tc9w5sexdkth8a78dszf3578vdnrmddajhfe9k3wa90w0yxwy5vs0rkk9q")
+	for _, name := range []string{"id_ed25519.pub", "id_protected.pub"} {
+		b, rerr := os.ReadFile(filepath.Join(keys, name))
+		err = errors.Join(err, rerr, ssh.AddText(b))
+	}
+	known, perr := bag.WithPassphrase("open sesame")
+	if err := errors.Join(err, perr); err != nil {
+		return err
+	}
+	return errors.Join(encrypted(e, "key.age", packed, &one), encrypted(e, "ssh.age", packed, &ssh), encrypted(e, "passphrase.age", packed, known),
+		encrypted(e, "other.age", []byte("no case"), &one))
+}
+
+func encrypted(e *testscript.Env, name string, plain []byte, to *bag.Recipients) error {
+	var b bytes.Buffer
+	w, err := bag.Encrypt(&b, to)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(plain)
+	return errors.Join(err, w.Close(), os.WriteFile(filepath.Join(e.WorkDir, name), b.Bytes(), 0o600))
 }
 
 // empty DIR fails if there is anything in a folder.
@@ -123,6 +163,25 @@ func flip(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	b[at] ^= 1
 	ts.Check(os.WriteFile(path, b, 0o600))
+}
+
+// cut FILE LENGTH leaves the first bytes of a file.
+func cut(ts *testscript.TestScript, _ bool, args []string) {
+	n, err := strconv.ParseInt(args[1], 10, 64)
+	ts.Check(err)
+	ts.Check(os.Truncate(ts.MkAbs(args[0]), n))
+}
+
+// replace FILE OLD NEW replaces text that is there, in which \n is a line feed.
+func replace(ts *testscript.TestScript, _ bool, args []string) {
+	path, lf := ts.MkAbs(args[0]), strings.NewReplacer(`\n`, "\n")
+	b, err := os.ReadFile(path)
+	ts.Check(err)
+	changed := bytes.Replace(b, []byte(lf.Replace(args[1])), []byte(lf.Replace(args[2])), 1)
+	if bytes.Equal(b, changed) {
+		ts.Fatalf("%s does not hold %q", args[0], args[1])
+	}
+	ts.Check(os.WriteFile(path, changed, 0o600))
 }
 
 // zero FILE OFFSET LENGTH writes zeros over a part of a file, as a bad disk block reads.

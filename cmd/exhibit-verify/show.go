@@ -30,7 +30,8 @@ func newShow() *cobra.Command {
 		Short: "Show one entry: ledger lines, raw HTTP, hashes, proof; or just those bytes",
 		Long: `show checks the case and shows entry SEQ: its two ledger lines, its records with their hashes, and the path of hashes that proves it
 part of the newest head. With --request, --response or --body it writes just those bytes, exactly, to standard output. Of a case that is altered or
-damaged it shows an entry that still proves against a signed head, and no other; the exit code is 3.`,
+damaged it shows an entry that still proves against a signed head, and no other; the exit code is 3. Of an entry that a production withholds it shows what there is
+of it: the reason, the head line unless that is withheld too, and the proof.`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error { return runShow(cmd, args[0], args[1], &o) },
 	}
@@ -48,20 +49,19 @@ func runShow(cmd *cobra.Command, path, seqText string, o *showOptions) error {
 	if err != nil || seq < 0 {
 		return cli.Usagef("SEQ %q is no entry number", seqText)
 	}
-	known, err := o.given.options()
-	if err != nil {
-		return err
-	}
 	ctx := cmd.Context()
-	c, err := openChecked(ctx, cmd.InOrStdin(), path, known)
+	c, err := openChecked(cmd, path, &o.given)
 	if err != nil {
 		return err
 	}
 	defer c.close()
 	if c.container == nil {
-		return showSalvaged(cmd, path, c, seq, o, known.Keys)
+		return showSalvaged(cmd, path, c, seq, o, c.keys)
 	}
 	e, err := c.container.Entry(ctx, seq)
+	if errors.Is(err, verify.ErrWithheld) {
+		return showWithheld(cmd, path, c, seq, o)
+	}
 	if err != nil {
 		if errors.Is(err, verify.ErrNoEntry) {
 			return cli.Fail(cli.Usage, err, "", fmt.Sprintf("entries are numbered 0 to %d", c.container.Len()-1))
@@ -148,8 +148,9 @@ func showJSON(w io.Writer, c *checked, e *evidence.Entry, proof *verify.Proof) e
 		Head    jsontext.Value `json:"head"`
 		Detail  jsontext.Value `json:"detail"`
 		Proof   *verify.Proof  `json:"proof"`
-		Salvage *salvagedEntry `json:"salvage"` // null of an intact case
-	}{e.HeadLine, e.DetailLine, proof, c.salvagedEntry(e)}, jsontext.WithIndent("  "))
+		Time    *committed     `json:"committed"` // null if no authority is pinned
+		Salvage *salvagedEntry `json:"salvage"`   // null of an intact case
+	}{e.HeadLine, e.DetailLine, proof, c.committed(e), c.salvagedEntry(e)}, jsontext.WithIndent("  "))
 	if err != nil {
 		return err
 	}
@@ -179,16 +180,22 @@ func showText(ctx context.Context, w io.Writer, c *checked, e *evidence.Entry, p
 		line("proof        under the signed head over %d entries; the case is altered or damaged, and no path of hashes is shown", c.salvaged.ProvenBy(e.Head.Seq))
 		return nil
 	}
+	showCommitted(line, c, e)
+	printProof(line, proof)
+	return nil
+}
+
+// printProof prints the path of hashes from an entry to the root.
+func printProof(line func(string, ...any), proof *verify.Proof) {
 	if proof == nil {
 		line("proof        no head covers this entry yet")
-		return nil
+		return
 	}
 	line("leaf         %s", proof.Leaf)
 	for _, h := range proof.Path {
 		line("path         %s", h)
 	}
 	line("root         %s over %d entries", proof.Root, proof.Size)
-	return nil
 }
 
 // maxShown is how much of a block is shown to a person.

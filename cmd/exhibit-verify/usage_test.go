@@ -34,10 +34,20 @@ func refused(t *testing.T, args []string, says ...string) {
 
 // wrong are values that each flag cannot have.
 var wrong = map[string][]string{
-	"key":    {"", "x", "name+00000000+AAAA", "name+zzzzzzzz+AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyAh"},
+	"key":         {"", "x", "name+00000000+AAAA", "name+zzzzzzzz+AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyAh"},
+	"custody-key": {"", "x", "name+00000000+AAAA"},
+	"identity":    {"", "nowhere", ".", "usage_test.go", "../../evidence/bag/testdata/age/id_ecdsa", "../../evidence/bag/testdata/age/scrypt.age"},
+
+	"passphrase-file": {"", "nowhere", ".", "usage_test.go"},
+
 	"format": {"", "json", "xlsx", "JSONL", "cvs"},
 	"out":    {"", "nowhere/r.jsonl", "."},
 	"source": {"", "outlook", "htpp"},
+
+	"tsa-ca":         {"", "no-such-file", ".", "usage_test.go"},
+	"known-head":     {"", "no-such-file", ".", "usage_test.go"},
+	"witness":        {"", "x", "name+00000000+BAAA", "name+zzzzzzzz+BAIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyAh"},
+	"witness-quorum": {"", "x", "0", "-1", "1"},
 
 	"max-content": {"", "x", "-1", "1.5", "16G", "99999999"},
 }
@@ -151,7 +161,9 @@ func TestMissing(t *testing.T) {
 		"help chekc":                        "exhibit-verify check",
 		"version --jsn":                     "--json",
 		"check nowhere --key":               "--key needs a value",
-		"check nowhere --known-head x":      "unknown flag --known-head",
+		"check nowhere --known-head x":      `--known-head "x": no such file`,
+		"check nowhere --witness-quorum 1":  "--witness-quorum 1 is no number",
+		"check nowhere --identity":          "--identity needs a value",
 		"extract nowhere --source outlookk": "is none of",
 	} {
 		refused(t, strings.Fields(args), says)

@@ -13,18 +13,22 @@ import (
 
 	"github.com/exhibit-dfir/exhibit/acquire"
 	"github.com/exhibit-dfir/exhibit/acquire/casefile"
+	"github.com/exhibit-dfir/exhibit/acquire/witness"
 	"github.com/exhibit-dfir/exhibit/cmd/cli"
 	"github.com/exhibit-dfir/exhibit/evidence"
 )
 
 type acquireOptions struct {
 	sourceOptions
+	witnesses  witnessOptions
 	caFile     string
+	tsa        tsaOptions
 	parallel   int
 	patience   time.Duration
 	maxBytes   byteCount
 	maxTime    time.Duration
 	again      bool
+	key        signing
 	takeOver   bool
 	acceptGzip bool
 	yes        bool
@@ -35,6 +39,7 @@ type acquireOptions struct {
 func (o *acquireOptions) AddFlags(f *pflag.FlagSet, d acquire.Description) {
 	o.sourceOptions.AddFlags(f, d)
 	f.StringVar(&o.caFile, "ca-file", "", "`PEM` file of the authorities to trust instead of the system's")
+	o.tsa.AddFlags(f, "to stamp heads at the opening, every 15 minutes and at the stop")
 	f.IntVar(&o.parallel, "parallel", 1, "`N` requests on the wire at once, 1 to 64")
 	f.DurationVar(&o.patience, "patience", 2*time.Hour, "`TIME` to wait in all when the service is throttling or fails")
 	f.Var(&o.maxBytes, "max-bytes", "record at most `SIZE` in this run, such as 500M or 20G; the same command goes on")
@@ -43,6 +48,7 @@ func (o *acquireOptions) AddFlags(f *pflag.FlagSet, d acquire.Description) {
 	f.BoolVar(&o.acceptGzip, "accept-gzip", false, "accept compressed answers; they are kept as they come")
 	f.BoolVar(&o.yes, "yes", false, "read content without asking for a confirmation")
 	f.BoolVar(&o.json, "json", false, "print how the window stands as JSON")
+	o.witnesses.AddFlags(f)
 }
 
 func newAcquire(p *program) *cobra.Command {
@@ -61,6 +67,7 @@ Others on this machine can read a command line: no flag takes a secret, and a UR
 		}
 		o.AddFlags(cmd.Flags(), d)
 		takeOverFlag(cmd, &o.takeOver)
+		o.key.AddFlags(cmd)
 		return cmd
 	})
 }
@@ -89,19 +96,35 @@ func runAcquire(cmd *cobra.Command, p *program, s acquire.Source, args []string,
 	if err := o.check(cmd, s, &run); err != nil {
 		return resultError(p, &acquire.Result{}, err, o.caseDir)
 	}
+	witnesses, err := o.witnesses.options(cmd, env, o.caseDir)
+	if err != nil {
+		return err
+	}
 	if d.Content {
 		if err := confirm(cmd, o.yes, "acquiring from "+d.Name, "it reads content, a separate act"); err != nil {
 			return err
 		}
 	}
+	where := place{dir: o.caseDir, takeOver: o.takeOver}
+	if where.key, err = o.key.source(cmd, p, env); err != nil {
+		return err
+	}
 	signal.Ignore(syscall.SIGPIPE) // a reader of the progress that goes away must not end the run
 	var res *acquire.Result
-	err = withCase(cmd.Context(), env, cmd.ErrOrStderr(), place{o.caseDir, o.takeOver}, func(c *casefile.Case) error {
-		show := newProgress(cmd.ErrOrStderr(), env.Now, p.first)
-		defer show.end()
-		run.Case, run.SpoolDir, run.Progress = c, c.SpoolDir(), show.tell
+	var answers []witness.Answer
+	err = withCase(cmd.Context(), env, cmd.ErrOrStderr(), where, func(c *casefile.Case) error {
 		var err error
-		res, err = acquire.Run(cmd.Context(), run)
+		answers, err = watched(cmd.Context(), cmd.ErrOrStderr(), c, witnesses, func() error {
+			show := newProgress(cmd.ErrOrStderr(), env.Now, p.first)
+			defer show.end()
+			run.Case, run.SpoolDir, run.Progress = c, c.SpoolDir(), show.tell
+			if s := o.tsa.stamper(env, c.Writer(), show.say); s != nil {
+				run.Stamps = s
+			}
+			var err error
+			res, err = acquire.Run(cmd.Context(), run)
+			return err
+		})
 		return err
 	})
 	if res == nil {
@@ -110,7 +133,10 @@ func runAcquire(cmd *cobra.Command, p *program, s acquire.Source, args []string,
 	if e := o.print(cmd, res); e != nil && err == nil {
 		err = e
 	}
-	return resultError(p, res, err, o.caseDir)
+	if err := resultError(p, res, err, o.caseDir); err != nil {
+		return err
+	}
+	return witnessError(p, otherHistory(answers), o.caseDir)
 }
 
 // check reads what the flags name, so that a mistake is told before the case is opened.
@@ -119,6 +145,9 @@ func (o *acquireOptions) check(cmd *cobra.Command, s acquire.Source, run *acquir
 	params.Now = run.Env.Now()
 	plan, err := s.Plan(params)
 	if err != nil {
+		return err
+	}
+	if err := o.tsa.check(cmd.Flags(), o.caFile); err != nil {
 		return err
 	}
 	if run.Credential, err = o.credential(cmd); err != nil {

@@ -21,6 +21,7 @@ import (
 	"github.com/exhibit-dfir/exhibit/acquire/casefile"
 	"github.com/exhibit-dfir/exhibit/acquire/outlook"
 	"github.com/exhibit-dfir/exhibit/acquire/simtenant"
+	"github.com/exhibit-dfir/exhibit/acquire/stamping"
 	"github.com/exhibit-dfir/exhibit/acquire/urls"
 	"github.com/exhibit-dfir/exhibit/cmd/cli"
 	"github.com/exhibit-dfir/exhibit/evidence"
@@ -52,11 +53,12 @@ func newDemo(p *program) *cobra.Command {
 		Use:   "demo [DIR]",
 		Short: "Do all of it once on the simulated service: acquire, seal, check, extract",
 		Long: `demo starts the simulated service, makes a case, acquires a mailbox's activities while the service throttles, fails and breaks off, acquires a list
-of URLs, seals the case, checks it and extracts its records. It takes a few seconds and 10 MB at most, and leaves in DIR (default ./exhibit-demo, with a
+of URLs, has it stamped by a simulated authority, seals the case, checks it and extracts its records. It takes a few seconds and 10 MB at most, and leaves in DIR (default ./exhibit-demo, with a
 number if that exists):
 
   case            the sealed case
   records.jsonl   its records
+  tsa-ca.pem      the root of the authority that stamped it
   config          the key that signed it; your own key is not touched`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -76,6 +78,7 @@ type demo struct {
 	tenant  *simtenant.Tenant
 	server  *simtenant.Server
 	report  *verify.Report
+	stamps  *stamping.Stamper
 	steps   int
 }
 
@@ -151,7 +154,7 @@ func (d *demo) serve() error {
 
 // acquireAll makes the case, acquires, and seals it.
 func (d *demo) acquireAll(ctx context.Context) error {
-	c, err := casefile.New(ctx, d.env, d.casedir, casefile.NewOptions{Fields: []evidence.Pair{
+	c, err := casefile.New(ctx, d.env, d.casedir, casefile.NewOptions{Times: d.times(), Register: true, Fields: []evidence.Pair{
 		{Name: "case-number", Value: "DEMO"}, {Name: "exhibit", Value: "DEMO-1"}, {Name: "examiner", Value: "Demo Examiner"},
 		{Name: "custodian", Value: simtenant.Owner}, {Name: "description", Value: "Demonstration on the simulated service: nothing in it is real"},
 	}})
@@ -159,11 +162,17 @@ func (d *demo) acquireAll(ctx context.Context) error {
 		return err
 	}
 	d.step("Case %s is made in %s. Its key is %s.", c.ID(), d.casedir, c.KeyMade)
+	tsa := tsaOptions{urls: d.times(), pool: d.pool()}
+	d.stamps = tsa.stamper(d.env, c.Writer(), sayTo(d.w))
 	err = d.acquireInto(ctx, c)
 	return errors.Join(err, c.Close(ctx))
 }
 
 func (d *demo) acquireInto(ctx context.Context, c *casefile.Case) error {
+	if err := d.stamps.Stamp(ctx); err != nil {
+		return err
+	}
+	d.step("A simulated time-stamping authority has signed the opening: what follows was not there before.")
 	if err := c.Note(ctx, "Demonstration: the service is simulated."); err != nil {
 		return err
 	}
@@ -180,10 +189,10 @@ func (d *demo) acquireInto(ctx context.Context, c *casefile.Case) error {
 	if err := c.Note(ctx, "Both acquisitions are complete; the case is sealed next."); err != nil {
 		return err
 	}
-	if err := acquire.Seal(ctx, c, acquire.SealOptions{Env: d.env}); err != nil {
+	if err := acquire.Seal(ctx, c, acquire.SealOptions{Env: d.env, Stamp: d.stamps.Final}); err != nil {
 		return err
 	}
-	d.step("The case is sealed: nothing can be added, and its manifests and signature cover every file.")
+	d.step("The case is sealed and stamped: nothing can be added, and its manifests and signature cover every file.")
 	return nil
 }
 
@@ -192,12 +201,10 @@ func (d *demo) run(ctx context.Context, c *casefile.Case, s acquire.Source, valu
 	if err != nil {
 		return err
 	}
-	pool := x509.NewCertPool()
-	pool.AppendCertsFromPEM(d.server.CAPEM())
 	name := s.Describe().Name
 	d.step("Acquiring %s:", name)
 	res, err := acquire.Run(ctx, acquire.Options{Case: c, Env: d.env, SpoolDir: c.SpoolDir(), Source: s, Params: acquire.Params{Values: values},
-		Credential: token, RootCAs: pool, Retry: acquire.Retry{Base: 200 * time.Millisecond},
+		Credential: token, RootCAs: d.pool(), Retry: acquire.Retry{Base: 200 * time.Millisecond},
 		Progress: func(e acquire.Event) {
 			if e.Kind == acquire.EventRetry {
 				d.say("   recorded and asked again: %s", because(&e))
@@ -210,7 +217,30 @@ func (d *demo) run(ctx context.Context, c *casefile.Case, s acquire.Source, valu
 	if res.State != evidence.Complete {
 		return fmt.Errorf("source %s ended %s: %s: %s", name, res.State, res.Reason, res.Text)
 	}
-	return nil
+	return d.stamps.Stamp(ctx)
+}
+
+// pool holds the authority of the simulated service's TLS certificate.
+func (d *demo) pool() *x509.CertPool {
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(d.server.CAPEM())
+	return pool
+}
+
+// times are the authorities that stamp the case.
+func (d *demo) times() []string { return []string{d.server.URL() + simtenant.TSAPath} }
+
+// authority keeps the root of the authority for whoever checks the case, and pins it.
+func (d *demo) authority() (verify.Authority, error) {
+	root, err := d.tenant.TSARoot()
+	if err != nil {
+		return verify.Authority{}, err
+	}
+	file := filepath.Join(d.dir, "tsa-ca.pem")
+	if err := os.WriteFile(file, root, 0o600); err != nil {
+		return verify.Authority{}, err
+	}
+	return verify.ReadAuthority(file, root)
 }
 
 // check verifies the case as anyone could, and extracts its records.
@@ -220,8 +250,12 @@ func (d *demo) check(ctx context.Context) error {
 		return err
 	}
 	defer folder.Close()
+	tsa, err := d.authority()
+	if err != nil {
+		return err
+	}
 	var c *verify.Container
-	d.report, c, err = verify.Check(ctx, folder, verify.Options{})
+	d.report, c, err = verify.Check(ctx, folder, verify.Options{Authorities: []verify.Authority{tsa}, Now: d.env.Now()})
 	if err != nil {
 		return err
 	}
@@ -273,15 +307,15 @@ func (d *demo) extract(ctx context.Context, c *verify.Container) (err error) {
 
 // next says what to run now.
 func (d *demo) next(context.Context) error {
-	key, err := trust.ReadKeyFile(keyPath(d.env))
+	key, err := trust.ReadKeyFile(casefile.DefaultKeyPath(d.env))
 	if err != nil {
 		return err
 	}
 	d.say("\nNext (without an installed exhibit-verify: go run ./cmd/exhibit-verify):")
 	for _, args := range [][]string{
-		{"exhibit-verify", "check", d.casedir, "--key", key.VerifierKey()},
+		{"exhibit-verify", "check", d.casedir, "--key", key.VerifierKey(), "--tsa-ca", filepath.Join(d.dir, "tsa-ca.pem")},
 		{"exhibit-verify", "extract", d.casedir, "--format", "csv", "-o", filepath.Join(d.dir, "records.csv")},
-		{"exhibit-verify", "show", d.casedir, "6"},
+		{"exhibit-verify", "show", d.casedir, "8", "--tsa-ca", filepath.Join(d.dir, "tsa-ca.pem")},
 		{"exhibit", "log", d.casedir},
 		{"python3", filepath.Join(d.casedir, "data", "verify.py"), d.casedir},
 	} {

@@ -12,6 +12,7 @@ import (
 	"github.com/exhibit-dfir/exhibit/acquire/casefile"
 	"github.com/exhibit-dfir/exhibit/cmd/cli"
 	"github.com/exhibit-dfir/exhibit/evidence"
+	"github.com/exhibit-dfir/exhibit/evidence/signer"
 	"github.com/exhibit-dfir/exhibit/evidence/trust"
 )
 
@@ -26,10 +27,13 @@ func caseError(err error, dir string) error {
 	var damage *evidence.DamageError
 	var fault *evidence.Fault
 	var space *acquire.SpaceError
+	var key *evidence.KeyError
 	check := "run `" + shell([]string{"exhibit-verify", "check", dir}) + "`"
 	switch {
 	case err == nil || errors.As(err, &own):
 		return err
+	case isProduction(dir):
+		return cli.Fail(cli.Usage, fmt.Errorf("%s is a production and no case", dir), "it was made of a case, and nothing was changed in it; it is handed over and read as it is", check)
 	case errors.As(err, &locked):
 		return cli.Fail(cli.InUse, err, "nothing was changed: one process at a time writes to a case", "wait for that process, or interrupt it: it finishes what it has begun")
 	case errors.As(err, &host):
@@ -53,6 +57,18 @@ func caseError(err error, dir string) error {
 			check+" to see all of it, keep the folder as it is, and go on in a new case")
 	case errors.As(err, &space):
 		return cli.Fail(cli.Unexpected, err, "the seal was not begun", "free space and run the same command again")
+	case errors.As(err, &key) && key.Waiting:
+		return cli.Fail(cli.Usage, err, "nothing was changed", "run any command that writes to the case, such as `exhibit note`, with a key that could sign before: it signs a head over that entry")
+	case errors.As(err, &key):
+		return cli.Fail(cli.Usage, err, "nothing was changed: a head by a key that the case does not allow would make it one that does not verify",
+			"where a key that may sign is, run `"+shell([]string{"exhibit", "key", "allow", dir, key.Key})+"`; or name that key with --key-file, --agent-key or --signer-command")
+	case errors.Is(err, trust.ErrPassphrase):
+		return cli.Fail(cli.Usage, err, "nothing was signed", "give the passphrase on a terminal or by --passphrase-file; `ssh-keygen -y -f FILE` tells whether one fits")
+	case notSignedBy(err):
+		return cli.Fail(cli.Unexpected, err, "what was recorded is kept; without this signature no head covers what came after the last one", signerHint+", then run the same command again")
+	case errors.Is(err, casefile.ErrInstallation):
+		return cli.Fail(cli.Damaged, err, "no case was made, and nothing was added to the log of the cases that were opened here",
+			"find out what happened to $XDG_CONFIG_HOME/exhibit/installation; if it cannot be put back, keep it elsewhere: the next case begins a new log, and says so")
 	case errors.Is(err, trust.ErrKeyExposed), errors.Is(err, trust.ErrKeyFile):
 		return cli.Fail(cli.Usage, err, "nothing was signed", "make the key file readable for you alone (mode 0600 in a folder of mode 0700), or move it away and run `exhibit key new`")
 	}
@@ -63,6 +79,20 @@ func caseError(err error, dir string) error {
 		return cli.Fail(cli.Unexpected, err, "nothing was changed", "make the folder writable for this account")
 	}
 	return err
+}
+
+// signerHint is what to do about a signer that did not sign.
+const signerHint = "see that the agent or the command signs with that key (`ssh-add -L` lists those of the agent)"
+
+// notSignedBy reports whether an agent or a command did not sign as it should.
+func notSignedBy(err error) bool {
+	return errors.Is(err, signer.ErrSigner) || errors.Is(err, trust.ErrForeignSignature)
+}
+
+// isProduction tells a production from a case.
+func isProduction(dir string) bool {
+	_, err := os.Lstat(filepath.Join(dir, filepath.FromSlash(evidence.ProductionPath)))
+	return err == nil
 }
 
 // hasPackageNote tells a sealed case from one whose seal was interrupted.

@@ -58,9 +58,10 @@ Begin with "exhibit demo", which does all of it once on a simulated service.
 Data goes to standard output, everything else to standard error.
 
 Exit codes: 0 done, complete · 1 unexpected · 2 usage · 3 altered or damaged · 4 incomplete: a window is partial or failed ·
-5 authentication or permission · 6 interrupted, can be resumed · 7 in use by another process.`,
+5 authentication or permission · 6 interrupted, can be resumed · 7 in use by another process · 8 intact, but what was asked for is not met.`,
 	}
-	root.AddCommand(newCase(p), newSources(), newPlan(p), newAcquire(p), newNote(p), newLog(p), newStatus(p), newSeal(p), newPack(p), newKey(p), newSimulate(p), newDemo(p),
+	root.AddCommand(newCase(p), newSources(), newPlan(p), newAcquire(p), newNote(p), newLog(p), newStatus(p), newSeal(p), newStamp(p), newHead(p), newWitness(p), newCosign(p), newPack(p),
+		newUnpack(p), newCustody(p), newDisclose(p), newKey(p), newInstallation(p), newSimulate(p), newDemo(p),
 		cli.NewVersion())
 	return root
 }

@@ -15,19 +15,23 @@ const maxNote = 16 << 10 // bytes, as casefile.Case.Note takes them
 
 func newNote(p *program) *cobra.Command {
 	var takeOver bool
+	var key signing
 	cmd := &cobra.Command{
 		Use:   "note DIR TEXT",
 		Short: "Add a remark to the operator log, for good",
 		Long: `note adds TEXT to the operator log with time, account and host. A note is permanent: it cannot be changed or removed, and everyone who gets the
 case reads it, the other side included.`,
 		Args: cobra.ExactArgs(2),
-		RunE: func(cmd *cobra.Command, args []string) error { return runNote(cmd, p, args[0], args[1], takeOver) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runNote(cmd, p, args[1], place{dir: args[0], takeOver: takeOver}, &key)
+		},
 	}
 	takeOverFlag(cmd, &takeOver)
+	key.AddFlags(cmd)
 	return cmd
 }
 
-func runNote(cmd *cobra.Command, p *program, dir, text string, takeOver bool) error {
+func runNote(cmd *cobra.Command, p *program, text string, where place, key *signing) error {
 	switch {
 	case strings.TrimSpace(text) == "":
 		return cli.Usagef("TEXT is empty")
@@ -40,9 +44,12 @@ func runNote(cmd *cobra.Command, p *program, dir, text string, takeOver bool) er
 	if err != nil {
 		return err
 	}
-	return withCase(cmd.Context(), env, cmd.ErrOrStderr(), place{dir, takeOver}, func(c *casefile.Case) error {
+	if where.key, err = key.source(cmd, p, env); err != nil {
+		return err
+	}
+	return withCase(cmd.Context(), env, cmd.ErrOrStderr(), where, func(c *casefile.Case) error {
 		if err := c.Note(cmd.Context(), text); err != nil {
-			return caseError(err, dir)
+			return caseError(err, where.dir)
 		}
 		fmt.Fprintln(cmd.ErrOrStderr(), "noted for good: it cannot be removed, and everyone who gets the case may read it")
 		return nil

@@ -20,11 +20,12 @@ import (
 type place struct {
 	dir      string
 	takeOver bool
+	key      casefile.KeySource
 }
 
 // withCase opens a case, says what opening it found, lets do work on it and closes it.
 func withCase(ctx context.Context, env casefile.Env, talk io.Writer, where place, do func(*casefile.Case) error) error {
-	c, err := casefile.Open(ctx, env, where.dir, casefile.OpenOptions{TakeOver: where.takeOver})
+	c, err := casefile.Open(ctx, env, where.dir, casefile.OpenOptions{TakeOver: where.takeOver, Key: where.key})
 	if err != nil {
 		return caseError(err, where.dir)
 	}

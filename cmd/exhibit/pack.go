@@ -13,36 +13,49 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/exhibit-dfir/exhibit/acquire/casefile"
 	"github.com/exhibit-dfir/exhibit/cmd/cli"
-	"github.com/exhibit-dfir/exhibit/evidence"
 	"github.com/exhibit-dfir/exhibit/evidence/bag"
-	"github.com/exhibit-dfir/exhibit/evidence/trust"
 )
 
 func newPack(p *program) *cobra.Command {
 	var out string
+	var encrypt encryptOptions
 	cmd := &cobra.Command{
 		Use:   "pack DIR",
 		Short: "Write a sealed case as one file to hand over",
 		Long: `pack writes a sealed case as one file: a zip without compression, which any program unpacks and exhibit-verify reads as it is. The same case gives
 the same bytes. Nothing in the case is changed, and work/ is left out. pack holds the names of the files against the manifest, and package.note against
-the keys of the case; what the files hold is for "exhibit-verify check FILE" to say. The file is not encrypted.`,
+the keys of the case; what the files hold is for "exhibit-verify check FILE" to say.
+
+With --to or a passphrase the file is encrypted, in the format of age, and is another one each time. exhibit-verify reads it with --identity or
+--passphrase-file, and "exhibit unpack" makes the folder of it. What custody/ holds is packed too: sign the release first, with "exhibit custody transfer".`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, cancel := p.untilFirst(cmd.Context())
 			defer cancel()
-			return runPack(ctx, cmd, args[0], out)
+			return runPack(ctx, cmd, args[0], packOptions{out, &encrypt})
 		},
 	}
 	cmd.Flags().StringVarP(&out, "out", "o", "", "file to write, which must not exist")
 	cmd.MarkFlagRequired("out")
+	encrypt.flags(cmd)
 	return cmd
 }
 
-func runPack(ctx context.Context, cmd *cobra.Command, dir, out string) error {
+// packOptions say where a case is packed to, and for whom.
+type packOptions struct {
+	out     string
+	encrypt *encryptOptions
+}
+
+func runPack(ctx context.Context, cmd *cobra.Command, dir string, o packOptions) error {
+	out := o.out
 	if err := checkOut(dir, out); err != nil {
 		return cli.Fail(cli.Usage, fmt.Errorf("--out: %w", err), "nothing was written", "name a file that does not exist yet, outside the case")
+	}
+	to, err := o.encrypt.recipients(cmd)
+	if err != nil {
+		return err
 	}
 	keys, err := signers(ctx, dir)
 	if err != nil {
@@ -53,16 +66,48 @@ func runPack(ctx context.Context, cmd *cobra.Command, dir, out string) error {
 		return packError(err, dir)
 	}
 	defer files.Close()
-	hash := sha256.New()
-	size, err := writeWhole(out, func(w io.Writer) error { return bag.Pack(ctx, io.MultiWriter(w, hash), files, keys) })
+	talk := cmd.ErrOrStderr()
+	if to == nil {
+		if err := warnSecrets(ctx, talk, files); err != nil {
+			return packError(err, dir)
+		}
+	}
+	hash, inside := sha256.New(), sha256.New()
+	size, err := writeWhole(out, func(w io.Writer) error {
+		return packTo(io.MultiWriter(w, hash), to, func(w io.Writer) error { return bag.Pack(ctx, io.MultiWriter(w, inside), files, keys) })
+	})
 	if err != nil {
 		return packError(err, dir)
 	}
-	talk := cmd.ErrOrStderr()
-	fmt.Fprintln(talk, "not encrypted: whoever has the file can read all that the servers answered")
+	check := []string{"exhibit-verify", "check", out}
+	switch {
+	case to == nil:
+		fmt.Fprintln(talk, "not encrypted: whoever has the file can read all that the servers answered")
+	case cmd.Flags().Changed("to"):
+		fmt.Fprintf(talk, "encrypted to %s; the file in it has SHA-256 %x\n", cli.Count(int64(to.Len()), "recipient", "recipients"), inside.Sum(nil))
+		check = append(check, "--identity", "FILE")
+	default:
+		fmt.Fprintf(talk, "encrypted with a passphrase; the file in it has SHA-256 %x\n", inside.Sum(nil))
+		check = append(check, "--passphrase-file", "FILE")
+	}
 	_, err = fmt.Fprintf(cmd.OutOrStdout(), "packed: %s, %d bytes, SHA-256 %x\n", cli.EscapeLine(out), size, hash.Sum(nil))
-	fmt.Fprintf(talk, "next: %s\n", cli.EscapeLine(shell([]string{"exhibit-verify", "check", out})))
+	fmt.Fprintf(talk, "next: %s\n", cli.EscapeLine(shell(check)))
 	return err
+}
+
+// packTo lets pack write to w, encrypted if there are recipients.
+func packTo(w io.Writer, to *bag.Recipients, pack func(io.Writer) error) error {
+	if to == nil {
+		return pack(w)
+	}
+	sealed, err := bag.Encrypt(w, to)
+	if err != nil {
+		return err
+	}
+	if err := pack(sealed); err != nil {
+		return err // without an end: nobody takes it for a whole file
+	}
+	return sealed.Close()
 }
 
 // checkOut refuses a file that is there, and one in the case itself.
@@ -100,56 +145,6 @@ func checkOut(dir, out string) error {
 		}
 		folder = up
 	}
-}
-
-// signers are the keys that the case lists: in its case entry, and in key entries.
-func signers(ctx context.Context, dir string) (keys []trust.VKey, err error) {
-	status, err := casefile.ReadStatus(ctx, dir)
-	if err != nil {
-		return nil, err
-	}
-	if status.State != casefile.StateSealed {
-		return nil, bag.ErrUnsealed
-	}
-	texts := status.Case.Keys
-	for _, k := range status.Counts {
-		if k.Kind != evidence.KindKey || k.Count == 0 {
-			continue
-		}
-		more, err := laterKeys(ctx, dir)
-		if err != nil {
-			return nil, err
-		}
-		texts = append(texts, more...)
-	}
-	for _, text := range texts {
-		k, err := trust.ParseVKey(text)
-		if err != nil {
-			return nil, err
-		}
-		keys = append(keys, k)
-	}
-	return keys, nil
-}
-
-// laterKeys reads all segments for the keys that entries allow.
-func laterKeys(ctx context.Context, dir string) (keys []string, err error) {
-	folder, err := evidence.OpenFolder(dir)
-	if err != nil {
-		return nil, err
-	}
-	defer folder.Close()
-	for b, err := range evidence.Batches(ctx, folder.FS()) {
-		if err != nil {
-			return nil, err
-		}
-		for _, e := range b.Entries {
-			if k, ok := e.Body.(*evidence.Key); ok {
-				keys = append(keys, k.Key)
-			}
-		}
-	}
-	return keys, nil
 }
 
 // writeWhole writes a file that must not exist: whole and durable under its name, or not at all.

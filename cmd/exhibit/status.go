@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -125,7 +126,11 @@ func (v *statusView) print(w io.Writer) {
 	line := func(format string, args ...any) { fmt.Fprintln(w, cli.EscapeLine(fmt.Sprintf(format, args...))) }
 	line("case %s: %s", v.Case, v.State)
 	for _, f := range v.Fields {
-		line("  %s: %s", f.Name, f.Value)
+		value := f.Value
+		if f.Name == evidence.FieldSupplements { // a note, whose first line says which case
+			value, _, _ = strings.Cut(value, "\n")
+		}
+		line("  %s: %s", f.Name, value)
 	}
 	line("%s, %d of them under %s; %s in %s", cli.Count(v.Entries, "entry", "entries"), v.Signed, cli.Count(int64(v.Heads), "signed head", "signed heads"),
 		size(v.Bytes), cli.Count(v.Segments, "segment", "segments"))

@@ -115,6 +115,9 @@ func TestMistypedNames(t *testing.T) {
 	}
 }
 
+// someWitness is a witness that does not listen, made of the point of RFC 8032, 7.1, TEST 2.
+const someWitness = "witness.example/1+000952e9+BD1AF8PoQ4lakrcKp00bfrycmCzPLsSWjMDNVfEq9GYM=https://127.0.0.1:1"
+
 // wrong are values that each flag cannot have.
 var wrong = map[string][]string{
 	"case-number":   {"", "a\nb"},
@@ -147,36 +150,70 @@ var wrong = map[string][]string{
 	"basic-user":    {"x", ""}, // without --password-file
 	"password-file": {"x", ""}, // without --basic-user
 	"ca-file":       {"", "no-such-file", "usage_test.go"},
-	"parallel":      {"", "0", "-1", "65", "two", "1.5"},
-	"patience":      {"", "0", "-5m", "10", "soon"},
-	"max-bytes":     {"", "0", "-1", "1.5G", "5GB", "5k", "G", "1e9", "5 G", "iB", "5iB", "9223372036854775808", "8388608T"},
-	"max-time":      {"", "0", "-5m", "10", "soon"},
-	"name":          {"", "a b", "a+b", "ü"},
-	"listen":        {"", "nowhere", "127.0.0.1:99999", "127.0.0.1:https-not"},
-	"fault":         {"teapot@1", "429", "429@0", "429@x", "200@1", "cut@1", "429@1:retry-after=soon"},
-	"seed":          {"", "-1", "x"},
-	"continues":     {"", "nowhere", "usage_test.go"},
-	"ca-out":        {"no-such-folder/ca.pem"},
-	"token-out":     {"no-such-folder/token"},
-	"password-out":  {"no-such-folder/password"},
-	"out":           {"", "-", ".", "no-such-folder/case.zip", "usage_test.go"},
+	"key-file":      {"", "usage_test.go", "usage_test.go/x"},
+	"agent-key":     {"", "no-such-file", "usage_test.go", "a+b+c", "-"},
+	"signer-key":    {"x", ""}, // without --signer-command
+	"reason":        {"", "a\nb", "\xff", "a\u202eb", strings.Repeat("x", 2049)},
+
+	"passphrase-file": {"", "no-such-file", "usage_test.go", "."},
+	"signer-command":  {"", "x"}, // without --signer-key
+	"parallel":        {"", "0", "-1", "65", "two", "1.5"},
+	"patience":        {"", "0", "-5m", "10", "soon"},
+	"max-bytes":       {"", "0", "-1", "1.5G", "5GB", "5k", "G", "1e9", "5 G", "iB", "5iB", "9223372036854775808", "8388608T"},
+	"max-time":        {"", "0", "-5m", "10", "soon"},
+	"name":            {"", "a b", "a+b", "ü"},
+	"listen":          {"", "nowhere", "127.0.0.1:99999", "127.0.0.1:https-not"},
+	"fault":           {"teapot@1", "429", "429@0", "429@x", "200@1", "cut@1", "429@1:retry-after=soon", "tsa-reject@0", "tsa-reject@1:x", "tsa-late@1"},
+	"seed":            {"", "-1", "x"},
+	"continues":       {"", "nowhere", "usage_test.go"},
+	"ca-out":          {"no-such-folder/ca.pem"},
+	"tsa-ca-out":      {"no-such-folder/tsa.pem"},
+	"tsa":             {"", "tsa.example", "ftp://h/", "http://user@h/", "http://h/#f", "http://h/a b", "http://h:0/"},
+	"token-out":       {"no-such-folder/token"},
+	"password-out":    {"no-such-folder/password"},
+	"witness":         {"", "x", "w+00000000+BAAA=https://h", strings.Replace(someWitness, "https", "http", 1), someWitness + "/?q", strings.Split(someWitness, "=")[0]},
+	"known-head":      {"", "no-such-file", "usage_test.go"},
+	"witness-out":     {"no-such-folder/witness"},
+	"witness-log":     {"", "x", "w+00000000+AAAA"},
+	"witness-ca-file": {"", "no-such-file", "usage_test.go"},
+	"out":             {"", "-", ".", "no-such-folder/case.zip", "usage_test.go"},
+	"supplements":     {"", "nowhere", "usage_test.go"},
+
+	"to":       {"", "me", "age1xyz", "ssh-rsa AAAA", "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5 x", ".", "usage_test.go"},
+	"identity": {"", "nowhere", ".", "usage_test.go"},
+
+	"event": {"", "lost", "transferred", "received", "verified", "Stored"},
+	"key":   {"", "x", "name+00000000+AAAA"},
+
+	"by": stated, "by-organisation": stated, "by-contact": stated, "released-by": stated, "released-by-organisation": stated, "released-by-contact": stated,
+	"received-by": stated, "received-by-organisation": stated, "received-by-contact": stated, "purpose": stated, "method": stated, "from-place": stated,
+	"to-place": stated, "storage": stated, "condition": stated, "changes": stated,
+	"withhold": {"", "no-such-file", "usage_test.go", "."},
 }
+
+// stated are values that no custody record can state.
+var stated = []string{"", " x", "x ", "a\nb", "a\x1b[31m", "\xff", strings.Repeat("x", 4097)}
 
 // bench is what command lines of TestWrongValues need to be in order but for the flag under test.
 type bench struct {
-	dir   string // a case
-	fresh string // a folder that does not exist
-	token string // a file
+	dir    string // a case
+	fresh  string // a folder that does not exist
+	token  string // a file
+	config string // where the key of the case is
+	list   string // a list of what is withheld
 }
 
 func newBench(t *testing.T) *bench {
 	t.Helper()
 	tmp := t.TempDir()
-	b := &bench{filepath.Join(tmp, "case"), filepath.Join(tmp, "fresh"), filepath.Join(tmp, "token")}
+	b := &bench{filepath.Join(tmp, "case"), filepath.Join(tmp, "fresh"), filepath.Join(tmp, "token"), filepath.Join(tmp, "config"), filepath.Join(tmp, "list")}
+	if err := os.WriteFile(b.list, []byte("seq 1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.WriteFile(b.token, []byte("abc\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if code, _, talk := typed(t, "case", "new", b.dir, "--case-number=1", "--exhibit=EX", "--examiner=E"); code != 0 {
+	if code, _, talk := typedAt(t, b.config, "case", "new", b.dir, "--case-number=1", "--exhibit=EX", "--examiner=E"); code != 0 {
 		t.Fatalf("no case was made: %s", talk)
 	}
 	return b
@@ -195,9 +232,16 @@ func (b *bench) complete(words string, c *cobra.Command, flag, value string) []s
 			args = append(args, "text")
 		}
 	}
-	rest := map[string]string{"case": b.dir, "token-file": b.token, "patience": "1ms", "yes": "true", "base-url": "https://127.0.0.1:1"}
+	rest := map[string]string{"case": b.dir, "token-file": b.token, "patience": "1ms", "yes": "true", "base-url": "https://127.0.0.1:1", "witness": someWitness,
+		"by": "E", "released-by": "E", "received-by": "F", "event": "stored", "withhold": b.list}
+	if words == "pack" || words == "unpack" || words == "disclose" {
+		rest["out"] = b.fresh + ".out"
+	}
 	if words == "case new" {
 		rest["case-number"], rest["exhibit"], rest["examiner"] = "1", "EX", "E"
+	}
+	if words == "stamp" {
+		rest["tsa"] = "http://127.0.0.1:1/"
 	}
 	if c.Parent().Name() == "acquire" || c.Parent().Name() == "plan" {
 		rest["user"], rest["end"], rest["url"] = "me", "2018-06-11T00:00:00Z", "https://127.0.0.1:1/x"
@@ -221,9 +265,9 @@ func (b *bench) complete(words string, c *cobra.Command, flag, value string) []s
 }
 
 // unrefused says what is wrong with how a command line is refused: "" if it is a usage error whose first line names the flag.
-func unrefused(t *testing.T, args []string, flag string) string {
+func unrefused(t *testing.T, config string, args []string, flag string) string {
 	t.Helper()
-	code, out, talk := typed(t, args...)
+	code, out, talk := typedAt(t, config, args...)
 	first, _, _ := strings.Cut(talk, "\n")
 	switch {
 	case code != cli.Usage:
@@ -251,7 +295,7 @@ func TestWrongValues(t *testing.T) {
 			}
 			for _, v := range values {
 				args := b.complete(words, c, f.Name, v)
-				if problem := unrefused(t, args, f.Name); problem != "" {
+				if problem := unrefused(t, filepath.Join(t.TempDir(), "config"), args, f.Name); problem != "" {
 					t.Errorf("exhibit %q: %s", args, problem)
 				}
 			}
@@ -273,11 +317,11 @@ func TestWrongValuesPlanted(t *testing.T) {
 		{"plan http", "base-url", "https://127.0.0.1:1"}, {"acquire outlook-activities", "page-size", "5"}, {"acquire http", "parallel", "2"}, {"status", "json", "true"},
 		{"note", "take-over", "true"}, {"case new", "description", "text"},
 	} {
-		if problem := unrefused(t, b.complete(c.words, all[c.words], c.flag, c.value), c.flag); !strings.HasPrefix(problem, "not refused") {
+		if problem := unrefused(t, b.config, b.complete(c.words, all[c.words], c.flag, c.value), c.flag); !strings.HasPrefix(problem, "not refused") {
 			t.Errorf("%s --%s=%s, which is in order: %q", c.words, c.flag, c.value, problem)
 		}
 	}
-	if problem := unrefused(t, []string{"plan", "outlook-activities", "--case=nowhere", "--user=me", "--page-size=5"}, "page-size"); !strings.Contains(problem, "does not name") {
+	if problem := unrefused(t, b.config, []string{"plan", "outlook-activities", "--case=nowhere", "--user=me", "--page-size=5"}, "page-size"); !strings.Contains(problem, "does not name") {
 		t.Errorf("a refusal for another reason is taken for one of the flag: %q", problem)
 	}
 }
@@ -309,12 +353,43 @@ func TestMissing(t *testing.T) {
 		{"case new", []string{"DIR is missing"}},
 		{"case new d", []string{`"case-number"`, `"examiner"`, `"exhibit"`}},
 		{"note d", []string{"TEXT is missing"}},
+		{"note d x --key-file k --agent-key k", []string{"[key-file agent-key signer-command]"}},
+		{"note d x --passphrase-file k --agent-key k", []string{"[passphrase-file agent-key]"}},
+		{"seal d --signer-command usage_test.go", []string{"--signer-command and --signer-key are given together"}},
+		{"seal d --signer-command usage_test.go --signer-key k", []string{"--signer-key"}},
+		{"key allow d", []string{"KEY is missing"}},
+		{"cosign", []string{"DIR is missing"}},
+		{"cosign nowhere", []string{"folder is no case"}},
+		{"key show --key-file k --agent-key k", []string{"[key-file agent-key]"}},
+		{"key allow nowhere nonsense", []string{"KEY: ", "nonsense"}},
 		{"note d a b", []string{`unexpected argument "b"`}},
 		{"log", []string{"DIR is missing"}},
 		{"status", []string{"DIR is missing"}},
 		{"seal", []string{"DIR is missing"}},
 		{"pack", []string{"DIR is missing"}},
 		{"pack d", []string{`"out"`}},
+		{"pack d -o nowhere.zip --to x --passphrase", []string{"[to passphrase-file passphrase]"}},
+		{"pack d -o nowhere.zip --to x --passphrase-file x", []string{"[to passphrase-file passphrase]"}},
+		{"pack d -o nowhere.zip --passphrase", []string{"there is no terminal to ask", "--passphrase-file"}},
+		{"pack d -o nowhere.zip --to AGE-SECRET-KEY-1QQQ", []string{"--to: it is a private key"}},
+		{"unpack", []string{"FILE is missing"}},
+		{"unpack f", []string{`"out"`}},
+		{"unpack nowhere.zip -o nowhere", []string{"nowhere.zip: no such file"}},
+		{"unpack . -o nowhere", []string{". is a folder, and no packed case"}},
+		{"custody", []string{"no command was given"}},
+		{"custody transfre d", []string{"exhibit custody transfer"}},
+		{"custody transfer d", []string{`"received-by"`, `"released-by"`}},
+		{"custody transfer nowhere --released-by A --received-by B", []string{"folder is no case"}},
+		{"custody receive", []string{"DIR is missing"}},
+		{"custody receive d --unreleased", []string{"--unreleased needs --released-by and --received-by"}},
+		{"custody receive nowhere", []string{"folder is no case"}},
+		{"custody add d --event stored", []string{`"by"`}},
+		{"custody add d --by A", []string{`"event"`}},
+		{"custody verified nowhere --by A", []string{"folder is no case"}},
+		{"custody list nowhere", []string{"folder is no case"}},
+		{"disclose", []string{"DIR is missing"}},
+		{"disclose d", []string{`"out"`, `"withhold"`}},
+		{"disclose d --withhold nowhere -o e", []string{"--withhold", "nowhere"}},
 		{"pack nowhere -o nowhere.zip", []string{"folder is no case"}},
 		{"demo a b", []string{`unexpected argument "b"`}},
 		{"version 1", []string{`unexpected argument "1"`}},
@@ -355,7 +430,7 @@ func TestUserInformation(t *testing.T) {
 		{"--url", "//u:" + secret + "@h/x"}, {"--url", "https://h/x", "--base-url", "u:" + secret + "@h"},
 	} {
 		args = append([]string{"plan", "http", "--case", "nowhere"}, args...)
-		if problem := unrefused(t, args, "(base-)?url"); problem != "" {
+		if problem := unrefused(t, filepath.Join(t.TempDir(), "config"), args, "(base-)?url"); problem != "" {
 			t.Errorf("%q: %s", args, problem)
 		}
 		if _, out, talk := typed(t, args...); strings.Contains(out+talk, secret) {

@@ -26,5 +26,9 @@
 // stops at no difference. [Pack] writes a sealed case as one file, a stored zip of
 // which there is one form alone (docs/container.md, section 11). All work on an
 // [io/fs.FS]; [OpenFolder] gives one for a folder on disk that may be hostile,
-// [OpenZip] one for a packed case that may be.
+// [OpenZip] one for a packed case that may be. [Encrypt] and [Decrypt] are the
+// outermost layer that a packed case may have: an age file.
+//
+// BUG: identities and passphrases stay in memory until the process ends; Go gives no
+// means to erase every copy of them.
 package bag

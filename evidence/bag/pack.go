@@ -42,7 +42,7 @@ func Pack(ctx context.Context, w io.Writer, files fs.FS, keys []trust.VKey) erro
 	if err := join(explained(report.Problems)); err != nil {
 		return err
 	}
-	if err := checkNote(files, keys, report.TagManifest); err != nil {
+	if _, err := checkNote(files, keys, report.TagManifest); err != nil {
 		return err
 	}
 	names := []string{declarationName, infoName, manifestName, tagManifestName}
@@ -87,27 +87,27 @@ func explained(problems []Problem) []Problem {
 	return problems
 }
 
-// checkNote requires a package.note that one of keys signed over this tagmanifest. It fails with a [Problem].
-func checkNote(files fs.FS, keys []trust.VKey, tagManifest Sum) error {
+// checkNote requires a package.note that one of keys signed over this tagmanifest. It returns the head that is signed with it, and fails with a [Problem].
+func checkNote(files fs.FS, keys []trust.VKey, tagManifest Sum) (head trust.Head, err error) {
 	note, err := readBounded(files, packageNoteName, maxNote)
 	if err != nil {
-		return Problem{Kind: Unreadable, Path: packageNoteName, Detail: err.Error()}
+		return head, Problem{Kind: Unreadable, Path: packageNoteName, Detail: err.Error()}
 	}
 	if len(note) > maxNote {
-		return Problem{Kind: Limit, Path: packageNoteName, Detail: fmt.Sprintf("more than %d bytes", maxNote)}
+		return head, Problem{Kind: Limit, Path: packageNoteName, Detail: fmt.Sprintf("more than %d bytes", maxNote)}
 	}
 	text, _, err := trust.Verify(note, keys)
 	if err != nil {
-		return Problem{Kind: Changed, Path: packageNoteName, Detail: err.Error()}
+		return head, Problem{Kind: Changed, Path: packageNoteName, Detail: err.Error()}
 	}
 	p, err := trust.ParsePackageStatement(text)
 	if err != nil {
-		return Problem{Kind: Malformed, Path: packageNoteName, Detail: err.Error()}
+		return head, Problem{Kind: Malformed, Path: packageNoteName, Detail: err.Error()}
 	}
 	if p.TagManifest != tagManifest {
-		return Problem{Kind: Changed, Path: packageNoteName, Detail: "it was signed over another " + tagManifestName}
+		return head, Problem{Kind: Changed, Path: packageNoteName, Detail: "it was signed over another " + tagManifestName}
 	}
-	return nil
+	return p.Head, nil
 }
 
 // writeZip writes the files of these names, in the order of the format.

@@ -80,13 +80,19 @@ func Key(t testing.TB, seed byte) *trust.PrivateKey {
 // New opens a case. change may alter the writer's options.
 func New(t testing.TB, change func(*evidence.Options)) *Maker {
 	t.Helper()
+	return NewOf(t, CaseID, change)
+}
+
+// NewOf opens a case with another id.
+func NewOf(t testing.TB, caseID string, change func(*evidence.Options)) *Maker {
+	t.Helper()
 	m := &Maker{Folder: crashfs.New(), Key: Key(t, 9), t: t, now: Clock(), conn: evidence.None}
 	o := evidence.Options{Folder: m.Folder, Signers: []trust.Signer{m.Key}, Now: Clock(), Rand: Rand(1), Software: "exhibit sample"}
 	if change != nil {
 		change(&o)
 	}
 	var err error
-	m.W, err = evidence.Create(context.Background(), o, evidence.Case{Case: CaseID, Host: "host.example",
+	m.W, err = evidence.Create(context.Background(), o, evidence.Case{Case: caseID, Host: "host.example",
 		Fields: []evidence.Pair{{Name: "case-number", Value: "2026-117"}, {Name: "examiner", Value: "Jo Example"}}, TimeSources: []string{}, Tool: []evidence.Pair{}})
 	if err != nil {
 		t.Fatal(err)

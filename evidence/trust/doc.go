@@ -21,9 +21,18 @@
 //
 // # Texts
 //
-// Two texts are signed, and neither can be taken for the other: a [Head] begins
+// Three texts are signed, and none can be taken for another: a [Head] begins
 // with an origin, which holds no space, a [PackageStatement] with the words
-// "exhibit package v1" (docs/container.md, 5.2 and 6.3).
+// "exhibit package v1", a [ProductionStatement] with "exhibit production v1"
+// (docs/container.md, 5.2, 6.3 and 13.5).
+//
+// # Witnesses
+//
+// A witness cosigns heads, and never two that do not extend each other. A
+// cosignature is a signature line of type 0x04 with a time
+// (https://c2sp.org/tlog-cosignature); [Cosignatures] checks it against keys that
+// the caller trusts, as [Verify] does. [Witness.Cosign] asks for one
+// (https://c2sp.org/tlog-witness) through a [Poster], which has the network.
 //
 // # Keys
 //
@@ -33,6 +42,10 @@
 // them. [ParseVKey] refuses public keys of low order, since some of those verify
 // any text at all, points that are not on the curve, and second spellings of a
 // point.
+//
+// A key file is one of two forms: a line PRIVATE+KEY…, not encrypted, or a private
+// key of OpenSSH, encrypted or not, beside its public half (.pub), whose comment
+// names it.
 //
 // BUG: a private key stays in memory until the process ends; Go gives no means to
 // erase every copy of it.

@@ -87,3 +87,23 @@ func FuzzHead(f *testing.F) {
 		}
 	})
 }
+
+// FuzzSSHKey: what is read as an ssh public key is sound, and is the same key when it is written and read again.
+func FuzzSSHKey(f *testing.F) {
+	f.Fuzz(func(t *testing.T, line string) {
+		k, err := ParseSSHKey(line)
+		if err != nil {
+			return
+		}
+		if again, err := ParseVKey(k.String()); err != nil || again != k {
+			t.Errorf("%q gives %s, which is no verifier key: %v", line, k, err)
+		}
+		written, err := sshLine(k)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again, err := ParseSSHKey(written); err != nil || again != k {
+			t.Errorf("%q is written as %q, which gives %v: %v", line, written, again, err)
+		}
+	})
+}

@@ -19,7 +19,7 @@ var (
 	ErrKeyFile = errors.New("unusable key file")
 	// ErrKeyExposed is matched by errors about who can read or replace a key
 	// file: its mode, owner or type, or those of its folder.
-	ErrKeyExposed = errors.New("key file is not private")
+	ErrKeyExposed = errors.New("file is not private")
 )
 
 // WriteKeyFile writes k to a new file with mode 0600 and syncs it. The folder is
@@ -33,24 +33,39 @@ var (
 func WriteKeyFile(path string, k *PrivateKey) error {
 	dir, base := filepath.Split(path)
 	dir = filepath.Clean(dir)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("key folder: %w", err)
-	}
-	root, err := openPrivateFolder(dir)
+	root, err := makePrivateFolder(dir)
 	if err != nil {
 		return err
 	}
 	defer root.Close()
-	f, err := root.OpenFile(base, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return fmt.Errorf("key file %q: %w", path, err)
-	}
 	text := "# exhibit signing key: keep it secret. Verifier key: " + k.VerifierKey() + "\n" + k.encode() + "\n"
-	if err := writeSynced(f, text); err != nil {
-		return errors.Join(fmt.Errorf("key file %q: %w", path, err), root.Remove(base))
+	if err := writeExclusive(root, base, text); err != nil {
+		return fmt.Errorf("key file %q: %w", path, err)
 	}
 	if err := syncFolder(dir); err != nil {
 		return fmt.Errorf("key folder %q: %w", dir, err)
+	}
+	return nil
+}
+
+// makePrivateFolder opens a folder that belongs to this user alone, and makes it
+// if it does not exist.
+func makePrivateFolder(dir string) (*os.Root, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("key folder: %w", err)
+	}
+	return openPrivateFolder(dir)
+}
+
+// writeExclusive writes text to a new file with mode 0600 and makes it durable. It
+// leaves no part of one.
+func writeExclusive(root *os.Root, base, text string) error {
+	f, err := root.OpenFile(base, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	if err := writeSynced(f, text); err != nil {
+		return errors.Join(err, root.Remove(base))
 	}
 	return nil
 }
@@ -65,27 +80,13 @@ func writeSynced(f *os.File, text string) error {
 }
 
 // ReadKeyFile reads a key that [WriteKeyFile] wrote, or one that has other lines
-// starting with "#" before it. It refuses with [ErrKeyExposed] a file that is not
-// a regular one, that others may read or write, or that another user owns, and the
-// same of its folder; with [ErrKeyFile] one whose content is not one whole private
-// key. No error holds any part of the private key.
-func ReadKeyFile(path string) (*PrivateKey, error) {
-	dir, base := filepath.Split(path)
-	root, err := openPrivateFolder(filepath.Clean(dir))
-	if err != nil {
-		return nil, err
-	}
-	defer root.Close()
-	b, err := readPrivate(root, base)
-	if err != nil {
-		return nil, fmt.Errorf("key file %q: %w", path, err)
-	}
-	k, err := parseKeyFile(b)
-	if err != nil {
-		return nil, fmt.Errorf("key file %q: %w: %w", path, ErrKeyFile, err)
-	}
-	return k, nil
-}
+// starting with "#" before it; or a private key of OpenSSH that is not encrypted,
+// beside its public half in path.pub. It refuses with [ErrKeyExposed] a file that
+// is not a regular one, that others may read or write, or that another user owns,
+// and the same of its folder; with [ErrPassphrase] one that is encrypted; with
+// [ErrKeyFile] one whose content is not one whole private key. No error holds any
+// part of the private key.
+func ReadKeyFile(path string) (*PrivateKey, error) { return UnlockKeyFile(path, nil) }
 
 // openPrivateFolder opens a folder that is no link and belongs to this user alone.
 func openPrivateFolder(dir string) (*os.Root, error) {
@@ -163,15 +164,23 @@ func fileType(info fs.FileInfo) string {
 	}
 }
 
-// parseKeyFile reads the content of a key file.
-func parseKeyFile(b []byte) (*PrivateKey, error) {
+// checkWhole refuses what is empty, wiped or cut.
+func checkWhole(b []byte) error {
 	switch {
 	case len(b) == 0:
-		return nil, errors.New("it is empty")
+		return errors.New("it is empty")
 	case bytes.IndexByte(b, 0) >= 0:
-		return nil, errors.New("it holds zero bytes: it was wiped or damaged")
+		return errors.New("it holds zero bytes: it was wiped or damaged")
 	case b[len(b)-1] != '\n':
-		return nil, errors.New("it is cut: no newline at its end")
+		return errors.New("it is cut: no newline at its end")
+	}
+	return nil
+}
+
+// parseKeyFile reads the content of a key file.
+func parseKeyFile(b []byte) (*PrivateKey, error) {
+	if err := checkWhole(b); err != nil {
+		return nil, err
 	}
 	var k *PrivateKey
 	for line := range strings.Lines(string(b)) {

@@ -185,6 +185,10 @@ func clip(s string) string {
 	return s[:most] + "…"
 }
 
+// ErrForeignSignature is matched by the error of [Sign] where a signer returned
+// something else than a signature by its own key.
+var ErrForeignSignature = errors.New("what the signer returned does not verify with its own verifier key")
+
 // Sign returns a note: text and one signature line for each signer, in order. The
 // text is UTF-8, ends in LF and holds no other control character. Each signature
 // is checked against its signer's verifier key before it goes into the note, so
@@ -215,7 +219,7 @@ func Sign(ctx context.Context, text string, signers ...Signer) ([]byte, error) {
 			return nil, fmt.Errorf("signing with key %q: %w", key.name, err)
 		}
 		if !key.verifies([]byte(text), sig) {
-			return nil, fmt.Errorf("signing with key %q: what the signer returned does not verify with its own verifier key", key.name)
+			return nil, fmt.Errorf("signing with key %q: %w", key.name, ErrForeignSignature)
 		}
 		data := append(binary.BigEndian.AppendUint32(nil, key.id), sig...)
 		b.WriteString(sigPrefix + key.name + " " + base64.StdEncoding.EncodeToString(data) + "\n")

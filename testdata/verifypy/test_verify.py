@@ -40,7 +40,7 @@ def outcome(module, root, ed25519, keys=()):
     out = io.StringIO()
     with contextlib.redirect_stdout(out):
         report = module.Report()
-        code = module.guarded(root, [module.verifier_key_5_5(k) for k in keys], report, ed25519)
+        code = module.guarded(root, module.Elsewhere({"--key": [module.verifier_key_5_5(k) for k in keys]}), report, ed25519)
     return code, report.damage or report.incomplete or "-", out.getvalue()
 
 
@@ -415,7 +415,7 @@ SEALED = {
         ["zstd", "-dc"], input=d[:VERIFY.frame_2_2(io.BytesIO(d), 0, len(d))[0]], stdout=subprocess.PIPE).stdout, "-19", "--ultra") +
         d[VERIFY.frame_2_2(io.BytesIO(d), 0, len(d))[0]:])),
     "path-data": (3, "path-unexpected", {}, resealed(add("data/extra.txt"))),
-    "path-checkpoints": (3, "path-unexpected", {}, resealed(add("data/checkpoints/3.tsr"))),
+    "path-checkpoints": (3, "path-unexpected", {}, resealed(add("data/checkpoints/3.txt"))),
     "path-segment": (3, "path-unexpected", {}, resealed(add("data/evidence/00000.warc.zst"))),
     "path-top": (3, "path-unexpected", {}, add("notes.txt")),
     "path-folder": (3, "path-unexpected", {}, lambda w: os.mkdir(os.path.join(w.root, "more"))),
@@ -429,7 +429,7 @@ SEALED = {
                     "head": lambda h, s: dict(h, kind="weather", window=0) if s == 8 else h}, None),
     "window-partial": (4, "window-incomplete", put(8, state="partial", reason="throttled"), None),
     "window-failed": (4, "window-incomplete", put(8, state="failed"), None),
-    "free-folders": (0, "-", {}, lambda w: (add("custody/0001.note")(w), add("work/lock")(w), add("stamps/a/b")(w))),
+    "free-folders": (0, "-", {}, lambda w: (add("custody/receipt.pdf")(w), add("work/lock")(w), add("stamps/a/b")(w))),
 }
 
 
@@ -679,6 +679,31 @@ class Cases(unittest.TestCase):
             result = self.run_script(*args)
             self.assertEqual(result.returncode, 2, args)
             self.assertNotIn(b"Traceback", result.stderr)
+
+    def test_options(self):
+        """Options stand before or behind the path, with a space or =, and what is wrong is said."""
+        root, key = self.make("options", cw.sealed, {}, None), self.keys[0].verifier
+        for args in (["--key", key, root], [root, "--key", key], ["--key=" + key, root], [root, "--key=" + key]):
+            result = self.run_script(*args)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            self.assertIn(b"(b) sealed by key: yes", result.stdout)
+        for args, says in (
+                ([root, "--kye", key], b"--kye: no such option"),
+                ([root, "--key"], b"--key: VKEY is missing"),
+                ([root, "--key", "x"], b"--key x: no Ed25519 verifier key"),
+                ([root, "--witness", key], b": no key of a witness"),
+                ([root, "--witness-quorum", "0"], b"--witness-quorum 0: no number"),
+                ([root, "--witness-quorum", "1"], b"--witness-quorum 1: more than there are witnesses"),
+                ([root, "--known-head", "nowhere"], b"--known-head nowhere: "),
+                ([root, "--tsa-ca", os.path.join(root, "bagit.txt")], b": no certificate in PEM"),
+                ([root, "--custody-key", "x"], b"--custody-key x: no Ed25519 verifier key"),
+                ([root, root], b"more than one folder is given"),
+                (["--each", root, root], b"more than one folder is given"),
+                (["--each", "nowhere"], b"--each nowhere: no folder")):
+            result = self.run_script(*args)
+            self.assertEqual((result.returncode, result.stdout), (2, b""), args)
+            self.assertIn(says, result.stderr)
+            self.assertIn(b"usage: verify.py [--key VKEY]...", result.stderr)
 
     def test_missing_programs(self):
         root = self.make("programs", cw.sealed, {}, None)

@@ -4,6 +4,15 @@
     python3 verify.py                  the case that this file lies in (data/verify.py)
     python3 verify.py PATH             the case in the folder PATH
     python3 verify.py --key VKEY PATH  and that VKEY signed it (may be repeated; all must have)
+    python3 verify.py --tsa-ca PEM PATH
+                                       and that a time-stamping authority with this root stamped it (likewise)
+    python3 verify.py --known-head FILE PATH
+                                       and that it goes on from a head that was kept elsewhere (likewise)
+    python3 verify.py --witness VKEY PATH
+                                       and that this witness cosigned its newest head (likewise; with
+                                       --witness-quorum N, that N of them did)
+    python3 verify.py --custody-key VKEY PATH
+                                       and that VKEY signed a custody record (likewise)
     python3 verify.py --each DIR       each folder in DIR is a case: NAME, exit code, first finding code
 
 It was written from the text of the format (docs/container.md, format 1) and shares no code with the
@@ -11,23 +20,32 @@ tool that made the case. Functions carry the number of the section that they che
 section 2.2. It changes nothing in the case.
 
 Exit codes: 0 verified, 1 unexpected (a program is missing, a file cannot be read), 2 usage,
-3 altered or damaged, 4 incomplete or not sealed, 8 a key given with --key did not sign.
+3 altered or damaged, 4 incomplete or not sealed, 8 what was asked for with --key, --tsa-ca, --known-head,
+--witness or --custody-key is not met.
 If several hold, 3 comes before 4 and 4 before 8.
 
+A folder with data/production.jsonl is a production, part of a case (section 13), and is checked as such. A key
+given with --key must then have signed the sealed head or package.note, and one of them the head.
+
 It does not look into ledger.db (a derived index: the manifest covers its bytes, nothing more is asked
-of it), and does not look into custody/, stamps/ and work/, which no manifest covers.
+of it), and does not look into work/ and what lies in stamps/ but timestamps and cosignatures. No manifest
+covers these, nor custody/, whose records are checked by themselves (section 12). The form of timestamps is
+read here; openssl checks their signatures and, for --tsa-ca, their chains (openssl ts -verify). Neither asks
+whether a certificate was revoked.
 """
-import base64, calendar, collections, hashlib, json, os, re, stat, subprocess, sys, tempfile, threading
+import base64, calendar, collections, hashlib, json, os, re, stat, subprocess, sys, tempfile, threading, time
 from concurrent.futures import ThreadPoolExecutor
 
 MAX_LINE, MAX_BATCH, MAX_HEADER = 65535, 8 << 20, 131072     # 1.1, 3.1, 2.3
 MAX_WINDOW, MAX_BLOCK = 8 << 20, 128 << 10                   # 2.2
 MAX_INT = 2**53 - 1                                          # 1.2
 MAX_NOTE = 65535            # a note is the value of one JSON line, so it is no longer than a line
+MAX_KNOWN = 128 << 10       # a head with cosignatures (5.11) stands in no line
 MAX_DEPTH = 64              # of nested objects and arrays (1.2)
 MAX_DAMAGE = 64             # places in one segment from which reading is taken up again
 MAX_SCAN = 1 << 20          # block headers read in search of the next frame after damage
 MAX_KEYS = 1024                                              # 5.5
+MAX_COSIGNATURES = 1024                                      # 5.10
 MAX_FILES, MAX_LEVELS = 250_000, 16                          # 6.1
 SHOWN = 20                  # findings printed of one code
 CHUNK = 1 << 16
@@ -63,9 +81,12 @@ class Report:
     def __init__(self, quiet=False):
         self.quiet, self.count = quiet, collections.Counter()
         self.damage = self.incomplete = None      # first code of each class
+        self.other = None                         # first code of another history (5.11), beside which the case may be whole
 
     def add(self, code, place, meaning, incomplete=False):
-        if incomplete:
+        if code in ("fork", "rolled-back"):
+            self.other = self.other or code
+        elif incomplete:
             self.incomplete = self.incomplete or code
         else:
             self.damage = self.damage or code
@@ -578,7 +599,10 @@ class Tree_5_1:
         self.size, self.frontier = 0, []
 
     def add(self, line):
-        node, n = hashlib.sha256(b"\0" + line).digest(), self.size
+        self.add_leaf(hashlib.sha256(b"\0" + line).digest())
+
+    def add_leaf(self, node):
+        n = self.size
         while n & 1:
             node, n = hashlib.sha256(b"\1" + self.frontier.pop() + node).digest(), n >> 1
         self.frontier.append(node)
@@ -610,11 +634,11 @@ def valid_name(name):
     return name != "" and "+" not in name and not any(c.isspace() for c in name)
 
 
-def verifier_key_5_5(text):
-    """(name, key hash, public key) of a verifier key NAME+HASH+BASE64 (C2SP signed-note), or None."""
+def verifier_key_5_5(text, kind=1):
+    """(name, key hash, public key) of a verifier key NAME+HASH+BASE64 (C2SP signed-note), or None. Of a witness the kind is 4."""
     parts = text.split("+", 2)
     raw = strict_base64(parts[2]) if len(parts) == 3 else None
-    if raw is None or len(raw) != 33 or raw[0] != 1 or not is_key_name(parts[0]):
+    if raw is None or len(raw) != 33 or raw[0] != kind or not is_key_name(parts[0]):
         return None
     if parts[1] != sha(parts[0].encode("utf-8") + b"\n" + raw)[:8]:
         return None
@@ -624,13 +648,19 @@ def verifier_key_5_5(text):
     return parts[0], bytes.fromhex(parts[1]), raw[1:]
 
 
-def signed_note_5_2(data, lines, code):
+def key_hash_5_10(key):
+    """What the name of a cosignature tells its key by: 32 digits of the hash of NAME+HASH+BASE64."""
+    name, number, pub = key
+    return sha(("%s+%s+%s" % (name, number.hex(), base64.b64encode(b"\1" + pub).decode())).encode("utf-8"))[:32]
+
+
+def signed_note_5_2(data, lines, code, most=MAX_NOTE):
     """(lines of the text, signed bytes, [(name, key hash, signature)]) of a C2SP signed note."""
     try:
         parts = data.decode("utf-8").split("\n")
     except ValueError:
         raise Bad(code, "the note is not UTF-8")
-    if len(data) > MAX_NOTE or any(c < " " for part in parts for c in part):
+    if len(data) > most or any(c < " " for part in parts for c in part):
         raise Bad(code, "the note is too long or holds control characters")
     if len(parts) < lines + 3 or parts[-1] or parts[lines] or not all(parts[:lines]) or len(parts) > lines + 102:
         raise Bad(code, "the note is not %d lines, an empty line and signatures" % lines)
@@ -644,6 +674,14 @@ def signed_note_5_2(data, lines, code):
             raise Bad(code, "two signature lines by one key: %s" % show(words[1]))
         signatures.append((words[1], raw[:4], raw[4:]))
     return parts[:lines], ("\n".join(parts[:lines]) + "\n").encode("utf-8"), signatures
+
+
+def cosigned_5_12(signature, text):
+    """(time, signed bytes, signature) of a cosignature on the text of a head, or None if it has not the form of one."""
+    if len(signature) != 72 or signature[0] > 127:
+        return None
+    seconds = int.from_bytes(signature[:8], "big")
+    return seconds, b"cosignature/v1\ntime %d\n" % seconds + text, signature[8:]
 
 
 def size_and_root(lines, code):
@@ -706,6 +744,403 @@ class Ed25519:
                 raise Unexpected("openssl accepts a wrong signature")
 
 
+# ---- 5.6 Tokens: RFC 3161 answers. Their form is read here; openssl checks signatures, and chains to pinned roots ----
+
+MAX_TOKEN, MAX_LATE, MAX_STAMPS = 65536, 1000, 65536         # 5.6, 5.8, 5.7
+TOKEN_NAME = r"data/checkpoints/([1-9][0-9]{0,15})(?:\.(?:[2-9]|1[0-6]))?\.tsr"
+HASHES = {"608648016503040201": "sha256", "608648016503040202": "sha384", "608648016503040203": "sha512"}
+OID_SIGNED_DATA, OID_TST_INFO = "2a864886f70d010702", "2a864886f70d0109100104"
+OID_TYPE, OID_DIGEST = "2a864886f70d010903", "2a864886f70d010904"
+OID_ID_V1, OID_ID_V2 = "2a864886f70d010910020c", "2a864886f70d010910022f"
+OID_KEY_USAGE, OID_EXT_USAGE, OID_STAMPING, OID_SKI = "551d0f", "551d25", "2b06010505070308", "551d0e"
+OID_RSA, OID_EC, OID_ED25519 = "2a864886f70d010101", "2a8648ce3d0201", "2b6570"
+CURVES = ("2a8648ce3d030107", "2b81040022", "2b81040023")    # P-256, P-384, P-521
+WITH_HASH = {"2a864886f70d01010b": "sha256", "2a864886f70d01010c": "sha384", "2a864886f70d01010d": "sha512",
+             "2a8648ce3d040302": "sha256", "2a8648ce3d040303": "sha384", "2a8648ce3d040304": "sha512"}
+
+
+def token_bad(text):
+    raise Bad("token-form", text)
+
+
+class Der:
+    """Elements of DER one after another. Anything but the shortest definite length is malformed."""
+    def __init__(self, data):
+        self.data, self.at = data, 0
+
+    def peek(self):
+        return self.data[self.at] if self.at < len(self.data) else -1
+
+    def element(self, tag):
+        """(content, whole element); a tag of None takes any."""
+        start, at, data = self.at, self.at + 2, self.data
+        if at > len(data) or data[start] & 31 == 31 or tag is not None and data[start] != tag:
+            token_bad("no element of tag %s at byte %d" % (tag, start))
+        length = data[start + 1]
+        if length > 127:
+            size = length & 127
+            length = int.from_bytes(data[at:at + size], "big")
+            at += size
+            if not 1 <= size <= 4 or length < 128 or length >> 8 * (size - 1) == 0:
+                token_bad("a length in a second spelling")
+        if at + length > len(data):
+            token_bad("an element that ends too late")
+        self.at = at + length
+        return data[at:self.at], data[start:self.at]
+
+    def take(self, tag):
+        return self.element(tag)[0]
+
+    def inside(self, tag):
+        return Der(self.take(tag))
+
+    def has(self, tag):
+        return self.take(tag) if self.peek() == tag else None
+
+    def oid(self):
+        content = self.take(6)
+        if not content or content[-1] & 128:
+            token_bad("malformed object identifier")
+        return content.hex()
+
+    def integer(self, tag=2):
+        content = self.take(tag)
+        if not content or len(content) > 1 and (content[0], content[1] >> 7) in ((0, 0), (255, 1)):
+            token_bad("malformed integer")
+        return int.from_bytes(content, "big", signed=True)
+
+    def boolean(self):
+        content = self.has(1)
+        if content not in (None, b"\0", b"\xff"):
+            token_bad("malformed boolean")
+        return content == b"\xff"
+
+    def end(self):
+        if self.at != len(self.data):
+            token_bad("something follows")
+
+    def bare(self):
+        """The end of an AlgorithmIdentifier without parameters."""
+        if self.has(5):
+            token_bad("malformed NULL")
+        self.end()
+
+
+def hash_5_6(alg):
+    """The name of a hash out of its AlgorithmIdentifier, None for one that is not accepted."""
+    oid = alg.oid()
+    alg.bare()
+    return HASHES.get(oid)
+
+
+def info_5_6(data):
+    """TSTInfo: what the authority states."""
+    outer = Der(data)
+    info = outer.inside(0x30)
+    outer.end()
+    if info.integer() != 1:
+        token_bad("another version of TSTInfo")
+    info.oid()
+    imprint = info.inside(0x30)
+    algorithm, digest = hash_5_6(imprint.inside(0x30)), imprint.take(4)
+    imprint.end()
+    if algorithm != "sha256" or len(digest) != 32:
+        token_bad("the imprint is no SHA-256")
+    serial = info.integer()
+    if serial < 0 or serial.bit_length() > 160:
+        token_bad("the serial number")
+    text = info.take(0x18)
+    match = re.fullmatch(rb"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(?:\.(\d{0,8}[1-9]))?Z", text)
+    if not match or match[1] < b"2000" or not is_time_1_3("%s-%s-%sT%s:%s:%s.000000Z" % tuple(m.decode() for m in match.groups()[:6])):
+        token_bad("the time %s" % show(text))
+    when = calendar.timegm(tuple(map(int, match.groups()[:6])))
+    nanos = int((match[7] or b"").ljust(9, b"0"))
+    accuracy = accuracy_5_6(info)
+    info.boolean()
+    nonce = info.integer() if info.peek() == 2 else None
+    if nonce is not None and abs(nonce).bit_length() > 256:
+        token_bad("the nonce")
+    name = info.has(0xa0)
+    if name is not None:
+        name = Der(name)
+        name.element(None)
+        name.end()
+    extensions_5_6(info)
+    info.end()
+    return {"imprint": digest.hex(), "time": (when, nanos), "accuracy": accuracy, "nonce": nonce}
+
+
+def accuracy_5_6(info):
+    """Nanoseconds."""
+    total, content = 0, info.has(0x30)
+    if content is None:
+        return 0
+    fields = Der(content)
+    if fields.peek() == 2:
+        seconds = fields.integer()
+        if not 0 <= seconds <= 86400:
+            token_bad("an accuracy of %d s" % seconds)
+        total = seconds * 10**9
+    for tag, unit in ((0x80, 10**6), (0x81, 10**3)):
+        if fields.peek() == tag:
+            count = fields.integer(tag)
+            if not 1 <= count <= 999:
+                token_bad("the accuracy")
+            total += count * unit
+    fields.end()
+    return total
+
+
+def extensions_5_6(info):
+    content = info.has(0xa1)
+    if content is None:
+        return
+    todo = Der(content)
+    if todo.peek() < 0:
+        token_bad("an empty list of extensions")
+    while todo.peek() >= 0:
+        extension = todo.inside(0x30)
+        extension.oid()
+        if extension.boolean():
+            token_bad("a critical extension")
+        extension.take(4)
+        extension.end()
+
+
+class Certificate:
+    """What is needed of a certificate. What else it says is for openssl, when it looks for a chain."""
+    def __init__(self, whole):
+        self.whole = whole
+        tbs = Der(whole).inside(0x30).inside(0x30)
+        tbs.has(0xa0)
+        self.serial = tbs.integer()
+        tbs.take(0x30)
+        self.issuer = tbs.element(0x30)[1]
+        tbs.take(0x30)
+        tbs.take(0x30)
+        self.key = tbs.element(0x30)[1]
+        self.extensions = {}
+        tbs.has(0x81), tbs.has(0x82)
+        extensions = tbs.has(0xa3)
+        todo = Der(Der(extensions).take(0x30) if extensions is not None else b"")
+        while todo.peek() >= 0:
+            extension = todo.inside(0x30)
+            oid = extension.oid()
+            self.extensions[oid] = extension.boolean(), extension.take(4)
+
+    def key_identifier(self):
+        _, value = self.extensions.get(OID_SKI, (False, b"\x04\x00"))
+        return Der(value).take(4)
+
+    def for_timestamps_5_6(self):
+        critical, value = self.extensions.get(OID_EXT_USAGE, (False, b""))
+        usage = Der(value)
+        if not critical or not value:
+            token_bad("the certificate's extended key usage is missing or not critical")
+        usages = usage.inside(0x30)
+        usage.end()
+        if usages.oid() != OID_STAMPING:
+            token_bad("the certificate is for something else")
+        usages.end()
+        if OID_KEY_USAGE in self.extensions:
+            bits = Der(self.extensions[OID_KEY_USAGE][1]).take(3)
+            if not 1 <= len(bits) <= 2 or bits[1:] and bits[1] & 0x3f:      # digitalSignature, contentCommitment
+                token_bad("the certificate's key usage is not signatures alone")
+
+    def key_kind_5_6(self):
+        spki = Der(self.key).inside(0x30)
+        algorithm = spki.inside(0x30)
+        oid = algorithm.oid()
+        if oid == OID_RSA and 2048 <= Der(spki.take(3)[1:]).inside(0x30).integer().bit_length() <= 16384:
+            return "rsa"
+        if oid == OID_EC and algorithm.oid() in CURVES:
+            return "ec"
+        if oid == OID_ED25519:
+            return "ed25519"
+        token_bad("a weak key, or one of a kind that is not accepted")
+
+
+def status_5_6(status):
+    code = status.integer()
+    texts = status.has(0x30)
+    todo = Der(texts or b"")
+    while todo.peek() >= 0:
+        todo.take(12)
+    status.has(3)
+    status.end()
+    if code != 0:
+        token_bad("status %d: not granted" % code)
+
+
+def token_5_6(raw, openssl):
+    """Holds an answer against its form and returns what it states, with its certificates."""
+    if len(raw) > MAX_TOKEN:
+        token_bad("longer than %d bytes" % MAX_TOKEN)
+    outer = Der(raw)
+    response = outer.inside(0x30)
+    outer.end()
+    status_5_6(response.inside(0x30))
+    info = response.inside(0x30)
+    response.end()
+    if info.oid() != OID_SIGNED_DATA:
+        token_bad("no SignedData")
+    explicit = info.inside(0xa0)
+    info.end()
+    signed = explicit.inside(0x30)
+    explicit.end()
+    if signed.integer() != 3:
+        token_bad("another version of SignedData")
+    announced, encap = signed.inside(0x31), signed.inside(0x30)
+    if encap.oid() != OID_TST_INFO:
+        token_bad("what is signed is no TSTInfo")
+    content = encap.inside(0xa0)
+    encap.end()
+    data = content.take(4)
+    content.end()
+    certificates, todo = [], Der(signed.has(0xa0) or b"")
+    while todo.peek() >= 0:
+        certificates.append(Certificate(todo.element(0x30)[1]))
+    if len(certificates) > 16:
+        token_bad("more than 16 certificates")
+    signed.has(0xa1)
+    signers = signed.inside(0x31)
+    signed.end()
+    if signers.peek() < 0:
+        token_bad("no signer")
+    signer = signers.inside(0x30)
+    signers.end()
+    token = info_5_6(data)
+    token["certificates"] = certificates
+    signer_5_6(signer, announced, certificates, data, openssl)
+    return token
+
+
+def signer_5_6(signer, announced, certificates, data, openssl):
+    version = signer.integer()
+    if version == 1:
+        name = signer.inside(0x30)
+        wanted = name.element(0x30)[1], name.integer()
+        name.end()
+        mine = [c for c in certificates if (c.issuer, c.serial) == wanted]
+    elif version == 3:
+        wanted = signer.take(0x80)
+        mine = [c for c in certificates if wanted and c.key_identifier() == wanted]
+    else:
+        token_bad("another version of SignerInfo")
+    digest = hash_5_6(signer.inside(0x30))
+    attributes = signer.element(0xa0)[1]
+    algorithm = signer.inside(0x30)
+    signature_oid = algorithm.oid()
+    algorithm.bare()
+    signature = signer.take(4)
+    signer.has(0xa1)
+    signer.end()
+    hashes = []
+    while announced.peek() >= 0:
+        hashes.append(hash_5_6(announced.inside(0x30)))
+    if digest is None or digest not in hashes:
+        token_bad("a hash that is not accepted, or not announced")
+    if not mine:
+        token_bad("the signer's certificate is missing")
+    attributes_5_6(attributes, digest, data, mine[0])
+    mine[0].for_timestamps_5_6()
+    kind = mine[0].key_kind_5_6()
+    fits = signature_oid == OID_ED25519 and digest == "sha512" if kind == "ed25519" else \
+        kind == "rsa" and signature_oid == OID_RSA or WITH_HASH.get(signature_oid) == digest and \
+        signature_oid.startswith("2a8648ce" if kind == "ec" else "2a864886")
+    if not fits:
+        token_bad("a signature algorithm that does not go with key and hash")
+    if not openssl.signature(mine[0].key, digest, b"\x31" + attributes[1:], signature):
+        token_bad("the signature is wrong")
+
+
+def attributes_5_6(element, digest, data, certificate):
+    """The signed attributes: content type, digest, certificate ids."""
+    todo, values = Der(Der(element).take(0xa0)), {}
+    while todo.peek() >= 0:
+        attribute = todo.inside(0x30)
+        oid = attribute.oid()
+        content = attribute.take(0x31)
+        attribute.end()
+        if oid in values or not content or len(values) >= 32:
+            token_bad("signed attributes")
+        values[oid] = content
+    for oid, tag, want in ((OID_TYPE, 6, bytes.fromhex(OID_TST_INFO)), (OID_DIGEST, 4, hashlib.new(digest, data).digest())):
+        value = Der(values.get(oid, b""))
+        if value.take(tag) != want:
+            token_bad("signed content type or digest")
+        value.end()
+    if OID_ID_V1 not in values and OID_ID_V2 not in values:
+        token_bad("no certificate id")
+    for oid in (OID_ID_V2, OID_ID_V1):
+        if oid in values:
+            certificate_id_5_6(Der(values[oid]), oid, certificate)
+
+
+def certificate_id_5_6(value, oid, certificate):
+    ids = value.inside(0x30)
+    value.end()
+    first = ids.inside(0x30).inside(0x30)
+    ids.has(0x30)
+    ids.end()
+    algorithm = "sha1" if oid == OID_ID_V1 else "sha256"
+    if oid == OID_ID_V2 and first.peek() == 0x30:
+        algorithm = hash_5_6(first.inside(0x30))
+    if algorithm is None or first.take(4) != hashlib.new(algorithm, certificate.whole).digest():
+        token_bad("the certificate id is of another certificate")
+    if first.peek() < 0:
+        return
+    name = first.inside(0x30)
+    first.end()
+    names = name.inside(0x30)
+    serial = name.integer()
+    name.end()
+    directory = names.inside(0xa4)
+    names.end()
+    if (directory.element(0x30)[1], serial) != (certificate.issuer, certificate.serial):
+        token_bad("the certificate id names another issuer or serial number")
+    directory.end()
+
+
+class Timestamps:
+    """What openssl does for tokens."""
+    def run(self, files, arguments):
+        with tempfile.TemporaryDirectory() as folder:
+            for name, data in files.items():
+                with open(os.path.join(folder, name), "wb") as file:
+                    file.write(data)
+            try:
+                return subprocess.run(["openssl"] + arguments, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True)
+            except OSError as err:
+                raise Unexpected("the program openssl cannot be run (%s): install it and try again" % err)
+
+    def signature(self, key, digest, signed, signature):
+        """Whether a signature over signed attributes is good under a SubjectPublicKeyInfo."""
+        pem = b"-----BEGIN PUBLIC KEY-----\n" + base64.encodebytes(key) + b"-----END PUBLIC KEY-----\n"
+        files = {"key": pem, "signed": signed, "signature": signature}
+        if Der(key).inside(0x30).inside(0x30).oid() == OID_ED25519:
+            how = ["pkeyutl", "-verify", "-rawin", "-pubin", "-inkey", "key", "-in", "signed", "-sigfile", "signature"]
+        else:
+            how = ["dgst", "-" + digest, "-verify", "key", "-signature", "signature", "signed"]
+        return self.run(files, how).returncode == 0
+
+    def trusted(self, token, raw, data, pem):
+        """Whether `openssl ts -verify` finds a chain to these roots, as of the time that the token states."""
+        if token["time"][0] > time.time() + 86400:
+            return False
+        done = self.run({"data": data, "token": raw, "roots": pem}, [
+            "ts", "-verify", "-data", "data", "-in", "token", "-CAfile", "roots", "-partial_chain", "-attime", str(token["time"][0])])
+        if b"nknown option" in done.stderr:
+            raise Unexpected("this openssl cannot check timestamps as of another time: version 3.0 or later is needed")
+        return done.returncode == 0
+
+
+def instant(when, nanos, more=0):
+    """A time with its accuracy, in words."""
+    total = when * 10**9 + nanos + more
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(total // 10**9)) + (".%09d" % (total % 10**9)).rstrip("0").rstrip(".") + "Z"
+
+
 # ---- 6. Names and fields of a sealed case -----------------------------------------------------------
 
 LABELS_6_2 = ("Source-Organization", "Organization-Address", "Contact-Name", "Contact-Phone", "Contact-Email",
@@ -722,12 +1157,82 @@ def bag_field_6_2(label, value):
     return label != "Bagging-Date" or is_time_1_3(value + "T00:00:00.000000Z")
 
 
+def supplements_4_10(body):
+    """What is wrong with what a case entry says of the earlier case that it supplements."""
+    notes = [pair["value"] for pair in body["fields"] if pair["name"] == "supplements"]
+    if len(notes) > 1:
+        yield "two cases that this one supplements"
+    for note in notes[:1]:
+        try:
+            lines, _, _ = signed_note_5_2(note.encode("utf-8"), 3, "entry-rule")
+            size_and_root(lines[1:], "entry-rule")
+            if lines[0] == ORIGIN + body["case"] or not lines[0].startswith(ORIGIN) or not is_id(lines[0][len(ORIGIN):]):
+                yield "what it supplements is no other case"
+        except Bad as bad:
+            yield "the case that this one supplements: " + bad.text
+
+
+# ---- 12. Custody ------------------------------------------------------------------------------------
+
+EVENTS_12 = ("created", "sealed", "verified", "copied", "transferred", "received", "accessed", "exported", "redacted", "stored", "destroyed")
+MAX_CHAIN = 8 << 20         # bytes of all records
+
+
+def zone_12(v):
+    return re.fullmatch("[+-]([01][0-9]|2[0-3]):[0-5][0-9]", v) is not None
+
+
+def handover_12(record):
+    return record.get("event") in ("transferred", "received")
+
+
+# The lines of a record in their order: name, whether it must be there, whether it may, what its value is.
+ALWAYS, MAY, ANY = (lambda r: True), (lambda r: False), (lambda v: True)
+LINES_12 = [
+    ("sequence", ALWAYS, ALWAYS, matches("[1-9][0-9]{0,3}")), ("id", ALWAYS, ALWAYS, is_id), ("previous", ALWAYS, ALWAYS, is_hash),
+    ("answers", MAY, lambda r: r.get("event") == "received", is_hash), ("time", ALWAYS, ALWAYS, is_time_1_3), ("zone", ALWAYS, ALWAYS, zone_12),
+    ("event", ALWAYS, ALWAYS, one_of(*EVENTS_12)), ("exhibit", ALWAYS, ALWAYS, ANY), ("description", MAY, ALWAYS, ANY),
+    ("container", ALWAYS, ALWAYS, is_hash),
+    ("size", ALWAYS, ALWAYS, lambda v: re.fullmatch("0|[1-9][0-9]{0,15}", v) is not None and int(v) <= MAX_INT),
+] + [(party + part, (MAY if part else here), here, ANY) for party, here in (
+    ("by", lambda r: not handover_12(r)), ("released-by", handover_12), ("received-by", handover_12)) for part in ("", "-organisation", "-contact")
+] + [(name, MAY, ALWAYS, ANY) for name in ("purpose", "authority", "method", "from-place", "to-place", "storage", "condition", "changes")
+] + [("result", lambda r: r.get("event") == "verified", lambda r: r.get("event") == "verified", ANY), ("tool", ALWAYS, ALWAYS, ANY),
+     ("key", ALWAYS, ALWAYS, lambda v: verifier_key_5_5(v) is not None)]
+
+
+def custody_record_12(data):
+    """The values of a record by their names, its signed bytes and its signature."""
+    lines, text, signatures = signed_note_5_2(data, data.split(b"\n\n")[0].count(b"\n") + 1, "custody-form")
+    if len(lines) < 3 or lines[0] != "exhibit custody v1" or not is_key_name(lines[1]) or len(signatures) != 1:
+        raise Bad("custody-form", "it is no custody record with one signature line")
+    record, rest = {"origin": lines[1]}, lines[2:]
+    for name, _, _, _ in LINES_12:
+        if rest and rest[0].startswith(name + ": "):
+            record[name] = rest.pop(0)[len(name) + 2:]
+    if rest:
+        raise Bad("custody-form", "a line that a record does not have there: %s" % show(rest[0]))
+    for name, must, may, good in LINES_12:
+        if name not in record:
+            if must(record):
+                raise Bad("custody-form", "it has no %s" % name)
+        elif not may(record) or not bag_field_6_2("custody", record[name]) or not good(record[name]):
+            raise Bad("custody-form", "%s is malformed, or does not belong there: %s" % (name, show(record[name])))
+    return record, text, signatures[0]
+
+
 # ---- The case ---------------------------------------------------------------------------------------
 
 class Case:
     """One pass over a case folder. What it has seen so far stands in its fields."""
-    def __init__(self, root, report, ed25519):
-        self.root, self.report, self.ed25519 = root, report, ed25519
+    INDEX_6_1, STATEMENT_6_3 = "ledger.db", "exhibit package v1"
+    ONCE_SEALED = ["bag-info.txt", "bagit.txt", "manifest-sha256.txt", "tagmanifest-sha256.txt",
+                   "data/README.txt", "data/ledger.db", "data/verify.py"]
+    HIDDEN = 255                                  # in kinds: an entry of which nothing but a hash is known
+
+    def __init__(self, root, report, ed25519, elsewhere):
+        self.root, self.report, self.ed25519, self.elsewhere = root, report, ed25519, elsewhere
+        self.stamps, self.tokens = {}, []         # file → its stamp entry; (name, size or None, token, raw, data)
         self.files = set()                        # regular files, paths with "/"
         self.case_id, self.batches, self.next_seq, self.prev = None, 0, 0, ZERO_HASH
         self.tree, self.roots, self.wanted = Tree_5_1(), {}, set()
@@ -737,6 +1242,7 @@ class Case:
         self.chains = {}                          # (window, chain) → (seq, page, attempt, kept) of its latest exchange
         self.seal = None                          # (seq, segment) of the seal entry
         self.held, self.pending, self.tails, self.gaps = [], [], [], []
+        self.package = None                       # text and signatures of package.note
         self.last_batch_segment = 0
 
     def path(self, name):
@@ -760,8 +1266,8 @@ class Case:
     # -- 6.1: paths. Nothing but what is listed here is opened, and no symbolic link is followed.
 
     def paths_6_1(self):
-        allowed = re.compile(r"bagit\.txt|bag-info\.txt|(tag)?manifest-sha256\.txt|package\.note|data/(ledger\.db|"
-                             r"README\.txt|verify\.py|evidence/[0-9]{5}\.warc\.zst|checkpoints/[1-9][0-9]{0,15}\.note)")
+        allowed = re.compile(r"bagit\.txt|bag-info\.txt|(tag)?manifest-sha256\.txt|package\.note|data/(" + re.escape(self.INDEX_6_1) +
+                             r"|README\.txt|verify\.py|evidence/[0-9]{5}\.warc\.zst|checkpoints/[1-9][0-9]{0,15}\.note)|" + TOKEN_NAME)
         free = {"custody", "stamps", "work"}
         folders = free | {"data", "data/evidence", "data/checkpoints"}
         todo, seen = [""], 0
@@ -791,6 +1297,9 @@ class Case:
         self.sealed = self.has("package.note")    # claimed; whether it is valid is seen later
         self.notes = sorted(int(n[17:-5]) for n in self.files if re.fullmatch(r"data/checkpoints/[1-9][0-9]{0,15}\.note", n))
         self.wanted = set(self.notes)
+        self.witnessed = sorted((int(m[1]), m[2], n) for n in self.files
+                                for m in [re.fullmatch(r"stamps/([1-9][0-9]{0,18})-([0-9a-f]{8})\.witness", n)] if m)
+        self.sizes = set(self.notes) | {size for size, _, _ in self.witnessed} | {h.size for h in self.elsewhere.heads}
 
     # -- 2: segments
 
@@ -1002,7 +1511,7 @@ class Case:
         self.next_seq += 1
         place = "%s, entry %d" % (place, seq)
         self.tree.add(head_line)
-        if self.tree.size in self.wanted:
+        if self.tree.size in self.sizes:
             self.roots[self.tree.size] = self.tree.root()
         kind, claims, body = "", [], {}
         try:
@@ -1037,7 +1546,7 @@ class Case:
 
     def earlier(self, seq, kind):
         """Whether seq names an earlier entry of that kind; -1 names none."""
-        return seq == -1 or seq < len(self.kinds) and self.kinds[seq] == self.KIND_NUMBER[kind]
+        return seq == -1 or seq < len(self.kinds) and self.kinds[seq] in (self.KIND_NUMBER[kind], self.HIDDEN)
 
     def rules_4(self, seq, head, records, body):
         """Yields what an entry says against sections 4.5 to 4.8."""
@@ -1071,12 +1580,15 @@ class Case:
             yield from () if all(r["type"] == "resource" for r in records) else ["records that such an entry does not have"]
         elif kind in ("case", "window", "key", "seal") and records:
             yield "records that such an entry does not have"
+        if kind == "operator" and body["action"] == "stamp":
+            yield from self.stamp_5_7(seq, records, body)
         if kind == "case":
             self.keys = [verifier_key_5_5(k) for k in body["keys"]]
             if not self.keys:
                 yield "the case allows no key"
             if body["case"] != self.case_id or body["origin"] != ORIGIN + body["case"]:
                 yield "case id or origin is another one"
+            yield from supplements_4_10(body)
         elif kind == "key":
             if len(self.keys) + len(self.added_keys) >= MAX_KEYS:
                 yield "more than %d keys" % MAX_KEYS
@@ -1091,9 +1603,12 @@ class Case:
                 yield "length is not that of the torn bytes"
         elif kind == "seal" and not self.seal:
             self.seal = seq, self.number
-            counts = [{"kind": k, "count": n} for k, n in sorted(self.kind_counts.items())]
-            if body["counts"] != counts or body["segment"] != self.number or body["preceding"] != self.prev_before:
+            if not self.seal_4_4(seq, body):
                 self.report.add("seal-form", "entry %d" % seq, "the seal does not say what came before it")
+
+    def seal_4_4(self, seq, body):
+        counts = [{"kind": k, "count": n} for k, n in sorted(self.kind_counts.items())]
+        return body["counts"] == counts and body["segment"] == self.number and body["preceding"] == self.prev_before
 
     def closing_4_8(self, window, body):
         if not window:
@@ -1212,13 +1727,113 @@ class Case:
             if size not in held:
                 self.report.add("head-entry", "data/checkpoints/%d.note" % size, "no checkpoint entry holds this head")
 
+    def cosignatures_5_10(self, keys):
+        """Files in stamps/ that say they are cosignatures. Known keys are those given and those of the case; nothing else is checked with."""
+        self.cosigned = {}                        # key → size of the largest head that it has cosigned
+        known = {key_hash_5_10(key): key for key in [(*pair, pub) for pair, pub in self.allowed.items()] + keys}
+        folder = self.path("stamps")
+        names = os.listdir(folder) if os.path.lexists(folder) and stat.S_ISDIR(os.lstat(folder).st_mode) else []
+        names = sorted(n for n in names if n.endswith(".cosignature"))
+        if len(names) > MAX_COSIGNATURES:
+            self.report.add("cosignature-form", "stamps", "more than %d cosignatures" % MAX_COSIGNATURES)
+        for name in names[:MAX_COSIGNATURES]:
+            try:
+                self.cosignature_5_10("stamps/" + name, known, keys)
+            except Bad as bad:
+                self.report.add(bad.code, show("stamps/" + name), bad.text)
+
+    def cosignature_5_10(self, path, known, given):
+        name = re.fullmatch(r"stamps/([1-9][0-9]{0,15})-([0-9a-f]{32})\.cosignature", path)
+        if not name or not self.has(path):
+            raise Bad("cosignature-form", "no cosignature has such a name, or it is no file")
+        size, key = int(name[1]), known.get(name[2])
+        _, text, signatures = signed_note_5_2(self.read(path, MAX_NOTE + 1), 3, "cosignature-form")
+        if len(signatures) != 1:
+            raise Bad("cosignature-form", "%d signature lines, not 1" % len(signatures))
+        by, signature = signatures[0][:2], signatures[0][2]
+        if key and by != key[:2] or not key and any(by == other[:2] for other in known.values()):
+            raise Bad("cosignature-form", "its name is not that of the key in its signature line")
+        if key and not self.ed25519.good(key[2], text, signature):
+            raise Bad("cosignature-signature", "the signature in the name of %s is wrong" % show(by[0]))
+        if size not in self.notes:
+            raise Bad("cosignature-head", "the case has no head over %d entries" % size)
+        if size in self.roots and text != ("%s%s\n%d\n%s\n" % (
+                ORIGIN, self.case_id, size, base64.b64encode(self.roots[size]).decode())).encode():
+            raise Bad("cosignature-head", "it was signed over another head than data/checkpoints/%d.note" % size)
+        if key:
+            self.cosigned[key] = max(size, self.cosigned.get(key, 0))
+        who = show(by[0]) + ("" if key in given else ", a key that the case allows and that was not given")
+        if not key:
+            who = "a key that calls itself %s (%s): not checked, and proves nothing (give --key with a key that you got elsewhere)" % (
+                show(by[0]), by[1].hex())
+        self.report.say("head over %d entries: cosigned by %s" % (size, who))
+
+    def stamp_5_7(self, seq, records, body):
+        """An entry that states a token."""
+        values = [f["value"] for f in body["fields"]]
+        if [f["name"] for f in body["fields"]] != ["head", "file", "authority", "nonce"] or len(records) != 1:
+            yield "a timestamp with other fields or records"
+            return
+        match = re.fullmatch(TOKEN_NAME, "data/checkpoints/" + values[1])
+        record = records[0]
+        if (record["type"], record["uri"], record["content_type"]) != ("resource", "urn:exhibit:timestamp", "application/timestamp-reply"):
+            yield "the record is no timestamp"
+        elif not match or match[1] != values[0] or int(values[0]) > seq:
+            yield "a timestamp of head %s in file %s" % (show(values[0]), show(values[1]))
+        elif match[0] in self.stamps or len(self.stamps) >= MAX_STAMPS:
+            yield "a second entry on %s, or too many" % show(values[1])
+        else:
+            self.stamps[match[0]] = seq, record["block"], values[3]
+
+    def tokens_5_7(self):
+        """Every token: its form, what it is of, and the entry that states it."""
+        openssl = Timestamps()
+        names = sorted(n for n in self.files if re.fullmatch(TOKEN_NAME, n))
+        late = sorted(n for n in self.files if re.fullmatch(r"stamps/[^/]*\.tsr", n, re.DOTALL))
+        for name in names + late[:MAX_LATE]:
+            over = "package.note" if name in late else "data/checkpoints/%s.note" % re.fullmatch(TOKEN_NAME, name)[1]
+            try:
+                if not self.has(over) or name in late and not self.sealed:
+                    token_bad("what it should be of is not there: %s" % over)
+                data, raw = self.read(over, MAX_NOTE + 1), self.read(name, MAX_TOKEN + 1)
+                token = token_5_6(raw, openssl)
+                if token["imprint"] != sha(data):
+                    token_bad("it is of something else than %s" % over)
+                seq, block, nonce = self.stamps.get(name, (None, sha(raw), None))
+                if block != sha(raw) or nonce is not None and nonce != "%x" % (token["nonce"] if token["nonce"] is not None else -1):
+                    token_bad("it is not the one that entry %d tells of" % seq)
+                self.tokens.append((name, None if name in late else int(over[17:-5]), token, raw, data, seq))
+            except Bad as bad:
+                self.report.add(bad.code, show(name), bad.text)
+        if len(late) > MAX_LATE:
+            self.report.add("token-form", "stamps", "more than %d timestamps" % MAX_LATE)
+        for name, (seq, _, _) in self.stamps.items():
+            if not self.has(name):
+                self.report.add("token-missing", name, "entry %d tells of this timestamp" % seq)
+
+    def stamped_5_9(self, roots):
+        """[(name, root file, met)] and what the tokens of pinned authorities prove, in words."""
+        openssl, met, lines = Timestamps(), [], []
+        for file, pem in roots:
+            good = [t for t in self.tokens if openssl.trusted(t[2], t[3], t[4], pem)]
+            whole = [t for t in good if t[1] in (None, self.tree.size)]
+            met.append((file, bool(whole if self.sealed else good)))
+            if good:
+                best = min(whole or [t for t in good if t[1] == max(g[1] for g in good)], key=lambda t: t[2]["time"])
+                lines.append("%s entries existed before %s, by %s" % (
+                    "all %d" % self.tree.size if whole else "the first %d of %d" % (best[1], self.tree.size),
+                    instant(*best[2]["time"], best[2]["accuracy"]), show(file)))
+            stated = [t for t in good if t[5] is not None]
+            if stated:
+                first = min(stated, key=lambda t: t[5])
+                lines.append("the entries behind entry %d were committed after %s" % (first[5], instant(*first[2]["time"], -first[2]["accuracy"])))
+        return met, lines
+
     # -- 6: the case folder once sealed
 
     def seal_6(self):
-        once_sealed = ["bag-info.txt", "bagit.txt", "manifest-sha256.txt", "tagmanifest-sha256.txt",
-                       "data/README.txt", "data/ledger.db", "data/verify.py"]
         if not self.sealed:
-            for name in once_sealed:
+            for name in self.ONCE_SEALED:
                 if self.has(name) and not self.seal:
                     self.report.add("path-unexpected", name, "belongs to a sealed case, but there is no seal entry")
             self.report.add("unsealed", "package.note", "not there: the case is %s" % (
@@ -1228,11 +1843,15 @@ class Case:
             self.report.add("seal-form", "package.note", "the case calls itself sealed, but there is no seal entry")
         if self.tree.size not in self.wanted:
             self.report.add("head-missing", "data/checkpoints/%d.note" % self.tree.size, "the final head is not there")
-        for name in once_sealed:
+        self.package_6_2()
+
+    def package_6_2(self):
+        """Everything that must be there once sealed: all files, both manifests, package.note."""
+        for name in self.ONCE_SEALED:
             if not self.has(name):
                 self.report.add("path-missing", name, "a sealed case has this file")
-        self.package_note_6_3()
-        self.manifest_6_2("tagmanifest-sha256.txt", "tagmanifest", once_sealed[:3])
+        self.package_note_6_3(self.allowed)
+        self.manifest_6_2("tagmanifest-sha256.txt", "tagmanifest", self.ONCE_SEALED[:3])
         self.manifest_6_2("manifest-sha256.txt", "manifest", [n for n in self.files if n.startswith("data/")])
         if self.has("bagit.txt") and self.read("bagit.txt", 100) != b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n":
             self.report.add("bagit", "bagit.txt", "does not declare BagIt 1.0 in UTF-8")
@@ -1255,14 +1874,14 @@ class Case:
                 any(labels.count(once) > 1 for once in ("Payload-Oxum", "Bagging-Date")):
             self.report.add("bagit", "bag-info.txt", "a line is not a label and a value, or one that stands once is there twice")
 
-    def package_note_6_3(self):
+    def package_note_6_3(self, allowed):
         self.package = None
         try:
             lines, text, signatures = signed_note_5_2(self.read("package.note", MAX_NOTE + 1), 5, "package-note")
             size, root = size_and_root(lines[2:4], "package-note")
             tag = self.hash_file("tagmanifest-sha256.txt") if self.has("tagmanifest-sha256.txt") else ""
             for wrong, meaning in (
-                    (lines[0] != "exhibit package v1" or not is_hash(lines[4]), "its first or last line is malformed"),
+                    (lines[0] != self.STATEMENT_6_3 or not is_hash(lines[4]), "its first or last line is malformed"),
                     (lines[1] != ORIGIN + str(self.case_id), "it belongs to another origin"),
                     (size != self.tree.size, "it was signed over %d entries, %d are there" % (size, self.tree.size)),
                     (root != self.tree.root(), "the entries do not give the root that was signed"),
@@ -1270,7 +1889,7 @@ class Case:
                 if wrong:
                     self.report.add("package-note", "package.note", meaning)
             self.package = text, signatures
-            good = [self.ed25519.good(self.allowed[s[:2]], text, s[2]) for s in signatures if s[:2] in self.allowed]
+            good = [self.ed25519.good(allowed[s[:2]], text, s[2]) for s in signatures if s[:2] in allowed]
             if not good or not all(good) or len(good) != len(signatures):
                 self.report.add("package-note", "package.note", "no good signature by a key that may sign, or one by another key, or a wrong one")
         except Bad as bad:
@@ -1296,6 +1915,95 @@ class Case:
         if listed == same:
             self.report.add(code, name, "lines are repeated or out of order")
 
+    # -- 12: custody
+
+    def custody_12(self):
+        """The records of who held the case: their form, signatures, chain, and the container that they found."""
+        self.custody, self.custody_last, before, ids, releases, answered, left = [], None, ZERO_HASH, set(), set(), set(), MAX_CHAIN
+        names = [n for n in self.files if n.startswith("custody/")]
+        numbers = {int(n[8:12]) for n in names if re.fullmatch(r"custody/[0-9]{4}\.note", n) and n != "custody/0000.note"}
+        self.custody_other = len(names) - len(numbers)
+        self.custody_signatures_12(sorted(numbers))
+        for n in range(1, max(numbers, default=0) + 1):
+            name = "custody/%04d.note" % n
+            try:
+                if n not in numbers:
+                    if n == 1 or n - 1 in numbers:
+                        self.report.add("custody-missing", name, "there is no such record, and there are later ones")
+                    before = None
+                    continue
+                data = self.read(name, MAX_NOTE + 1)
+                if len(data) > min(left, MAX_NOTE):
+                    before = None
+                    raise Bad("custody-form", "it is longer than 65,535 bytes, or all records are longer than 8 MiB")
+                left, self.custody_last, last, before = left - len(data), sha(data), before, sha(data)
+                record, text, signature = custody_record_12(data)
+                key = verifier_key_5_5(record["key"])
+                if signature[:2] != key[:2] or not self.ed25519.good(key[2], text, signature[2]):
+                    raise Bad("custody-signature", "the key that it names did not sign it: %s" % show(key[0]))
+                self.custody.append((n, record, key))
+                self.custody_chain_12(name, n, record, last, (ids, releases, answered))
+                if record["event"] == "transferred":
+                    releases.add(before)
+            except Bad as bad:
+                self.report.add(bad.code, name, bad.text)
+
+    def custody_signatures_12(self, numbers):
+        """Has the signatures checked, several at a time."""
+        jobs, left = [], MAX_CHAIN
+        for n in numbers:
+            data = self.read("custody/%04d.note" % n, MAX_NOTE + 1)
+            if len(data) > min(left, MAX_NOTE):
+                continue
+            left -= len(data)
+            try:
+                record, text, signature = custody_record_12(data)
+                jobs.append((verifier_key_5_5(record["key"])[2], text, signature[2]))
+            except Bad:
+                pass                              # said when its turn comes
+        self.ed25519.check(jobs)
+
+    def custody_chain_12(self, name, n, record, last, known):
+        ids, releases, answered = known
+        answers, container, size = record.get("answers"), self.container_12(), self.octets_12()
+        for code, wrong, meaning in (
+                ("custody-chain", record["sequence"] != str(n), "it says that it is record %s" % record["sequence"]),
+                ("custody-chain", last is not None and record["previous"] != last, "it does not follow the record before it"),
+                ("custody-chain", record["id"] in ids, "it has the id of an earlier record"),
+                ("custody-chain", answers and answers not in releases, "it acknowledges a release that is none of the records before"),
+                ("custody-chain", answers and answers in answered, "it acknowledges a release that was acknowledged before"),
+                ("custody-case", self.case_id is not None and record["origin"] != ORIGIN + str(self.case_id), "it is a record of another case"),
+                ("custody-container", container and record["container"] != container, "it found another container than was sealed"),
+                ("custody-container", container and size and record["size"] != size, "it found another number of bytes than was sealed")):
+            if wrong:
+                self.report.add(code, name, meaning)
+        ids.add(record["id"])
+        answered.add(answers)
+
+    def container_12(self):
+        """The hash that package.note signs."""
+        return self.package[0].decode("utf-8").split("\n")[4] if self.sealed and self.package else None
+
+    def octets_12(self):
+        """The bytes of data/ that bag-info.txt counts."""
+        if not self.has("bag-info.txt"):
+            return None
+        m = re.search(rb"(?:^|\n)Payload-Oxum: (0|[1-9][0-9]*)\.[0-9]+\n$", self.read("bag-info.txt", 1 << 20))
+        return m.group(1).decode() if m else None
+
+    def say_custody(self, say, pinned):
+        """Who held the case, as the records have it."""
+        for n, record, key in self.custody:
+            who = record.get("by") or "%s to %s" % (record["released-by"], record["received-by"])
+            say("custody %d: %s (%s) %s: %s; signed by %s%s" % (n, record["time"], record["zone"], record["event"], show(who), show(key[0]),
+                "" if key in pinned else ", a key that you did not pin"))
+        if self.custody_last:
+            say("custody: the last record has the hash %s" % self.custody_last)
+            say("custody: records that were dropped behind it, or never written, cannot be seen here: compare with the parties' copies")
+            say("custody: keys that are found in records prove nothing unless you pinned them")
+        if self.custody_other:
+            say("[custody-other] %d files in custody/ are no records; nothing covers them" % self.custody_other)
+
     # -- the verdict
 
     def windows_complete(self):
@@ -1316,45 +2024,466 @@ class Case:
             note and any(s[:2] == key[:2] and self.ed25519.good(key[2], note[0], s[2]) for s in note[1])
             for note in notes)]
 
+    def cosigners(self, keys):
+        """The given keys that have cosigned the newest head, and made no bad signature elsewhere (5.10)."""
+        notes = [note for note in (self.good_heads.get(self.notes[-1] if self.notes else 0), self.package) if note]
+        return [key for key in keys if self.notes and self.cosigned.get(key) == self.notes[-1] and all(
+            self.ed25519.good(key[2], text, s[2]) for text, signatures in notes for s in signatures if s[:2] == key[:2])]
 
-def check(root, keys, report, ed25519):
-    """Checks one case and returns the exit code."""
-    case = Case(root, report, ed25519)
+    def complete(self):
+        return "yes"
+
+    def describe(self):
+        self.report.say("case %s: %d segments with batches, %d entries" % (self.case_id, self.last_batch_segment, self.tree.size))
+
+    # -- 5.11 and 5.12: heads that somebody else holds, and cosignatures of witnesses
+
+    def trusted(self, text, signatures, keys):
+        """Whether a key that may sign the case, a given key or a given witness signed, and none of them badly."""
+        jobs = []
+        for s in signatures:
+            for key in set(self.allowed.items()) | {(k[:2], k[2]) for k in keys}:
+                if s[:2] == key[0]:
+                    jobs.append((key[1], text, s[2]))
+            for key in self.elsewhere.witnesses:
+                if s[:2] == key[:2]:
+                    made = cosigned_5_12(s[2], text)
+                    jobs.append((key[2],) + made[1:] if made else (key[2], text, b""))
+        return bool(jobs) and all(self.ed25519.good(*job) for job in jobs)
+
+    def extends(self, head, name):
+        """Whether the case goes on from a head of it that a trusted key signed."""
+        if head.size > self.tree.size:
+            self.report.add("rolled-back", name, "it covers %d entries, and %d are there" % (head.size, self.tree.size))
+        elif head.root != self.roots.get(head.size):
+            self.report.add("fork", name, "over the first %d entries it has the root %s, and the case has %s" % (
+                head.size, head.root.hex(), self.roots.get(head.size, b"").hex()))
+        else:
+            return True
+        return False
+
+    def history_5_11(self, keys):
+        """What is not met: each a line to be said."""
+        unmet = []
+        for head in self.elsewhere.heads:
+            if head.origin != ORIGIN + str(self.case_id):
+                unmet.append("known head %s: it is a head of another case" % show(head.name))
+            elif not self.trusted(head.text, head.signatures, keys):
+                unmet.append("known head %s: no key that the case allows or that was given signed it" % show(head.name))
+            else:
+                self.extends(head, show(head.name))
+        unmet += self.cosignatures_5_12(keys)
+        return unmet
+
+    def cosignatures_5_12(self, keys):
+        self.seen = {key: (0, 0) for key in self.elsewhere.witnesses}    # size and time of the largest head
+        self.strangers = set()
+        for size, number, name in self.witnessed:
+            try:
+                head = Head_5_11(name, self.read(name, MAX_KNOWN + 1))
+            except (Bad, OSError):
+                continue                          # it proves nothing, and nothing says that it must be there
+            numbers = [s[1].hex() for s in head.signatures if cosigned_5_12(s[2], head.text)]
+            if head.size != size or head.origin != ORIGIN + str(self.case_id) or number not in numbers or \
+                    not self.trusted(head.text, head.signatures, keys) or not self.extends(head, name):
+                continue
+            for s in head.signatures:
+                made, known = cosigned_5_12(s[2], head.text), [k for k in self.seen if k[:2] == s[:2]]
+                if made and not known:
+                    self.strangers.add(s[:2])
+                for key in known:
+                    self.seen[key] = max(self.seen[key], (size, made[0]))
+        met = [key for key, (size, _) in self.seen.items() if size and (size == self.tree.size or not self.sealed)]
+        wanted = self.elsewhere.quorum or len(self.seen)
+        return [] if len(met) >= wanted else ["%d of %d witnesses: %s" % (len(met), wanted, "; ".join(
+            "%s cosigned the head over %d of %d entries" % (show(key[0]), self.seen[key][0], self.tree.size)
+            for key in self.seen if key not in met))]
+
+
+# ---- 13. Productions --------------------------------------------------------------------------------
+
+MAX_PRODUCTION_LINE, MAX_REASON, MAX_SOFTWARE = 2 * MAX_LINE + 128, 1000, 200
+HEAD_13_2 = obj(format=one_of("exhibit-production/1"), case=is_id, size=positive, time=is_time_1_3,
+                software=lambda v: is_value(v) and len(v) <= MAX_SOFTWARE, producer=is_key)
+LEAST_13_3 = {"case": 2, "checkpoint": 2, "key": 2, "seal": 2, "window": 1, "gap": 1}
+LINE_13_3 = re.compile(r'\{"seq":(0|[1-9][0-9]{0,15}),"level":([012]),')
+DECODER = json.JSONDecoder(parse_int=json_integer, parse_float=json_refuse, parse_constant=json_refuse)
+
+
+def value_at(text, key, at):
+    """The spelling of the value of a key that must stand at a place, and where it ends."""
+    start = at + len(key) + 3
+    if text[at:start] != '"%s":' % key:
+        raise Bad("production-form", "the key %s is not in its place" % key)
+    try:
+        value, end = DECODER.raw_decode(text, start)
+    except (ValueError, RecursionError):
+        raise Bad("production-form", "the value of %s is not JSON as the format allows it" % key)
+    return value, text[start:end], end
+
+
+def line_13_3(line):
+    """(seq, level, leaf hash, head line, detail line) of a line; what the level leaves out is None."""
+    try:
+        text = line.decode("ascii")
+    except ValueError:
+        raise Bad("production-form", "a line is not ASCII")
+    start = LINE_13_3.match(text)
+    if not start or len(line) > MAX_PRODUCTION_LINE or text[-1:] != "}":
+        raise Bad("production-form", "not a line as the format spells it: %s" % show(line[:80]))
+    seq, level, at = int(start.group(1)), int(start.group(2)), start.end()
+    if level < 2:
+        reason, spelled, at = value_at(text, "reason", at)
+        if not is_text(reason) or json.dumps(reason) != spelled or re.search("[\ud800-\udfff]", reason) or \
+                len(reason.encode("utf-8")) > MAX_REASON:
+            raise Bad("production-form", "the reason is not a text in its only spelling, or too long")
+        at += 1
+        if text[at - 1:at] != ",":
+            raise Bad("production-form", "nothing follows the reason")
+    if level == 0:
+        leaf = re.fullmatch('"leaf":"([0-9a-f]{64})"}', text[at:])
+        if not leaf:
+            raise Bad("production-form", "no leaf hash follows")
+        return seq, level, bytes.fromhex(leaf.group(1)), None, None
+    _, head, at = value_at(text, "head", at)
+    leaf = hashlib.sha256(b"\0" + head.encode()).digest()
+    if level == 1:
+        if text[at:] != "}":
+            raise Bad("production-form", "something follows the head line")
+        return seq, level, leaf, head.encode(), None
+    if text[at:at + 10] != ',"detail":':
+        raise Bad("production-form", "no detail line follows the head line")
+    return seq, level, leaf, head.encode(), text[at + 10:-1].encode()
+
+
+class Production(Case):
+    """A production (section 13): part of a case, and all of it accounted for."""
+    INDEX_6_1, STATEMENT_6_3 = "production.jsonl", "exhibit production v1"
+    ONCE_SEALED = ["bag-info.txt", "bagit.txt", "manifest-sha256.txt", "tagmanifest-sha256.txt",
+                   "data/README.txt", "data/production.jsonl", "data/verify.py", "package.note"]
+
+    @staticmethod
+    def is_at(root):
+        return os.path.lexists(os.path.join(root, "data", "production.jsonl"))
+
+    def segments_2_1(self):
+        """Every record of the segments, then every line of production.jsonl."""
+        self.sealed, self.levels, self.hidden, self.size, self.producer = True, [0, 0, 0], 0, 0, None
+        self.heads_only, self.number = set(), 0
+        self.first, self.queue = None, []         # of records: (hash of the header, hash of the block, place)
+        if not self.has("data/production.jsonl"):
+            return
+        with open(self.path("data/production.jsonl"), "rb") as file:
+            try:
+                self.first_13_2(file.readline(MAX_LINE + 2))
+            except Bad as bad:
+                self.report.add(bad.code, "data/production.jsonl, line 1", bad.text)
+                return
+            numbers = sorted(int(n[14:19]) for n in self.files if re.fullmatch(r"data/evidence/[0-9]{5}\.warc\.zst", n))
+            for n in range(1, max(numbers, default=0) + 1):
+                if n in numbers:
+                    before = len(self.queue)
+                    self.segment(n)
+                    if len(self.queue) == before:
+                        self.report.add("production-form", self.name, "the segment holds no record")
+                else:
+                    self.report.add("segment-missing", "data/evidence/%05d.warc.zst" % n, "there is no such segment")
+            self.lines_13_3(file)
+
+    def first_13_2(self, line):
+        if line[-1:] != b"\n":
+            raise Bad("production-form", "there is no first line")
+        self.first = json_1_2(line[:-1], "production-form")
+        if not HEAD_13_2(self.first):
+            raise Bad("production-form", "the first line does not have the keys and values of section 13.2")
+        self.case_id, self.size, self.producer = self.first["case"], self.first["size"], verifier_key_5_5(self.first["producer"])
+
+    def hold(self, offset, bad):
+        self.report.add(bad.code, "%s, byte %d" % (self.name, offset), bad.text)
+
+    def unread(self, offset):
+        self.queue.append(("", "", "%s, byte %d" % (self.name, offset)))
+
+    def record_2_4(self, record, end):
+        self.records += 1
+        for bad in record.broken:
+            self.hold(record.offset, bad)
+        if self.records == 1:
+            if (record.header, record.block) != self.warcinfo_13_4():
+                self.hold(record.offset, Bad("warcinfo", "not the warcinfo that the first line of production.jsonl makes"))
+        else:
+            self.queue.append((sha(record.header), record.block_hash, "%s, byte %d" % (self.name, record.offset)))
+
+    def warcinfo_13_4(self):
+        block = ("software: %s\r\nformat: WARC File Format 1.1\r\nconformsTo: %s\r\nisPartOf: %s\r\n" % (
+            self.first["software"], CONFORMS, self.case_id)).encode()
+        header = ("WARC/1.1\r\nWARC-Type: warcinfo\r\nWARC-Record-ID: <%s>\r\nWARC-Date: %s\r\nWARC-Filename: %s\r\n"
+                  "Content-Type: application/warc-fields\r\nWARC-Block-Digest: sha256:%s\r\nContent-Length: %d\r\n\r\n" % (
+                      uuid_of("exhibit production %s %d" % (self.case_id, self.number)), self.first["time"],
+                      self.name[14:], sha(block), len(block))).encode()
+        return header, block
+
+    def lines_13_3(self, file):
+        claims, due = [], 0
+        while True:
+            line = file.readline(MAX_PRODUCTION_LINE + 2)
+            if not line:
+                break
+            place = "data/production.jsonl, line of entry %d" % due
+            try:
+                if line[-1:] != b"\n":
+                    raise Bad("production-form", "a line without an end, or too long")
+                due = self.line_13_3(*line_13_3(line[:-1]), due, place, claims)
+            except Bad as bad:
+                self.report.add(bad.code, place, bad.text)
+                due += 1
+        if due != self.size:
+            self.report.add("production-order", "data/production.jsonl", "%d lines for %d entries" % (due, self.size))
+        self.claims_13_4(claims)
+
+    def line_13_3(self, seq, level, leaf, head_line, detail_line, due, place, claims):
+        """One line in its place. Returns the seq of the line that is due next."""
+        if seq != due or seq >= self.size:
+            self.report.add("production-order", place, "the line of entry %d where that of entry %d was due" % (seq, due))
+            if seq > due:                         # a hole, or a lie: the tree is lost in any case
+                return due + 1
+        self.levels[level] += 1
+        self.next_seq = seq
+        if level == 2:
+            claims += self.entry_4(head_line, detail_line, place)
+            return seq + 1
+        self.tree.add_leaf(leaf)
+        if self.tree.size in self.sizes:
+            self.roots[self.tree.size] = self.tree.root()
+        if level == 1:
+            self.head_only(seq, head_line, place)
+        else:
+            if seq == 0:
+                self.report.add("production-level", place, "the case entry is withheld")
+            self.hidden += 1
+            self.kinds.append(self.HIDDEN)
+        return seq + 1
+
+    def head_only(self, seq, line, place):
+        """An entry of which nothing but the head line is there."""
+        head = json_1_2(line, "production-form")
+        kind = head.get("kind")
+        if not HEAD_4_1(head) or head["seq"] != seq or kind != "exchange" and (head["method"] or head["status"]):
+            raise Bad("production-form", "the head line does not have the keys and values of section 4.1")
+        if LEAST_13_3.get(kind, 0) > 1:
+            self.report.add("production-level", place, "an entry of kind %s is withheld" % kind)
+        if (kind == "case") != (seq == 0):
+            self.report.add("entry-rule", place, "entry 0, and no other, is the case entry")
+        window = head["window"]
+        if kind == "window" and window == len(self.windows) + 1:
+            self.windows.append([None, "withheld", 0, 0])
+        elif window > len(self.windows) or kind == "window" and not window:
+            self.report.add("entry-rule", place, "window %d was not opened before" % window)
+        elif kind == "window":
+            self.windows[window - 1][1] = "withheld"
+        elif kind == "exchange" and window:
+            self.windows[window - 1][2] += 1
+            self.windows[window - 1][3] += head["status"] == 200      # it may have brought a page
+        self.heads_only.add(seq)
+        self.kinds.append(self.KIND_NUMBER.get(kind, 0))
+        self.kind_counts[kind] += 1
+
+    def claims_13_4(self, claims):
+        for (header, block), (found, found_block, place) in zip(claims, self.queue):
+            if (sha(header), block) != (found, found_block):
+                self.report.add("record-mismatch", place, "the record is not the one that the entries name here")
+        if len(self.queue) > len(claims):
+            self.report.add("record-unclaimed", self.queue[len(claims)][2], "%d records that no disclosed entry names" % (
+                len(self.queue) - len(claims)))
+        elif len(claims) > len(self.queue):
+            self.report.add("record-mismatch", "data/evidence", "entries name %d records that are not there" % (
+                len(claims) - len(self.queue)))
+
+    # -- the rules across entries, as far as what is withheld lets them be seen
+
+    def withheld(self, seq):
+        return 0 <= seq < len(self.kinds) and (self.kinds[seq] == self.HIDDEN or seq in self.heads_only)
+
+    def closing_4_8(self, window, body):
+        if not window:
+            yield "a window entry without a window"
+            return
+        state = self.windows[window - 1]
+        state[0] = state[0] or body["acquisition"]
+        if not state[2] <= body["requests"] <= state[2] + self.hidden:
+            yield "the window counts %d requests, and its exchanges cannot be as many" % body["requests"]
+        if state[0] != body["acquisition"]:
+            yield "the window is closed as another acquisition than it was opened"
+        if body["pages"] > state[3] + self.hidden:
+            yield "the window counts %d pages, more than were brought" % body["pages"]
+        state[1] = body["state"]
+
+    def retry_4_8(self, seq, head, body):
+        last, named = self.chains.get((head["window"], body["chain"])), body["retry_of"]
+        if self.withheld(named):
+            self.chains.pop((head["window"], body["chain"]), None)
+            if last and last[0] > named:
+                yield "retry_of does not name the latest attempt of the chain"
+            body = dict(body, retry_of=-1)
+        yield from Case.retry_4_8(self, seq, head, body)
+
+    def seal_4_4(self, seq, body):
+        stated = {c["kind"]: c["count"] for c in body["counts"]}
+        if [c["kind"] for c in body["counts"]] != sorted(stated) or sum(stated.values()) != seq or body["segment"] < 1:
+            return False
+        if any(n > stated.get(kind, 0) for kind, n in self.kind_counts.items()):
+            return False
+        return all(n == self.kind_counts[kind] for kind, n in stated.items() if LEAST_13_3.get(kind, 0))
+
+    def seal_6(self):
+        if not self.seal or self.seal[0] != self.size - 1:
+            self.report.add("seal-form", "data/production.jsonl", "the last entry is not the seal")
+        if self.tree.size not in self.wanted:
+            self.report.add("head-missing", "data/checkpoints/%d.note" % self.tree.size, "the final head is not there")
+        self.package_6_2()
+
+    def package_note_6_3(self, allowed):
+        self.package = None
+        if self.has("package.note"):
+            Case.package_note_6_3(self, {self.producer[:2]: self.producer[2]} if self.producer else {})
+
+    def windows_complete(self):
+        known = self.windows
+        self.windows = [[w[0], "empty" if w[1] == "withheld" else w[1], 0, 0] for w in known]
+        Case.windows_complete(self)
+        self.windows = known
+
+    def complete(self):
+        withheld = sum(w[1] == "withheld" for w in self.windows)
+        return "not known: the outcome of %d windows is withheld" % withheld if withheld else "yes: this is what was acquired, not what is disclosed"
+
+    def pinned(self, keys):
+        """Each key must have signed the sealed head or package.note, and one of them the head; else none counts."""
+        def by(note):
+            return [key for key in keys if note and any(
+                s[:2] == key[:2] and self.ed25519.good(key[2], note[0], s[2]) for s in note[1])]
+        head, package = by(self.good_heads.get(self.tree.size)), by(self.package)
+        return [key for key in keys if (head or self.cosigners(keys)) and (key in head or key in package and key == self.producer)]
+
+    def describe(self):
+        self.report.say("production of case %s: %d disclosed, %d withheld%s" % (
+            self.case_id, self.levels[2], self.levels[0] + self.levels[1],
+            "" if self.report.damage else ", nothing else, root matches"))
+        self.report.say("withheld: of %d entries the head line is there, of %d a hash alone" % (self.levels[1], self.levels[0]))
+
+
+class Head_5_11:
+    """A head out of a note, whoever signed it. Raises Bad."""
+    def __init__(self, name, data):
+        self.name = name
+        lines, self.text, self.signatures = signed_note_5_2(data, 3, "known-head", MAX_KNOWN)
+        self.origin = lines[0]
+        self.size, self.root = size_and_root(lines[1:], "known-head")
+
+
+def time_5_9(case, roots, report):
+    """Statement (c); returns how many of the pinned authorities did not stamp the case."""
+    met, lines = case.stamped_5_9(roots)
+    unmet = [file for file, ok in met if not ok]
+    for file in unmet:
+        report.say("[tsa-not-met] %s: this authority did not stamp %s" % (show(file), "the final head or package.note" if case.sealed else "a head"))
+    if roots:
+        answer = "NO" if unmet or report.damage else "yes"
+        report.say("(c) existed before T: " + "; ".join([answer] + lines))
+    elif case.tokens:
+        report.say("(c) existed before T: not checked: %d timestamps are there (give --tsa-ca with a root that its owner publishes)" % len(case.tokens))
+    else:
+        report.say("(c) existed before T: not shown: there is no timestamp")
+    return len(unmet)
+
+
+class Elsewhere:
+    """What the user has from others than whoever made the case, as main reads it."""
+    def __init__(self, given):
+        self.keys, self.roots = given.get("--key", []), given.get("--tsa-ca", [])
+        self.heads, self.witnesses = given.get("--known-head", []), given.get("--witness", [])
+        self.custody = given.get("--custody-key", [])
+        self.quorum = max(given.get("--witness-quorum", []), default=0)
+        if self.quorum > len(self.witnesses):
+            raise ValueError("--witness-quorum %d: more than there are witnesses" % self.quorum)
+
+    def statement(self, case, unmet):
+        found = [code for code in ("fork", "rolled-back") if case.report.count[code]]
+        others = "; %d other witnesses cosigned, which proves nothing" % len(case.strangers) if case.strangers else ""
+        if found or unmet:
+            return "NO: " + "; ".join(found + unmet)
+        if not self.heads and not self.witnesses:
+            return "not checked (give --known-head or --witness)" + others
+        if case.report.damage:
+            return "not known, see (a)"
+        return "yes, " + "; ".join(
+            ["it goes on from the head over %d of %d entries in %s" % (h.size, case.tree.size, show(h.name)) for h in self.heads] +
+            ["%s cosigned the head over %d of %d entries at %s" % (
+                show(key[0]), size, case.tree.size, time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(min(at, 1 << 37))))
+             for key, (size, at) in case.seen.items() if size]) + others
+
+
+def signed_5_5(case, keys, report):
+    """Statement (b); returns what it says and how many of the given keys signed nothing that counts."""
+    case.cosignatures_5_10(keys)
+    met = case.pinned(keys)
+    cosigned = [key for key in case.cosigners(keys) if key not in met]
+    unmet = [key for key in keys if key not in met + cosigned]
+    for key in unmet:
+        report.say("[key-not-met] %s: this key did not sign the %s" % (
+            show(key[0]), "final head and package.note" if case.sealed else "newest head"))
+    cosigners = "; cosigned by " + ", ".join(show(key[0]) for key in cosigned) if cosigned else ""
+    if not keys:
+        answer = "signer not checked (give --key with a key that you got elsewhere)"
+    elif unmet or report.damage:
+        answer = "NO"
+    elif cosigned and not met:
+        answer = "signer not checked, no given key signed the case" + cosigners
+    else:
+        answer = "yes, " + ", ".join(show(key[0]) for key in met) + cosigners if case.sealed else "NO, the case is not sealed"
+    return answer, len(unmet)
+
+
+def check(root, elsewhere, report, ed25519):
+    """Checks one case or production and returns the exit code."""
+    case = (Production if Production.is_at(root) else Case)(root, report, ed25519, elsewhere)
     case.paths_6_1()
     case.segments_2_1()
     case.heads_5()
+    case.tokens_5_7()
     case.seal_6()
+    case.custody_12()
     case.windows_complete()
-    met = case.pinned(keys)
-    for key in keys:
-        if key not in met:
-            report.say("[key-not-met] %s: this key did not sign the %s" % (
-                show(key[0]), "final head and package.note" if case.sealed else "newest head"))
+    signed, unmet = signed_5_5(case, elsewhere.keys, report)
+    unseen = case.history_5_11(elsewhere.keys)
+    for line in unseen:
+        report.say("[not-met] " + line)
+    unsigned = [key for key in elsewhere.custody if key not in [signer for _, _, signer in case.custody]]
+    for key in unsigned:
+        report.say("[custody-key-not-met] %s: this key signed no custody record" % show(key[0]))
     report.suppressed()
     say = report.say
-    say("case %s: %d segments with batches, %d entries" % (case.case_id, case.last_batch_segment, case.tree.size))
+    case.describe()
+    case.say_custody(say, elsewhere.keys + elsewhere.custody)
     say("(a) internally consistent: " + ("NO, first finding: " + report.damage if report.damage else
         "yes" if case.sealed else "yes, at the level of content (not sealed: no manifest covers the bytes of the files)"))
-    if case.sealed and keys and len(met) == len(keys) and not report.damage:
-        say("(b) sealed by key: yes, " + ", ".join(show(key[0]) for key in met))
-    else:
-        say("(b) sealed by key: " + ("NO" if keys and len(met) < len(keys) or keys and report.damage else
-            "NO, the case is not sealed" if keys else "signer not checked (give --key with a key that you got elsewhere)"))
-    say("(c) existed before T: not shown: no trusted time in format 1 as built")
-    say("(d) the history that witnesses saw: not checked")
+    say("(b) sealed by key: " + (signed if not report.damage or not elsewhere.keys else "NO"))
+    unstamped = time_5_9(case, elsewhere.roots, report)
+    say("(d) the history that witnesses saw: " + elsewhere.statement(case, unseen))
     say("(e) complete, by its windows and its seal: " + (
-        "NO, first finding: " + report.incomplete if report.incomplete else "not known, see (a)" if report.damage else "yes"))
+        "NO, first finding: " + report.incomplete if report.incomplete else "not known, see (a)" if report.damage else
+        "not known, see (d)" if report.other else case.complete()))
     say("what none of this shows: that the server told the truth")
     say("what none of this shows: that the operator recorded every exchange")
     say("what none of this shows: that the tool that recorded was honest, and its clock right")
-    say("not looked into: the content of ledger.db, custody/, stamps/, work/")
-    return 3 if report.damage else 4 if report.incomplete else 8 if len(met) < len(keys) else 0
+    say("not looked into: the content of ledger.db, work/, what lies in stamps/ beside timestamps and cosignatures")
+    return 3 if report.damage or report.other else 4 if report.incomplete else 8 if unmet or unstamped or unseen or unsigned else 0
 
 
-def guarded(root, keys, report, ed25519):
+def guarded(root, elsewhere, report, ed25519):
     """check, but a failure that is not the evidence's becomes exit code 1 and one line."""
     try:
-        return check(root, keys, report, ed25519)
+        return check(root, elsewhere, report, ed25519)
     except Unexpected as err:
         report.say("unexpected: %s" % show(str(err)))
     except Exception as err:                      # never a traceback: the place and the kind of failure
@@ -1369,37 +2498,99 @@ def is_case(path):
     return any(os.path.lexists(os.path.join(path, n)) for n in ("data", "bagit.txt", "custody"))
 
 
-def main(args):
-    usage = "usage: verify.py [--key VKEY]… [PATH] | verify.py --each DIR".replace("…", "...")
-    keys, each, ed25519 = [], None, Ed25519()
-    while args and args[0].startswith("-"):
-        option = args.pop(0)
-        if option not in ("--key", "--each") or not args:
-            print(usage, file=sys.stderr)
-            return 2
-        if option == "--each":
-            each = args.pop(0)
+def given_key(text):
+    key = verifier_key_5_5(text)
+    if key is None:
+        raise ValueError("no Ed25519 verifier key NAME+HASH+BASE64")
+    return key
+
+
+def given_root(name):
+    with open(name, "rb") as file:
+        pem = file.read(1 << 23)
+    if b"-----BEGIN CERTIFICATE-----" not in pem:
+        raise ValueError("no certificate in PEM")
+    return name, pem
+
+
+def given_head(name):
+    with open(name, "rb") as file:
+        return Head_5_11(name, file.read(MAX_KNOWN + 1))
+
+
+def given_witness(text):
+    key = verifier_key_5_5(text, 4)
+    if key is None:
+        raise ValueError("no key of a witness, NAME+HASH+BASE64 of type 4")
+    return key
+
+
+def given_number(text):
+    if not re.fullmatch("[1-9][0-9]{0,3}", text):
+        raise ValueError("no number")
+    return int(text)
+
+
+def given_folder(name):
+    if not os.path.isdir(name):
+        raise ValueError("no folder")
+    return name
+
+
+OPTIONS = {                 # option: what its value is called, and what reads it
+    "--key": ("VKEY", given_key),
+    "--tsa-ca": ("PEM", given_root),
+    "--known-head": ("FILE", given_head),
+    "--witness": ("VKEY", given_witness),
+    "--witness-quorum": ("N", given_number),
+    "--custody-key": ("VKEY", given_key),
+    "--each": ("DIR", given_folder),
+}
+
+
+def command_line(args):
+    """({option: [values]}, [paths]): options stand before or behind paths. ValueError says what is wrong."""
+    given, paths, args = {option: [] for option in OPTIONS}, [], collections.deque(args)
+    while args:
+        arg = args.popleft()
+        if not arg.startswith("-"):
+            paths.append(arg)
             continue
-        key = verifier_key_5_5(args.pop(0))
-        if key is None:
-            print("--key: not an Ed25519 verifier key NAME+HASH+BASE64", file=sys.stderr)
-            return 2
-        keys.append(key)
-    if each is not None:
-        if args or not os.path.isdir(each):
-            print(usage, file=sys.stderr)
-            return 2
-        for name in sorted(os.listdir(each)):
-            if os.path.isdir(os.path.join(each, name)):
-                report = Report(quiet=True)
-                code = guarded(os.path.join(each, name), keys, report, ed25519)
-                print("%s\t%d\t%s" % (show(name), code, report.damage or report.incomplete or "-"))
-        return 0
-    root = args[0] if args else os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    if len(args) > 1 or not os.path.isdir(root) or not is_case(root):
-        print("%s\n%s: not the folder of a case" % (usage, show(root)), file=sys.stderr)
+        option, glued, value = arg.partition("=")
+        if option not in OPTIONS:
+            raise ValueError("%s: no such option" % show(option))
+        called, read = OPTIONS[option]
+        if not glued and not args:
+            raise ValueError("%s: %s is missing" % (option, called))
+        value = value if glued else args.popleft()
+        try:
+            given[option].append(read(value))
+        except (Bad, OSError, ValueError) as err:
+            raise ValueError("%s %s: %s" % (option, show(value), show(getattr(err, "text", err))))
+    if len(given["--each"]) > 1 or len(paths) > (0 if given["--each"] else 1):
+        raise ValueError("more than one folder is given")
+    return given, paths
+
+
+def main(args):
+    try:
+        given, paths = command_line(args)
+        elsewhere, ed25519 = Elsewhere(given), Ed25519()
+        for folder in given["--each"]:
+            for name in sorted(os.listdir(folder)):
+                if os.path.isdir(os.path.join(folder, name)):
+                    report = Report(quiet=True)
+                    code = guarded(os.path.join(folder, name), elsewhere, report, ed25519)
+                    print("%s\t%d\t%s" % (show(name), code, report.damage or report.other or report.incomplete or "-"))
+            return 0
+        root = paths[0] if paths else os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+        if not os.path.isdir(root) or not is_case(root):
+            raise ValueError("%s: not the folder of a case" % show(root))
+    except ValueError as err:
+        options = " ".join("[%s %s]..." % (option, OPTIONS[option][0]) for option in OPTIONS if option != "--each")
+        print("%s\nusage: verify.py %s [PATH] | verify.py --each DIR" % (err, options), file=sys.stderr)
         return 2
-    return guarded(root, keys, Report(), ed25519)
+    return guarded(root, elsewhere, Report(), ed25519)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,219 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/exhibit-dfir/exhibit/acquire/casefile"
+	"github.com/exhibit-dfir/exhibit/cmd/cli"
+	"github.com/exhibit-dfir/exhibit/evidence/bag"
+	"github.com/exhibit-dfir/exhibit/evidence/custody"
+	"github.com/exhibit-dfir/exhibit/evidence/trust"
+	"github.com/exhibit-dfir/exhibit/verify"
+)
+
+// custodian is a sealed case to which a record is to be added.
+type custodian struct {
+	dir   string
+	files *bag.Folder
+	chain *custody.Chain
+	found bag.Measured
+}
+
+// adding says to which case a record is added, and which key signs it.
+type adding struct {
+	dir string
+	key *signing
+}
+
+// runCustody measures a sealed case, reads its records, and adds the one that draft gives.
+func runCustody(cmd *cobra.Command, p *program, to adding, draft func(context.Context, *custodian) (custody.Record, error)) error {
+	dir := to.dir
+	ctx, cancel := p.untilFirst(cmd.Context())
+	defer cancel()
+	env, err := p.env()
+	if err != nil {
+		return err
+	}
+	source, err := to.key.source(cmd, p, env)
+	if err != nil {
+		return err
+	}
+	keys, err := signers(ctx, dir)
+	if err != nil {
+		return custodyError(err, dir)
+	}
+	files, err := bag.OpenFolder(dir)
+	if err != nil {
+		return custodyError(err, dir)
+	}
+	defer files.Close()
+	c := &custodian{dir: dir, files: files}
+	if c.found, err = bag.Measure(ctx, files, keys); err != nil {
+		return custodyError(err, dir)
+	}
+	container := custody.Hash(c.found.TagManifest)
+	c.chain = custody.Read(files, custody.Expect{Origin: c.found.Head.Origin, Container: &container, Size: c.found.Size})
+	if err := brokenChain(c.chain, dir); err != nil {
+		return err
+	}
+	r, err := draft(ctx, c)
+	if err != nil {
+		return custodyError(err, dir)
+	}
+	if err := c.complete(ctx, env, &r); err != nil {
+		return custodyError(err, dir)
+	}
+	signer, err := custodySigner(ctx, source, cmd.ErrOrStderr())
+	if err != nil {
+		return custodyError(err, dir)
+	}
+	link, err := custody.Append(ctx, dir, c.chain, r, signer, env.Rand)
+	if err != nil {
+		return custodyError(err, dir)
+	}
+	return tellRecord(cmd, link, dir)
+}
+
+// custodySigner is the key that signs records.
+func custodySigner(ctx context.Context, source casefile.KeySource, talk io.Writer) (trust.Signer, error) {
+	key, made, err := source(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if made != "" {
+		fmt.Fprintf(talk, "made a signing key, not encrypted, for you alone to read: %s\n", cli.EscapeLine(made))
+	}
+	return key, nil
+}
+
+// complete fills in what the program knows itself.
+func (c *custodian) complete(ctx context.Context, env casefile.Env, r *custody.Record) error {
+	now := env.Now()
+	r.Time, r.Zone, r.Origin, r.Container, r.Size = now, now.Format("-07:00"), c.found.Head.Origin, custody.Hash(c.found.TagManifest), c.found.Size
+	tool := map[string]string{}
+	for _, p := range env.Tool {
+		tool[p.Name] = p.Value
+	}
+	r.Tool = fmt.Sprintf("%s %s (executable SHA-256 %s)", tool["name"], tool["version"], tool["executable-sha256"])
+	if r.Exhibit != "" {
+		return nil
+	}
+	status, err := casefile.ReadStatus(ctx, c.dir)
+	if err != nil {
+		return err
+	}
+	for _, f := range status.Case.Fields {
+		if f.Name == "exhibit" {
+			r.Exhibit = f.Value
+		}
+	}
+	if r.Exhibit == "" {
+		return cli.Fail(cli.Usage, errors.New("the case does not state which exhibit it is"), "nothing was recorded", "give --exhibit")
+	}
+	return nil
+}
+
+func tellRecord(cmd *cobra.Command, l *custody.Link, dir string) error {
+	_, err := fmt.Fprintf(cmd.OutOrStdout(), "recorded: %s, SHA-256 %s\n", l.Path, l.Hash)
+	talk := cmd.ErrOrStderr()
+	fmt.Fprintf(talk, "container: SHA-256 %s, %d bytes\nsigned with %s\n", l.Container, l.Size, l.Key)
+	fmt.Fprintln(talk, "keep the SHA-256 of the record: that later ones were dropped cannot be seen in the folder")
+	next := []string{"exhibit-verify", "check", dir}
+	if l.Event == custody.Transferred {
+		next = []string{"exhibit", "pack", dir, "-o", "FILE", "--to", "RECIPIENT"}
+	}
+	fmt.Fprintf(talk, "next: %s\n", cli.EscapeLine(shell(next)))
+	return err
+}
+
+// brokenChain refuses to go on from records that do not agree.
+func brokenChain(c *custody.Chain, dir string) error {
+	for i := range c.Problems {
+		if p := &c.Problems[i]; !p.Odd() {
+			return cli.Fail(cli.Damaged, fmt.Errorf("[%s] %s: %s", p.Code, p.Path, p.Detail), "the custody records do not agree with each other or with the case; nothing was recorded",
+				"run `"+shell([]string{"exhibit-verify", "check", dir})+"` to see all of it, and ask every party for their copy of the records")
+		}
+	}
+	return nil
+}
+
+// isFile reports whether a name is that of a regular file.
+func isFile(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil && info.Mode().IsRegular()
+}
+
+// custodyError explains why nothing was recorded.
+func custodyError(err error, dir string) error {
+	const meaning = "nothing was recorded, and the case is as it was"
+	var problem bag.Problem
+	var own *cli.Error
+	switch {
+	case errors.As(err, &own):
+		return err
+	case errors.Is(err, context.Canceled):
+		return cli.Fail(cli.Interrupted, errors.New("interrupted: nothing is recorded"), meaning, "run the same command again")
+	case errors.Is(err, casefile.ErrNoFolder) && isFile(dir):
+		return cli.Fail(cli.Usage, fmt.Errorf("%q is a file, and records are added to a folder", dir), meaning, "if it is a packed case, run `"+shell([]string{"exhibit", "unpack", dir, "-o", "DIR"})+"` first")
+	case errors.Is(err, bag.ErrUnsealed):
+		return cli.Fail(cli.Incomplete, err, meaning, "custody is that of a sealed case; to seal it, run `"+shell([]string{"exhibit", "seal", dir})+"`")
+	case errors.Is(err, custody.ErrTaken):
+		return cli.Fail(cli.InUse, err, meaning, "run the same command again: it goes on from that record")
+	case errors.Is(err, custody.ErrFull):
+		return cli.Fail(cli.Usage, err, meaning, "")
+	case errors.As(err, &problem) && problem.Kind != bag.Unreadable:
+		return cli.Fail(cli.Damaged, err, "the container is not what was sealed; "+meaning, "run `"+shell([]string{"exhibit-verify", "check", dir})+"`, and ask for another copy")
+	}
+	if explained := diskError(err, dir, meaning, "run the same command again"); errors.As(explained, &own) {
+		return explained
+	}
+	return caseError(err, dir)
+}
+
+// receipt is the answer to the last release that has none.
+func (c *custodian) receipt() (custody.Record, error) {
+	answered := map[custody.Hash]bool{}
+	for _, l := range c.chain.Links {
+		if l.Answers != nil {
+			answered[*l.Answers] = true
+		}
+	}
+	for _, l := range slices.Backward(c.chain.Links) {
+		if l.Event == custody.Transferred && !answered[l.Hash] {
+			return custody.Record{Event: custody.Received, Answers: &l.Hash, ReleasedBy: l.ReleasedBy, ReceivedBy: l.ReceivedBy, Exhibit: l.Exhibit}, nil
+		}
+	}
+	return custody.Record{}, cli.Fail(cli.Usage, errors.New("there is no release that nobody has acknowledged"), "nothing was recorded",
+		"ask whoever handed the case over for a copy with their record; or give --unreleased, with --released-by and --received-by")
+}
+
+// check checks the case and says in one line what that gave.
+func (c *custodian) check(ctx context.Context, o verify.Options) (string, error) {
+	report, _, err := verify.Check(ctx, c.files, o)
+	if err != nil {
+		return "", err
+	}
+	next := "run `" + shell([]string{"exhibit-verify", "check", c.dir}) + "` to see what was found"
+	switch code := report.Exit(); code {
+	case verify.ExitDamaged:
+		return "", cli.Fail(code, errors.New("the case is altered or damaged"), "nothing was recorded", next)
+	case verify.ExitUnmet:
+		return "", cli.Fail(code, errors.New("a key that was given did not sign the case"), "nothing was recorded", next+", with the same --key")
+	}
+	var words []string
+	for _, s := range report.Statements {
+		words = append(words, fmt.Sprintf("(%s) %s: %s", s.ID, s.Text, s.Holds))
+	}
+	for _, k := range o.Keys {
+		words = append(words, "pinned: "+k.String())
+	}
+	return fmt.Sprintf("exit code %d; deep: %t; %s", report.Exit(), o.Deep, strings.Join(words, "; ")), nil
+}
