@@ -24,6 +24,7 @@ type story struct {
 	heads  int  // stop at so many heads; 0 for the whole story
 	sealed bool // only of a whole story
 	year   int  // that the clock is set to; 0 for the sample's own
+	stamps *stamper
 }
 
 // dated is the honest story with the clock set to another year.
@@ -60,7 +61,9 @@ func (s story) tell(t *testing.T) map[string][]byte {
 		if err := m.W.Head(context.Background()); err != nil {
 			t.Fatal(err)
 		}
-		left--
+		if left--; left != 0 {
+			s.stamps.head(t, m)
+		}
 		return left != 0
 	}
 	none := int64(evidence.None)
@@ -92,7 +95,7 @@ func (s story) tell(t *testing.T) map[string][]byte {
 		}
 	}
 	if s.sealed {
-		m.Seal()
+		s.stamps.seal(m)
 	} else {
 		m.Close()
 	}

@@ -1,0 +1,231 @@
+// Mutate switches the checks of verify off, one at a time, and runs the vectors: each check that is off must turn at least one red.
+//
+//	go run ./testdata/mutate                 all of them
+//	go run ./testdata/mutate -part 3/20      the 3rd of every 20
+//	go run ./testdata/mutate -list           where they are; nothing is run
+//
+// A check is a place that reports a finding: a call or an append, which go/ast finds (sites.go). Each gets a switch around it, all in one test program that an
+// overlay makes, so that no file is touched, nothing is compiled twice, and what does not compile is noticed at once. The program runs with no switch off and must
+// pass, with all off and must fail, and then with one off after the other: the vectors first, those that need something from elsewhere next, then other tests of verify. What
+// survives all of them must be in survivors.txt, with a reason why no case can show it. It exits with 1 if anything else survives, or something in that list does not.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// suites are the tests that must notice, in the order in which they are asked.
+func suites() [][2]string {
+	return [][2]string{
+		{"vector", "^TestVectors$"},
+		{"vector", "^TestHistoryVectors$"},
+		{"test", "^Test(PinnedKey|PinnedAuthority|PinnedCosigner|OnlyPinnedKeysCount|TokenOrder|LateToken|Packed|CustodyKey|UnreadableSegment|FindingsAreCapped|Supplements|ProductionKeys|InstallationIsTold)$"},
+	}
+}
+
+// limit is how long a suite may take. A check that is off may make another one loop.
+const limit = 10 * time.Minute
+
+func main() {
+	list := flag.Bool("list", false, "list the places and run nothing")
+	part := flag.String("part", "1/1", "the k-th of every n places, as k/n")
+	flag.Parse()
+	if flag.NArg() > 0 {
+		flag.Usage()
+		os.Exit(2)
+	}
+	if err := run(*list, *part); err != nil {
+		fmt.Fprintln(os.Stderr, "mutate:", err)
+		os.Exit(1)
+	}
+}
+
+func run(list bool, part string) error {
+	var k, n int
+	if _, err := fmt.Sscanf(part, "%d/%d", &k, &n); err != nil || k < 1 || n < k || part != fmt.Sprintf("%d/%d", k, n) {
+		return fmt.Errorf("part %q: it is k/n, k from 1 to n", part)
+	}
+	root, module, err := module()
+	if err != nil {
+		return err
+	}
+	sources, sites, err := all(root)
+	if err != nil {
+		return err
+	}
+	excused, err := readSurvivors(filepath.Join(root, "testdata/mutate/survivors.txt"), sites)
+	if err != nil {
+		return err
+	}
+	if list {
+		for i, s := range sites {
+			fmt.Printf("%d\t%s\tline %d\t%s\n", i, s.ID, s.Line, s.Text)
+		}
+		return nil
+	}
+	dir, err := os.MkdirTemp("", "mutate-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	program, err := build(root, module, dir, sources)
+	if err != nil {
+		return err
+	}
+	r := runner{program: program, dir: filepath.Join(root, "verify")}
+	if err := r.controls(); err != nil {
+		return err
+	}
+	return r.each(sites, k, n, excused)
+}
+
+// module finds the root and the name of the module that the working folder is in.
+func module() (root, name string, err error) {
+	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}\n{{.Path}}").Output()
+	if err != nil {
+		return "", "", fmt.Errorf("go list: %w", err)
+	}
+	root, name, _ = strings.Cut(strings.TrimSpace(string(out)), "\n")
+	return root, name, nil
+}
+
+// all lists the sites of all packages. The number of a site is its index.
+func all(root string) ([]source, []site, error) {
+	var sources []source
+	var sites []site
+	for _, pkg := range []string{"verify", "evidence", "evidence/custody", "evidence/bag"} {
+		of, err := load(root, pkg)
+		if err != nil {
+			return nil, nil, err
+		}
+		if len(of) == 0 {
+			return nil, nil, fmt.Errorf("package %s reports nothing: are its reporters called otherwise now?", pkg)
+		}
+		for _, s := range of {
+			sites = append(sites, s.Sites...)
+		}
+		sources = append(sources, of...)
+	}
+	return sources, sites, nil
+}
+
+// build makes the test program of verify with a switch around each site.
+func build(root, module, dir string, sources []source) (program string, err error) {
+	overlay := struct{ Replace map[string]string }{map[string]string{}}
+	put := func(path string, text []byte) error {
+		at := filepath.Join(dir, fmt.Sprintf("%d.go", len(overlay.Replace)))
+		overlay.Replace[filepath.Join(root, filepath.FromSlash(path))] = at
+		return os.WriteFile(at, text, 0o600)
+	}
+	err = put("mutant/mutant.go", []byte(switches))
+	first := 0
+	for _, s := range sources {
+		err = errors.Join(err, put(s.Path, s.switchable(module, first)))
+		first += len(s.Sites)
+	}
+	text, jsonErr := json.Marshal(overlay)
+	at := filepath.Join(dir, "overlay.json")
+	if err = errors.Join(err, jsonErr, os.WriteFile(at, text, 0o600)); err != nil {
+		return "", err
+	}
+	program = filepath.Join(dir, "verify.test")
+	cmd := exec.Command("go", "test", "-c", "-vet=off", "-overlay", at, "-o", program, "./verify")
+	cmd.Dir = root
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("a switch does not compile: %w\n%s", err, out)
+	}
+	return program, nil
+}
+
+// runner runs the program.
+type runner struct{ program, dir string }
+
+// suite runs one suite with a site off, and says which test failed first; "" if none did.
+func (r runner) suite(off, tests string) (failed string, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, r.program, "-test.run", tests, "-test.failfast", "-test.timeout", "0")
+	cmd.Dir, cmd.Env = r.dir, append(os.Environ(), variable+"="+off)
+	out, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	switch {
+	case err == nil && strings.Contains(string(out), "no tests to run"):
+		return "", fmt.Errorf("no test is called %s", tests)
+	case err == nil:
+		return "", nil
+	case ctx.Err() != nil:
+		return "it does not end", nil
+	case !errors.As(err, &exit):
+		return "", err
+	}
+	return firstFailed(string(out)), nil
+}
+
+// firstFailed is the last of the tests that a run, which ends at the first, says has failed: the innermost.
+func firstFailed(out string) string {
+	name := "it panics"
+	for line := range strings.Lines(out) {
+		if at, ok := strings.CutPrefix(strings.TrimSpace(line), "--- FAIL: "); ok {
+			name, _, _ = strings.Cut(at, " ")
+		}
+	}
+	return name
+}
+
+// controls shows that the program passes as it is, and that the vectors notice a verifier that reports nothing.
+func (r runner) controls() error {
+	for _, s := range suites() {
+		for off, pass := range map[string]bool{"none": true, "all": false} {
+			failed, err := r.suite(off, s[1])
+			if err != nil {
+				return err
+			}
+			if (failed == "") != pass {
+				return fmt.Errorf("with %s off, %s: %q failed", off, s[1], failed)
+			}
+		}
+	}
+	return nil
+}
+
+// each switches the sites of a part off, one at a time.
+func (r runner) each(sites []site, k, n int, excused map[string]string) error {
+	tried, by, wrong := 0, map[string]int{}, []string{}
+	for i, s := range sites {
+		if i%n != k-1 {
+			continue
+		}
+		tried++
+		kind, failed := "survived", ""
+		for _, suite := range suites() {
+			var err error
+			if failed, err = r.suite(fmt.Sprint(i), suite[1]); err != nil {
+				return err
+			}
+			if failed != "" {
+				kind = suite[0]
+				break
+			}
+		}
+		by[kind]++
+		fmt.Printf("%s\t%s\t%s\t%s\n", kind, s.ID, failed, s.Text)
+		if problem := judge(s.ID, kind == "survived", excused); problem != "" {
+			wrong = append(wrong, problem)
+		}
+	}
+	fmt.Printf("%d of %d places: a vector noticed %d, another test %d; %d survived\n", tried, len(sites), by["vector"], by["test"], by["survived"])
+	if len(wrong) > 0 {
+		return errors.New(strings.Join(slices.Compact(wrong), "\n"))
+	}
+	return nil
+}

@@ -1,0 +1,154 @@
+package main
+
+import (
+	"go/format"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/exhibit-dfir/exhibit/verify"
+)
+
+const sample = `package sample
+
+import "fmt"
+
+func (r *Report) add(f Finding) { r.Findings = append(r.Findings, f) }
+
+func (c *checker) look() error {
+	bad := func(format string) { c.r.find("code", format) }
+	bad("one")
+	switch {
+	case c.x:
+		c.r.add(Finding{Code: "two",
+			Seq: 1})
+	case c.y:
+		c.pages.add(entry)
+	}
+	c.faults = append(c.faults, ofFault(f))
+	c.names = append(c.names, name)
+	if err := c.fault("three"); err != nil {
+		return err
+	}
+	fmt.Println("not this")
+	return c.fault("four")
+}
+`
+
+// TestSites finds each form of a report and no other, by hand.
+func TestSites(t *testing.T) {
+	s, err := parse("p/a.go", []byte(sample), []string{"add", "bad", "find", "fault"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{`bad("one")`, `c.r.add(Finding{Code: "two", Seq: 1})`, `c.faults = append(c.faults, ofFault(f))`, `c.fault("three")`, `c.fault("four")`}
+	var got []string
+	for _, site := range s.Sites {
+		got = append(got, site.Text)
+	}
+	if strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("found\n%s", strings.Join(got, "\n"))
+	}
+	if id := s.Sites[1].ID; id != "p/a.go checker.look 2" {
+		t.Errorf("the second is %q", id)
+	}
+	out := string(s.switchable("example.org/m", 7))
+	for _, part := range []string{"package sample; import \"example.org/m/mutant\"\n", `if !mutant.Off(7) { bad("one") }`, `if err := mutant.Value(10, func() error { return c.fault("three") }); err != nil {`,
+		`return mutant.Value(11, func() error { return c.fault("four") })`} {
+		if !strings.Contains(out, part) {
+			t.Errorf("no %q in\n%s", part, out)
+		}
+	}
+	if _, err := format.Source([]byte(out)); err != nil {
+		t.Error(err)
+	}
+	if strings.Count(out, "\n") != strings.Count(sample, "\n") {
+		t.Error("lines moved")
+	}
+}
+
+// TestEveryCodeHasASite holds the codes that a check knows against the places: one that none of them names is not tried.
+func TestEveryCodeHasASite(t *testing.T) {
+	elsewhere := map[string]string{
+		"findings-capped":  "in the reporter itself: TestFindingsAreCapped",
+		"zip-form":         "by ofZip",
+		"known-head-unmet": "by unmet, of which each call is a place",
+		"witness-form":     "by form, likewise",
+	}
+	var text strings.Builder
+	for _, pkg := range []string{"verify", "evidence", "evidence/custody", "evidence/bag"} {
+		sources, err := load("../..", pkg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range sources {
+			for _, site := range s.Sites {
+				text.WriteString(site.Text + "\n")
+			}
+		}
+	}
+	for _, c := range verify.Codes() {
+		if passedOn(c.Code) || elsewhere[c.Code] != "" || strings.Contains(text.String(), `"`+c.Code+`"`) {
+			continue
+		}
+		t.Errorf("no place names %s: is there a reporter that sites.go does not know?", c.Code)
+	}
+}
+
+// passedOn reports whether a code is that of another package, which a place takes over from an error or a problem.
+func passedOn(code string) bool {
+	for _, prefix := range []string{"frame-", "record-", "bag-", "custody-", "window-", "path-"} {
+		if strings.HasPrefix(code, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// TestJudge notices each way in which a run can be wrong.
+func TestJudge(t *testing.T) {
+	excused := map[string]string{"a": "no case can"}
+	for _, c := range []struct {
+		id       string
+		survived bool
+		wrong    bool
+	}{{"a", true, false}, {"a", false, true}, {"b", true, true}, {"b", false, false}} {
+		if got := judge(c.id, c.survived, excused) != ""; got != c.wrong {
+			t.Errorf("%s, survived %v: wrong %v", c.id, c.survived, got)
+		}
+	}
+}
+
+// TestSurvivors reads the list, and refuses one that says nothing.
+func TestSurvivors(t *testing.T) {
+	_, sites, err := all("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := readSurvivors("survivors.txt", sites); err != nil {
+		t.Error(err)
+	}
+	known := sites[0].ID
+	for _, text := range []string{known, known + ": ", known + ": why\n" + known + ": why", "verify/nowhere.go f 1: why"} {
+		path := filepath.Join(t.TempDir(), "list")
+		if err := os.WriteFile(path, []byte(text+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := readSurvivors(path, sites); err == nil {
+			t.Errorf("%q is accepted", text)
+		}
+	}
+}
+
+// TestFirstFailed reads what a test program prints.
+func TestFirstFailed(t *testing.T) {
+	for out, want := range map[string]string{
+		"--- FAIL: TestVectors (0.01s)\n    --- FAIL: TestVectors/head-root (0.00s)\nFAIL\n": "TestVectors/head-root",
+		"panic: runtime error\n": "it panics",
+	} {
+		if got := firstFailed(out); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
