@@ -2474,8 +2474,10 @@ def check(root, elsewhere, report, ed25519):
         "NO, first finding: " + report.incomplete if report.incomplete else "not known, see (a)" if report.damage else
         "not known, see (d)" if report.other else case.complete()))
     say("what none of this shows: that the server told the truth")
-    say("what none of this shows: that the operator recorded every exchange")
+    say("what none of this shows: that the operator recorded every exchange, and keeps no other case beside this one")
+    say("what none of this shows: that the holder of the signing key did not make this history anew; a head kept elsewhere, or cosigned by a witness, does")
     say("what none of this shows: that the tool that recorded was honest, and its clock right")
+    say("what none of this shows: that nothing was cut off behind the newest head, unless you hold a later one from elsewhere")
     say("not looked into: the content of ledger.db, work/, what lies in stamps/ beside timestamps and cosignatures")
     return 3 if report.damage or report.other else 4 if report.incomplete else 8 if unmet or unstamped or unseen or unsigned else 0
 
