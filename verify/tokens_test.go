@@ -114,7 +114,7 @@ func TestPinnedAuthorityInPython(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := sample.Small(t)
-			files := map[string][]byte{}
+			var files map[string][]byte
 			if c.late {
 				m.Seal()
 				files = m.Folder.Files()
