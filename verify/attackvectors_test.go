@@ -175,6 +175,14 @@ func attackRecipes() []recipe {
 		{name: "entry-integer-large", code: "batch-form", exit: 3, about: "an integer of 2^53", make: line(`"before":0`, `"before":9007199254740992`)},
 		{name: "entry-unknown-kind-negative", code: "batch-form", exit: 3, about: "a negative integer in a kind that is not known", make: futureBody(`{"n":-1}`)},
 		{name: "entry-window-opened-last", code: "entry-rule", exit: 3, about: "a window that opens with a last page that is none", make: line(`"requests":0,"pages":0,"records":0,"last":-1`, `"requests":0,"pages":0,"records":0,"last":77`)},
+		{name: "entry-window-opened-twice", code: "entry-rule", exit: 3, about: "a window that is open is opened again", make: func(t *testing.T) map[string][]byte {
+			m := sample.New(t, nil)
+			for range 2 {
+				m.Window(1, evidence.Window{State: evidence.Opened, User: "adele@contoso.example"})
+			}
+			m.Close()
+			return m.Folder.Files()
+		}},
 		{name: "unknown-kind", code: "unknown-kind", exit: 4, about: "an entry of an unknown kind is said", make: futureBody(`{"n":1}`)},
 		{name: "page-replaced", code: "page-replaced", exit: 0, about: "a whole page was asked for again and brought again", make: func(t *testing.T) map[string][]byte {
 			m := sample.New(t, nil)
