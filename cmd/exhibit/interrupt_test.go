@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"syscall"
 	"testing"
@@ -91,6 +92,11 @@ func TestInterruptFinishes(t *testing.T) {
 }
 
 func stopInFlight(t *testing.T, sig os.Signal) {
+	if signal.Ignored(sig) { // the test was started by nohup: what it starts heeds what it listens to itself
+		listening := make(chan os.Signal, 1)
+		signal.Notify(listening, sig)
+		defer signal.Stop(listening)
+	}
 	arrived, answer := make(chan struct{}), make(chan struct{})
 	s := serve(t, simtenant.Options{Seed: 1, Wait: func(ctx context.Context, _ time.Duration) error {
 		close(arrived)
