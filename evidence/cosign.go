@@ -20,11 +20,11 @@ const CosignatureSuffix = ".cosignature"
 
 // CosignaturePath is the file of key's cosignature of the head over size entries.
 func CosignaturePath(size int64, key trust.VKey) string {
-	return fmt.Sprintf("%s/%d-%s%s", StampsPath, size, keyHash(key), CosignatureSuffix)
+	return fmt.Sprintf("%s/%d-%s%s", StampsPath, size, KeyHash(key), CosignatureSuffix)
 }
 
-// keyHash is how a file name tells a key: 32 digits.
-func keyHash(key trust.VKey) string {
+// KeyHash is how the name of a cosignature tells its key: 32 digits.
+func KeyHash(key trust.VKey) string {
 	sum := sha256.Sum256([]byte(key.String()))
 	return hex.EncodeToString(sum[:16])
 }

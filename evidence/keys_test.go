@@ -55,6 +55,9 @@ func TestKeysOverTime(t *testing.T) {
 	w.Close(ctx) // frees it; its folder is gone
 	refused(b, true)
 	refused(c, false)
+	if r, _, err := verify.Check(ctx, f.FS(), verify.Options{}); err != nil || len(r.Keys) != 2 || r.Keys[1].May {
+		t.Errorf("before a head covers it: keys %+v, %v", r.Keys, err)
+	}
 	if s := must(evidence.NewSurvey(f.FS()))(t); len(s.Notes) != 1 {
 		t.Fatalf("a refused key signed %v", s.Notes)
 	}
@@ -84,6 +87,9 @@ func TestKeysOverTime(t *testing.T) {
 	r, _, err := verify.Check(ctx, f.FS(), verify.Options{Keys: []trust.VKey{must(trust.ParseVKey(b.VerifierKey()))(t)}})
 	if err != nil || r.Exit() != 0 {
 		t.Fatalf("sealed by B: %v, %v", r.Findings, err)
+	}
+	if len(r.Keys) != 2 || r.Keys[0] != (verify.Key{Key: a.VerifierKey(), May: true}) || r.Keys[1].Key != b.VerifierKey() || r.Keys[1].Entry != 2 || !r.Keys[1].May {
+		t.Errorf("keys %+v", r.Keys)
 	}
 	var who []string
 	for _, h := range r.Heads {

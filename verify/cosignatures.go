@@ -31,11 +31,9 @@ func (c *checker) cosignatures() {
 	if err != nil { // nothing there; what cannot be read is found where names are walked
 		return
 	}
-	known := slices.Clone(c.opts.Keys)
-	for _, k := range c.keys {
-		if !slices.Contains(known, k) {
-			known = append(known, k)
-		}
+	known := map[string]trust.VKey{} // by what names of files tell them by
+	for _, k := range slices.Concat(c.opts.Keys, c.keys) {
+		known[evidence.KeyHash(k)] = k
 	}
 	n := 0
 	for _, e := range entries {
@@ -52,7 +50,7 @@ func (c *checker) cosignatures() {
 }
 
 // cosignature checks one file.
-func (c *checker) cosignature(path string, size int64, known []trust.VKey) {
+func (c *checker) cosignature(path string, size int64, known map[string]trust.VKey) {
 	if size < 1 {
 		c.r.find("cosignature-form", path, "no cosignature has such a name")
 		return
@@ -64,8 +62,9 @@ func (c *checker) cosignature(path string, size int64, known []trust.VKey) {
 	}
 	// The name of the file says which key is meant. No other one can be taken for it, whatever the signature line says.
 	var meant []trust.VKey
-	if i := slices.IndexFunc(known, func(k trust.VKey) bool { return evidence.CosignaturePath(size, k) == path }); i >= 0 {
-		meant = known[i : i+1]
+	_, hash, _ := strings.Cut(strings.TrimSuffix(path, evidence.CosignatureSuffix), "-")
+	if k, ok := known[hash]; ok {
+		meant = append(meant, k)
 	}
 	text, sigs, err := trust.Verify(note, meant)
 	var unverified *trust.UnverifiedError
@@ -85,7 +84,7 @@ func (c *checker) cosignature(path string, size int64, known []trust.VKey) {
 	case len(sigs) != 1:
 		c.r.find("cosignature-form", path, "it has %d signature lines, want 1", len(sigs))
 		return
-	case len(meant) == 1 && !sigs[0].Known, len(meant) == 0 && slices.ContainsFunc(known, s.by):
+	case len(meant) == 1 && !sigs[0].Known, len(meant) == 0 && named(known, sigs[0]):
 		c.r.find("cosignature-form", path, "its name is not that of the key in its signature line")
 		return
 	case !c.isHead(text, size, path):
@@ -98,9 +97,14 @@ func (c *checker) cosignature(path string, size int64, known []trust.VKey) {
 	c.r.Cosignatures = append(c.r.Cosignatures, s)
 }
 
-// by reports whether a key has the name and the id that the signature line has.
-func (s *Cosignature) by(k trust.VKey) bool {
-	return k.Name() == s.Name && fmt.Sprintf("%08x", k.ID()) == s.ID
+// named reports whether one of the keys has the name and the id of a signature line.
+func named(keys map[string]trust.VKey, s trust.Signature) bool {
+	for _, k := range keys {
+		if k.ID() == s.ID && k.Name() == s.Name {
+			return true
+		}
+	}
+	return false
 }
 
 // isHead reports whether text is that of a head of the case, and finds that it is not.

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -116,6 +117,31 @@ func twoKeys(t *testing.T) map[string][]byte {
 	return m.Folder.Files()
 }
 
+// relieved is a sealed case that a second key goes on with, alone and then beside the first, and that the second seals.
+func relieved(t *testing.T) map[string][]byte {
+	m := sample.New(t, nil)
+	second := sample.Key(t, 42)
+	m.Append(&evidence.Draft{Body: &evidence.Key{Action: "allow", Key: second.VerifierKey(), Text: "the second examiner goes on"}})
+	m.Close()
+	goOn := func(seed byte, seal bool, keys ...trust.Signer) {
+		w, _, err := evidence.Open(t.Context(), evidence.Options{Folder: m.Folder, Signers: keys, Now: sample.Clock(), Rand: sample.Rand(seed), Software: "exhibit sample"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = w.Append(t.Context(), &evidence.Draft{Start: sample.Clock()(), Body: &evidence.Operator{Action: evidence.ActionNote, Text: "going on", Fields: []evidence.Pair{}}})
+		if err == nil && seal {
+			err = w.Seal(t.Context(), sample.SealOptions(t))
+		}
+		if err := errors.Join(err, w.Close(t.Context())); err != nil {
+			t.Fatal(err)
+		}
+	}
+	goOn(5, false, second)
+	goOn(6, false, m.Key, second)
+	goOn(7, true, second)
+	return m.Folder.Files()
+}
+
 func cosignRecipes() []recipe {
 	replace := func(old, with string) func(string) string {
 		return func(s string) string { return strings.Replace(s, old, with, 1) }
@@ -131,6 +157,7 @@ func cosignRecipes() []recipe {
 		files[path] = fmt.Appendf(b[:at:at], "%s\n", base64.StdEncoding.EncodeToString(sig))
 	}
 	return append(cosignHeadRecipes(), []recipe{
+		{name: "keys-over-time", exit: 0, about: "two keys sign one case in turn and together, and the second seals it", make: relieved},
 		{name: "cosigned-by-a-key-of-the-case", exit: 0, about: "a key that the case allows and that did not sign the head cosigned it", make: func(t *testing.T) map[string][]byte {
 			files := twoKeys(t)
 			cosign(t, files, 0, 42)

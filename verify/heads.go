@@ -52,6 +52,10 @@ func (c *checker) heads() {
 		}
 		delete(known, size)
 	}
+	c.r.Keys = []Key{}
+	for _, k := range c.rules.keys {
+		c.r.Keys = append(c.r.Keys, Key{Key: k.key.String(), Entry: k.from, May: c.rules.granted[k.key]})
+	}
 	for _, cp := range c.rules.checkpoints {
 		if _, left := known[cp.size]; left && !c.appeared(cp.size) {
 			c.r.add(Finding{Code: "head-missing", Path: evidence.NotePath(cp.size), Offset: -1, Seq: cp.seq, Detail: "a checkpoint entry tells of this head"})

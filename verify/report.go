@@ -18,6 +18,7 @@ type Report struct {
 	Root          string         `json:"root"`  // of the tree over all entries
 	Exchanges     int64          `json:"exchanges"`
 	Fields        []Pair         `json:"fields"`                  // of the case entry
+	Keys          []Key          `json:"keys"`                    // that the case lists, in order
 	Heads         []Head         `json:"heads"`                   // in order
 	Cosignatures  []Cosignature  `json:"cosignatures"`            // well formed, and over heads of this case
 	Tokens        []Token        `json:"tokens"`                  // timestamps, at most 2,000 of them
@@ -47,6 +48,13 @@ func (r *Report) NewestHead() (h trust.Head, ok bool) { return r.newest, r.newes
 
 // Pair is a name and a value.
 type Pair = evidence.Pair
+
+// Key is one that the case lists. It proves nothing about who has it.
+type Key struct {
+	Key   string `json:"key"`   // verifier key
+	Entry int64  `json:"entry"` // that allows it: 0, the case entry, or a key entry
+	May   bool   `json:"may"`   // it may sign: of a key entry, once a head by a key that was allowed before covers it
+}
 
 // Head is a run of heads with the same signers.
 type Head struct {

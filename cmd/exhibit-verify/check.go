@@ -167,6 +167,15 @@ func printCustody(line func(string, ...any), c *verify.Custody) {
 }
 
 func printSigners(line func(string, ...any), r *verify.Report) {
+	for _, k := range r.Keys {
+		if k.Entry > 0 { // those of the case entry need no word
+			may := "may sign"
+			if !k.May {
+				may = "may not sign yet: no head covers that entry"
+			}
+			line("entry %d allows the key %s: it %s", k.Entry, cli.EscapeLine(k.Key), may)
+		}
+	}
 	for _, h := range r.Heads {
 		line("entries %d to %d: %s signed by %s", h.From, h.Size-1, cli.Count(h.Heads, "head", "heads"), cli.EscapeLine(strings.Join(h.Signers, ", ")))
 	}

@@ -48,5 +48,6 @@
 // names it.
 //
 // BUG: a private key stays in memory until the process ends; Go gives no means to
-// erase every copy of it.
+// erase every copy of it. The same holds for what a terminal's reader keeps of a
+// passphrase that was typed.
 package trust
