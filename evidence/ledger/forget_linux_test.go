@@ -33,6 +33,9 @@ func mappedOf(t *testing.T, path string) (kib int64) {
 
 // TestMappedPagesAreLetGo takes more in than may stay mapped: the file grows and what is mapped of it does not. What is read afterwards is all there.
 func TestMappedPagesAreLetGo(t *testing.T) {
+	if testing.Short() {
+		t.Skip("NOT TESTED: what of a growing index stays mapped (-short)")
+	}
 	path := filepath.Join(t.TempDir(), "ledger.db")
 	l := open(t, path)
 	batches := rowtest.Sample(t, 20_000, 40)
