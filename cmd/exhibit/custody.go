@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/exhibit-dfir/exhibit/cmd/cli"
+	"github.com/exhibit-dfir/exhibit/evidence/bag"
 	"github.com/exhibit-dfir/exhibit/evidence/custody"
 	"github.com/exhibit-dfir/exhibit/evidence/trust"
 	"github.com/exhibit-dfir/exhibit/verify"
@@ -99,7 +100,7 @@ func (o *custodyOptions) state(cmd *cobra.Command, r *custody.Record) error {
 			continue
 		}
 		value := *o.values[s.name]
-		if err := custody.CheckValue(value); err != nil {
+		if err := bag.CheckValue(value); err != nil {
 			return cli.Fail(cli.Usage, fmt.Errorf("--%s: %w", s.name, err), "nothing was recorded", "give 1 to 4,096 bytes of UTF-8, without control characters and without space at either end")
 		}
 		*s.value(r) = value

@@ -125,7 +125,7 @@ func checkField(earlier []Field, f Field) error {
 	if err := checkLabel(f.Label); err != nil {
 		return err
 	}
-	if err := checkValue(f.Value); err != nil {
+	if err := CheckValue(f.Value); err != nil {
 		return fmt.Errorf("value of %s: %w", f.Label, err)
 	}
 	if f.Label != PayloadOxum && f.Label != BaggingDate {
@@ -172,8 +172,8 @@ func knownLabels() [12]string {
 	}
 }
 
-// checkValue refuses a value that another program might read otherwise.
-func checkValue(value string) error {
+// CheckValue refuses a value that another program might read otherwise: docs/container.md, 6.2. Records of custody keep to the same form.
+func CheckValue(value string) error {
 	switch {
 	case value == "":
 		return errors.New("it is empty")

@@ -8,17 +8,15 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/exhibit-dfir/exhibit/evidence"
+	"github.com/exhibit-dfir/exhibit/evidence/bag"
 	"github.com/exhibit-dfir/exhibit/evidence/trust"
 	"github.com/exhibit-dfir/exhibit/evidence/warc"
 )
 
 const (
 	firstLine = "exhibit custody v1"
-	maxValue  = 4096
 	maxSize   = 1<<53 - 1
 )
 
@@ -169,7 +167,7 @@ func parse(text string) (*Record, error) {
 		if !ok {
 			return nil, fmt.Errorf("line %q has no value", clip(rows[0]))
 		}
-		if err := checkValue(value); err != nil {
+		if err := bag.CheckValue(value); err != nil {
 			return nil, fmt.Errorf("value of %s: %w", l.name, err)
 		}
 		*l.value, rows = value, rows[1:]
@@ -262,29 +260,6 @@ func parseHash(s string) (h Hash, err error) {
 	}
 	return Hash(b), nil
 }
-
-// checkValue refuses a value that is not in the form of docs/container.md, 6.2.
-func checkValue(value string) error {
-	switch {
-	case value == "":
-		return errors.New("it is empty")
-	case len(value) > maxValue:
-		return fmt.Errorf("it has %d bytes, at most %d", len(value), maxValue)
-	case !utf8.ValidString(value):
-		return fmt.Errorf("%q is not UTF-8", clip(value))
-	case strings.TrimSpace(value) != value:
-		return fmt.Errorf("%q starts or ends with white space", clip(value))
-	}
-	for _, c := range value {
-		if unicode.IsControl(c) || c == '\u2028' || c == '\u2029' {
-			return fmt.Errorf("%q holds %q, which may not be in one line of text", clip(value), c)
-		}
-	}
-	return nil
-}
-
-// CheckValue refuses a text that no record can state: see docs/container.md, 6.2.
-func CheckValue(value string) error { return checkValue(value) }
 
 // clip shortens hostile input for an error.
 func clip(s string) string {
