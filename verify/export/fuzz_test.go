@@ -15,6 +15,7 @@ import (
 // FuzzWriters writes two records of any texts: the standard library reads the table back, cell for cell once the marks are taken off, and each line of JSON.
 func FuzzWriters(f *testing.F) {
 	f.Add("=1", `{"a":"\r\n"}`, "x,y\"z", uint32(5))
+	f.Add("a", `{}`, "000\r\r\n", uint32(0))
 	f.Fuzz(func(t *testing.T, id, details, subject string, flags uint32) {
 		if !utf8.ValidString(id) || !utf8.ValidString(subject) || !json.Valid([]byte(details)) || !strings.HasPrefix(details, "{") {
 			return // the extractor makes no such record
@@ -31,8 +32,8 @@ func FuzzWriters(f *testing.F) {
 		}
 		want := rows(r)
 		for i, cell := range got[1][:len(want)] {
-			plain := strings.ReplaceAll(want[i], "\r\n", "\n") // the standard library reads every line break as LF
-			if cell != want[i] && Restore(cell) != want[i] && strings.ReplaceAll(Restore(cell), "\r\n", "\n") != plain {
+			plain := strings.ReplaceAll(want[i], "\r\n", "\n") // the standard library reads CRLF as LF, once
+			if cell != plain && Restore(cell) != plain {
 				t.Fatalf("column %d: %q, want %q", i, cell, want[i])
 			}
 			if strings.IndexAny(cell, "=+-@\t\r\n") == 0 {
