@@ -191,9 +191,10 @@ func listing(t *testing.T, dir string) string {
 	return b.String()
 }
 
-// TestSealInterrupted ends a seal before each of the steps that can be interrupted: what is left is unsealed, takes nothing more, and is sealed by the next attempt.
+// TestSealInterrupted ends a seal before each of the steps that can be interrupted: what is left is unsealed, and is sealed by the next attempt. Until the ledger is
+// ended the case is as it was.
 func TestSealInterrupted(t *testing.T) {
-	for _, at := range []string{"counting entries", "signing the final head", "building the ledger"} {
+	for at, begun := range map[string]bool{"building the ledger": false, "ending the ledger": true} {
 		t.Run(at, func(t *testing.T) {
 			s := newSealable(t)
 			ctx, cancel := context.WithCancel(t.Context())
@@ -213,8 +214,11 @@ func TestSealInterrupted(t *testing.T) {
 			if err := s.reopen(t); err != nil {
 				t.Fatal(err)
 			}
-			if !s.Opening.Sealing {
-				t.Error("that a seal was begun is not seen")
+			if s.Opening.Sealing != begun {
+				t.Errorf("a seal is said to be begun: %v", s.Opening.Sealing)
+			}
+			if err := s.Note(t.Context(), "the case goes on"); begun != errors.Is(err, evidence.ErrSealed) {
+				t.Errorf("a note: %v", err)
 			}
 			if err := acquire.Seal(t.Context(), s.Case, acquire.SealOptions{Env: s.env}); err != nil {
 				t.Fatal(err)

@@ -27,17 +27,24 @@ func Batches(ctx context.Context, files fs.FS) iter.Seq2[*Batch, error] {
 }
 
 func walkBatches(ctx context.Context, files fs.FS, visit func(*Batch) error) error {
-	survey, err := NewSurvey(files)
-	if err != nil {
-		return err
-	}
 	dec, err := warc.NewDecoder()
 	if err != nil {
 		return err
 	}
 	defer dec.Close()
-	walker := NewWalker(dec)
-	for n := int64(1); n <= survey.Segments; n++ {
+	return walkOn(ctx, NewWalker(dec), files, nil, visit)
+}
+
+// walkOn walks from where the walker stands to the end of the last segment. With places nothing but batches is decoded.
+func walkOn(ctx context.Context, walker *Walker, files fs.FS, places Places, visit func(*Batch) error) error {
+	survey, err := NewSurvey(files)
+	if err != nil {
+		return err
+	}
+	for n := max(walker.Position().Segment, 1); n <= survey.Segments; n++ {
+		if places != nil {
+			walker.batchesAt, _ = places.BatchOffsets(ctx, n) // where they cannot be had, all is decoded
+		}
 		if err := walkSegment(ctx, walker, files, n, visit); err != nil {
 			return err
 		}

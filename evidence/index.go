@@ -20,6 +20,12 @@ type Index interface {
 	Apply(ctx context.Context, batches []*Batch) error
 }
 
+// Places is what an Index may offer besides: where batches lie, so that they can be read without what lies between them.
+type Places interface {
+	// BatchOffsets returns the offsets of the frames of the batches of a segment, ascending. They are derived like all of an index: they may be incomplete, or wrong.
+	BatchOffsets(ctx context.Context, segment int64) ([]int64, error)
+}
+
 // PositionOf is the position at the end of a batch.
 func PositionOf(b *Batch) Position {
 	return Position{Batch: b.Batch, Entries: b.First + b.Count, Segment: b.Segment, Offset: b.End, Hash: b.Hash}

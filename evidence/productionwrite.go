@@ -304,7 +304,7 @@ func (w *productionWriter) small(name string, content []byte) error {
 
 // pack writes the tag files and, last, package.note.
 func (w *productionWriter) pack(ctx context.Context) error {
-	manifest, oxum, err := bag.Build(ctx, w.o.Folder.FS())
+	manifest, oxum, err := bag.Build(ctx, w.o.Folder.FS(), nil)
 	if err != nil {
 		return err
 	}

@@ -15,12 +15,13 @@ import (
 
 	"github.com/exhibit-dfir/exhibit/evidence/bag"
 	"github.com/exhibit-dfir/exhibit/evidence/trust"
+	"github.com/exhibit-dfir/exhibit/evidence/warc"
 )
 
 // SealOptions is what a seal writes besides the container.
 type SealOptions struct {
 	// Ledger builds data/ledger.db from the batches of the container.
-	Ledger func(context.Context, iter.Seq2[*Batch, error]) (io.ReadCloser, error)
+	Ledger LedgerBuilder
 	// Files are written to data/: README.txt, verify.py.
 	Files []SealFile
 	// Info is bag-info.txt, without Payload-Oxum.
@@ -30,6 +31,9 @@ type SealOptions struct {
 	// Step is told what is done next; may be nil.
 	Step func(string)
 }
+
+// LedgerBuilder makes the index of a sealed case of all its batches, over which it ranges from the first to the last. If it fails it may be called again.
+type LedgerBuilder func(context.Context, iter.Seq2[*Batch, error]) (io.ReadCloser, error)
 
 // SealFile is a small file of a sealed case.
 type SealFile struct {
@@ -54,12 +58,14 @@ func (w *Writer) seal(ctx context.Context, o SealOptions) error {
 	if step == nil {
 		step = func(string) {}
 	}
-	if !w.ledger.sealed {
-		step("counting entries")
-		if err := w.sealEntry(ctx); err != nil {
-			return err
-		}
+	step("building the ledger")
+	hashes := w.hashAhead(ctx)
+	defer hashes.stop()
+	ledger, err := w.endLedger(ctx, o.Ledger, func() { step("ending the ledger") })
+	if err != nil {
+		return fmt.Errorf("%s: %w", LedgerPath, err)
 	}
+	defer ledger.Close()
 	step("signing the final head")
 	if err := w.finalHead(ctx); err != nil {
 		return err
@@ -70,8 +76,7 @@ func (w *Writer) seal(ctx context.Context, o SealOptions) error {
 			return err
 		}
 	}
-	step("building the ledger")
-	if err := w.writeLedger(ctx, o.Ledger); err != nil {
+	if err := w.writeLedger(ledger); err != nil {
 		return fmt.Errorf("%s: %w", LedgerPath, err)
 	}
 	for _, f := range o.Files {
@@ -80,24 +85,92 @@ func (w *Writer) seal(ctx context.Context, o SealOptions) error {
 		}
 	}
 	step("hashing the files")
-	return w.pack(ctx, o.Info)
+	return w.pack(ctx, hashes, o.Info)
 }
 
-// sealEntry appends the seal entry: from here on nothing can be added.
-func (w *Writer) sealEntry(ctx context.Context) error {
-	if err := w.signHead(ctx); err != nil {
-		return err
-	}
-	counts := map[string]int64{}
-	err := walkBatches(ctx, w.opts.Folder.FS(), func(b *Batch) error {
-		for _, e := range b.Entries {
-			counts[e.Head.Kind]++
+// endLedger builds the index of all batches and, when it has read the last one, appends the seal entry with their counts; then that is in the index too. Nothing is
+// decoded but batches where the case's index knows their places. If it does not know them well, all is read once more, and what was wrong shows.
+func (w *Writer) endLedger(ctx context.Context, build LedgerBuilder, ending func()) (io.ReadCloser, error) {
+	if !w.ledger.sealed {
+		if err := w.signHead(ctx); err != nil {
+			return nil, err
 		}
-		return nil
-	})
+	}
+	places, ok := w.opts.Index.(Places)
+	if ok {
+		pass := &sealPass{w: w, places: places, ending: ending}
+		src, err := build(ctx, pass.batches(ctx))
+		if err == nil || !pass.astray {
+			return src, err
+		}
+	}
+	pass := &sealPass{w: w, ending: ending}
+	return build(ctx, pass.batches(ctx))
+}
+
+// sealPass reads the batches of a case and ends its ledger.
+type sealPass struct {
+	w      *Writer
+	places Places // nil: every record is decoded
+	ending func()
+	astray bool // what was read is not the chain of batches that the writer knows
+}
+
+func (p *sealPass) batches(ctx context.Context) iter.Seq2[*Batch, error] {
+	return func(yield func(*Batch, error) bool) {
+		err := p.walk(ctx, func(b *Batch) error {
+			if !yield(b, nil) {
+				return errStop
+			}
+			return nil
+		})
+		if err != nil && !errors.Is(err, errStop) {
+			yield(nil, err)
+		}
+	}
+}
+
+func (p *sealPass) walk(ctx context.Context, visit func(*Batch) error) error {
+	dec, err := warc.NewDecoder()
 	if err != nil {
 		return err
 	}
+	defer dec.Close()
+	walker := NewWalker(dec)
+	counts := map[string]int64{}
+	err = p.onwards(ctx, walker, func(b *Batch) error {
+		for _, e := range b.Entries {
+			counts[e.Head.Kind]++
+		}
+		return visit(b)
+	})
+	if err != nil || p.w.ledger.sealed {
+		return err
+	}
+	p.ending()
+	if err := p.w.sealEntry(ctx, counts); err != nil {
+		return err
+	}
+	return p.onwards(ctx, walker, visit)
+}
+
+// onwards walks to the end, which must be where the writer stands: by the hash in its position, the batches before are those that were written or opened.
+func (p *sealPass) onwards(ctx context.Context, walker *Walker, visit func(*Batch) error) error {
+	err := walkOn(ctx, walker, p.w.opts.Folder.FS(), p.places, visit)
+	var damage *DamageError
+	var fault *Fault
+	switch {
+	case errors.As(err, &fault), errors.As(err, &damage):
+		p.astray = true
+	case err == nil && walker.Position() != p.w.ledger.pos:
+		p.astray = true
+		err = &DamageError{Path: SegmentPath(p.w.ledger.segment), Detail: "the batches on the disk are not those that were written"}
+	}
+	return err
+}
+
+// sealEntry appends the seal entry: from here on nothing can be added.
+func (w *Writer) sealEntry(ctx context.Context, counts map[string]int64) error {
 	seal := &Seal{Counts: []KindCount{}, Segment: w.ledger.segment, Preceding: w.ledger.pos.Hash}
 	for kind, n := range counts {
 		seal.Counts = append(seal.Counts, KindCount{kind, n})
@@ -118,12 +191,8 @@ func (w *Writer) finalHead(ctx context.Context) error {
 	return w.signNote(ctx)
 }
 
-func (w *Writer) writeLedger(ctx context.Context, build func(context.Context, iter.Seq2[*Batch, error]) (io.ReadCloser, error)) error {
-	src, err := build(ctx, Batches(ctx, w.opts.Folder.FS()))
-	if err != nil {
-		return err
-	}
-	defer src.Close()
+// writeLedger puts the index in its place.
+func (w *Writer) writeLedger(src io.Reader) error {
 	temp := WorkPath + "/" + path.Base(LedgerPath) + ".new"
 	file, err := w.opts.Folder.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
@@ -142,8 +211,8 @@ func (w *Writer) writeLedger(ctx context.Context, build func(context.Context, it
 type writerOnly struct{ io.Writer }
 
 // pack writes the tag files and, last, package.note.
-func (w *Writer) pack(ctx context.Context, info []bag.Field) error {
-	manifest, oxum, err := bag.Build(ctx, w.opts.Folder.FS())
+func (w *Writer) pack(ctx context.Context, hashes *hashAhead, info []bag.Field) error {
+	manifest, oxum, err := bag.Build(ctx, w.opts.Folder.FS(), hashes.file)
 	if err != nil {
 		return err
 	}

@@ -51,6 +51,11 @@ type Walker struct {
 	// with [warc.ErrContent]: a few bytes may decode to very many.
 	Content *int64
 
+	// batchesAt, if it is not nil, are the offsets of the batches of the segment that is walked next, in order: no other record is decoded but the
+	// warcinfo. Records are then claimed by their places alone, and what they hold is not looked at. Offsets that are wrong lead to a fault, or to
+	// another position in the end, never to batches that are not those of the chain.
+	batchesAt []int64
+
 	dec     *warc.Decoder
 	known   bool // whether pos, tree and caseID stand for what came before
 	caseID  string
@@ -119,7 +124,7 @@ func (w *Walker) Segment(ctx context.Context, n int64, src io.ReaderAt, size int
 
 // ahead walks from an offset with all cores, up to the end or behind the first frame or record that cannot be read. It returns where to go on, -1 for nowhere.
 func (s *segmentWalk) ahead(ctx context.Context, from int64) (int64, error) {
-	a, err := warc.NewAhead(ctx, s.w.dec, s.src, from, s.size, s.w.Content, func(rec *warc.Record) any {
+	a, err := warc.NewAhead(ctx, s.w.dec, s.src, from, s.size, s.w.Content, s.wanted(), func(rec *warc.Record) any {
 		if rec.Type != warc.Metadata || rec.Block() == nil {
 			return s.look(rec)
 		}
@@ -142,6 +147,17 @@ func (s *segmentWalk) ahead(ctx context.Context, from int64) (int64, error) {
 		if err := s.record(rec, made); err != nil {
 			return from, err
 		}
+	}
+}
+
+// wanted says which frames are decoded; nil for all.
+func (s *segmentWalk) wanted() func(offset int64) bool {
+	if s.w.batchesAt == nil {
+		return nil
+	}
+	return func(offset int64) bool {
+		_, ok := slices.BinarySearch(s.w.batchesAt, offset)
+		return ok || offset == 0
 	}
 }
 
@@ -440,7 +456,7 @@ func (s *segmentWalk) claim(b *Batch) error {
 			}
 			p := &w.pending[next]
 			next++
-			if !e.Names(i, &p.record) {
+			if p.record.Decoded() && !e.Names(i, &p.record) {
 				if err := s.fault("record-mismatch", p.record.Offset, e.Head.Seq, fmt.Sprintf("the record is not record %d of entry %d", i, e.Head.Seq)); err != nil {
 					return err
 				}

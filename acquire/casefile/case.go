@@ -232,10 +232,10 @@ func (c *Case) openIndex() error {
 }
 
 // named is an index whose errors name its file: the system names none where a sync fails, and bbolt passes on the system's words alone.
-type named struct{ evidence.Index }
+type named struct{ *ledger.Ledger }
 
 func (n named) Apply(ctx context.Context, batches []*evidence.Batch) error {
-	if err := n.Index.Apply(ctx, batches); err != nil {
+	if err := n.Ledger.Apply(ctx, batches); err != nil {
 		return fmt.Errorf("%w: %s: %w", ErrIndex, indexPath, err)
 	}
 	return nil

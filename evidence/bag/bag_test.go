@@ -58,7 +58,7 @@ func wantTagManifest() string {
 func testBag(t testing.TB) fstest.MapFS {
 	t.Helper()
 	m := testPayload()
-	payload, oxum, err := Build(context.Background(), m)
+	payload, oxum, err := Build(context.Background(), m, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +77,7 @@ func testBag(t testing.TB) fstest.MapFS {
 }
 
 func TestTagFiles(t *testing.T) {
-	payload, oxum, err := Build(context.Background(), testPayload())
+	payload, oxum, err := Build(context.Background(), testPayload(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

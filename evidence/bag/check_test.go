@@ -95,7 +95,7 @@ func TestTamperedBags(t *testing.T) {
 }
 
 func hashOf(b []byte) Sum {
-	sum, _, err := newHasher()(context.Background(), fstest.MapFS{"f": {Data: b}}, "f")
+	sum, _, err := NewHasher()(context.Background(), fstest.MapFS{"f": {Data: b}}, "f")
 	if err != nil {
 		panic(err)
 	}
@@ -178,7 +178,7 @@ func TestUnreadable(t *testing.T) {
 			if !strings.HasPrefix(path, "data") {
 				continue
 			}
-			if m, _, err := Build(context.Background(), badFS{testPayload(), path, how}); err == nil || m != nil {
+			if m, _, err := Build(context.Background(), badFS{testPayload(), path, how}, nil); err == nil || m != nil {
 				t.Errorf("%s of %s: built %v", how, path, m)
 			}
 		}
@@ -198,13 +198,13 @@ func TestBuildRefuses(t *testing.T) {
 	} {
 		m := testPayload()
 		m[name] = f
-		_, _, err := Build(context.Background(), m)
+		_, _, err := Build(context.Background(), m, nil)
 		var p Problem
 		if !errors.As(err, &p) || p.Path != name {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, _, err := Build(context.Background(), fstest.MapFS{}); err == nil {
+	if _, _, err := Build(context.Background(), fstest.MapFS{}, nil); err == nil {
 		t.Error("built without data/")
 	}
 }
@@ -227,7 +227,7 @@ func TestEndedContext(t *testing.T) {
 		if _, err := Check(ctx, testBag(t), Options{}); !errors.Is(err, context.Canceled) {
 			t.Errorf("ended before: %v", err)
 		}
-		if _, _, err := Build(ctx, testPayload()); !errors.Is(err, context.Canceled) {
+		if _, _, err := Build(ctx, testPayload(), nil); !errors.Is(err, context.Canceled) {
 			t.Errorf("build: %v", err)
 		}
 		cancel()

@@ -46,7 +46,7 @@ func TestFolder(t *testing.T) {
 	if r := check(t, f); len(r.Problems) > 0 {
 		t.Errorf("problems: %v", r.Problems)
 	}
-	if m, oxum, err := Build(context.Background(), f); err != nil || oxum.String() != "59.3" || len(m) != 3 {
+	if m, oxum, err := Build(context.Background(), f, nil); err != nil || oxum.String() != "59.3" || len(m) != 3 {
 		t.Errorf("built %v, %s, %v", m, oxum, err)
 	}
 	for _, name := range []string{"", "/", "../x", "/etc/passwd", "data/../bagit.txt", "data/none", "work/lock", "data//x"} {
@@ -113,7 +113,7 @@ func TestPython(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, oxum, err := Build(context.Background(), openFolder(t, dir))
+	m, oxum, err := Build(context.Background(), openFolder(t, dir), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,9 +17,9 @@ type HashFunc func(ctx context.Context, fsys fs.FS, path string) (Sum, int64, er
 // hashBuffer is the number of bytes that are read at a time.
 const hashBuffer = 256 << 10
 
-// newHasher returns the HashFunc that reads a file once from start to end, with a
+// NewHasher returns the HashFunc that reads a file once from start to end, with a
 // buffer of its own: it is for one goroutine.
-func newHasher() HashFunc {
+func NewHasher() HashFunc {
 	var buf []byte
 	return func(ctx context.Context, fsys fs.FS, path string) (sum Sum, size int64, err error) {
 		f, err := fsys.Open(path)
@@ -59,7 +59,7 @@ func newHasher() HashFunc {
 // when ctx ends.
 func hashAll(ctx context.Context, fsys fs.FS, paths []string, hash HashFunc) (Manifest, Oxum, []Problem, error) {
 	if hash == nil {
-		hash = newHasher()
+		hash = NewHasher()
 	}
 	m := make(Manifest, 0, len(paths))
 	var oxum Oxum
@@ -82,10 +82,10 @@ func hashAll(ctx context.Context, fsys fs.FS, paths []string, hash HashFunc) (Ma
 }
 
 // Build lists and hashes data/ of the case folder fsys: one pass over each file,
-// constant memory for each. It fails when ctx ends, and with every [Problem]
+// constant memory for each. hash is what hashes them, [NewHasher] if it is nil. It fails when ctx ends, and with every [Problem]
 // joined when anything in data/ cannot go into a manifest. What is beside data/ is
 // not looked at.
-func Build(ctx context.Context, fsys fs.FS) (Manifest, Oxum, error) {
+func Build(ctx context.Context, fsys fs.FS, hash HashFunc) (Manifest, Oxum, error) {
 	w := walker{ctx: ctx, fsys: fsys, limits: DefaultLimits()}
 	err := w.folder(payloadDir, 1, &w.payload)
 	if err != nil && !errors.Is(err, errStop) {
@@ -94,7 +94,7 @@ func Build(ctx context.Context, fsys fs.FS) (Manifest, Oxum, error) {
 	if err := join(w.problems); err != nil {
 		return nil, Oxum{}, err
 	}
-	m, oxum, problems, err := hashAll(ctx, fsys, w.payload, nil)
+	m, oxum, problems, err := hashAll(ctx, fsys, w.payload, hash)
 	if err != nil {
 		return nil, Oxum{}, err
 	}

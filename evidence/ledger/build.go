@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -103,8 +104,36 @@ func fill(ctx context.Context, db *bolt.DB, batches iter.Seq2[*evidence.Batch, e
 	return db.Update(func(tx *bolt.Tx) error { return putTotals(tx, &t) })
 }
 
+// writeRows writes the rows of entries, each made once.
 func writeRows(db *bolt.DB, entries []*evidence.Entry) error {
-	each := func(f func(*changes, *evidence.Entry) error) error {
+	type pair struct{ key, value []byte }
+	rows := map[string][]pair{}
+	var encoder row.Encoder
+	for _, e := range entries {
+		err := encoder.Rows(e, func(name string, key, value []byte) error {
+			rows[name] = append(rows[name], pair{slices.Clone(key), slices.Clone(value)})
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	for _, bucket := range []string{row.Entries, row.Exchanges, row.Log} {
+		err := db.Update(func(tx *bolt.Tx) error {
+			b := tx.Bucket([]byte(bucket))
+			b.FillPercent = 1 // keys only ascend: its pages are filled
+			for _, r := range rows[bucket] {
+				if err := b.Put(r.key, r.value); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	fold := func(f func(*changes, *evidence.Entry) error) error {
 		return db.Update(func(tx *bolt.Tx) error {
 			c := newChanges(tx)
 			for _, e := range entries {
@@ -115,23 +144,10 @@ func writeRows(db *bolt.DB, entries []*evidence.Entry) error {
 			return c.flush()
 		})
 	}
-	for _, bucket := range []string{row.Entries, row.Exchanges, row.Log} {
-		err := each(func(c *changes, e *evidence.Entry) error {
-			return c.encoder.Rows(e, func(name string, key, value []byte) error {
-				if name != bucket {
-					return nil
-				}
-				return c.put(name, key, value)
-			})
-		})
-		if err != nil {
-			return err
-		}
-	}
-	if err := each((*changes).foldWindow); err != nil {
+	if err := fold((*changes).foldWindow); err != nil {
 		return err
 	}
-	return each((*changes).foldCursor)
+	return fold((*changes).foldCursor)
 }
 
 // copyTo writes the pages in use of the latest transaction, both meta pages naming it.

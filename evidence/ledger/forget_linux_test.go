@@ -59,7 +59,7 @@ func TestMappedPagesAreLetGo(t *testing.T) {
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if r, err := compare(t, read(t, path), batches); err != nil || len(r.Differences) > 0 {
+	if r, err := compareOpen(t, read(t, path), batches); err != nil || len(r.Differences) > 0 {
 		t.Errorf("%v, %v", r.Differences, err)
 	}
 }

@@ -31,7 +31,10 @@ type Lazy struct {
 	err     error
 }
 
-var _ evidence.Index = (*Lazy)(nil)
+var (
+	_ evidence.Index  = (*Lazy)(nil)
+	_ evidence.Places = (*Lazy)(nil)
+)
 
 // NewLazy starts the goroutine that feeds index. Close ends it.
 func NewLazy(index evidence.Index) *Lazy {
@@ -80,6 +83,18 @@ func (z *Lazy) Flush(ctx context.Context) error {
 		z.mu.Unlock()
 	}
 	return err
+}
+
+// BatchOffsets is that of the other index, once it has everything that Apply was given before; none if it does not offer any.
+func (z *Lazy) BatchOffsets(ctx context.Context, segment int64) ([]int64, error) {
+	places, ok := z.index.(evidence.Places)
+	if !ok {
+		return nil, nil
+	}
+	if err := z.Flush(ctx); err != nil {
+		return nil, err
+	}
+	return places.BatchOffsets(ctx, segment)
 }
 
 // Close takes no more batches, waits until those given are in the other index, and returns the error, if any. It does not close the other index.

@@ -267,6 +267,9 @@ func (l *Ledger) Apply(ctx context.Context, batches []*evidence.Batch) error {
 				return err
 			}
 			t.Add(b)
+			if err := putPlace(tx, b); err != nil {
+				return err
+			}
 			for _, e := range b.Entries {
 				if err := w.add(e); err != nil {
 					return err

@@ -54,6 +54,18 @@ func compare(t testing.TB, content []byte, batches []*evidence.Batch) (row.Resul
 	return c.Finish(), nil
 }
 
+// compareOpen compares the index of an open case, which has the bucket of places besides.
+func compareOpen(t testing.TB, content []byte, batches []*evidence.Batch) (row.Result, error) {
+	t.Helper()
+	r, err := compare(t, content, batches)
+	n := len(r.Differences)
+	r.Differences = slices.DeleteFunc(r.Differences, func(d row.Difference) bool { return d == row.Difference{Bucket: "places", What: "unknown bucket"} })
+	if err == nil && n != len(r.Differences)+1 {
+		t.Errorf("the index of an open case has no bucket of places")
+	}
+	return r, err
+}
+
 func read(t testing.TB, path string) []byte {
 	t.Helper()
 	b, err := os.ReadFile(path)
@@ -109,7 +121,7 @@ func TestApplyFollowsThePosition(t *testing.T) {
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v, %v", info.Mode(), err)
 	}
-	if r, err := compare(t, read(t, path), batches); err != nil || len(r.Differences)+len(r.Uncompared) != 0 {
+	if r, err := compareOpen(t, read(t, path), batches); err != nil || len(r.Differences)+len(r.Uncompared) != 0 {
 		t.Errorf("compared with the batches: %+v, %v", r, err)
 	}
 }

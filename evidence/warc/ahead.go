@@ -16,6 +16,7 @@ type Ahead struct {
 	src    io.ReaderAt
 	size   int64
 	each   func(*Record) any
+	want   func(offset int64) bool
 	limit  *int64 // bytes of content that may still be decoded; nil for no limit
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
@@ -51,9 +52,10 @@ type job struct {
 }
 
 // NewAhead starts reading the first size bytes of src at offset. each, if not nil, is called for every record, by many goroutines at once, and
-// what it returns comes with the record. No more than limit bytes of content are decoded, if it is not nil, as by [Reader.Limit]. The caller must call Close, and
+// what it returns comes with the record. want, if not nil, says which frames are decoded: of the others only the headers of blocks are looked at, and their
+// records have no more than a place ([Record.Decoded]). No more than limit bytes of content are decoded, if it is not nil, as by [Reader.Limit]. The caller must call Close, and
 // must not use dec and limit until then.
-func NewAhead(ctx context.Context, dec *Decoder, src io.ReaderAt, offset, size int64, limit *int64, each func(*Record) any) (*Ahead, error) {
+func NewAhead(ctx context.Context, dec *Decoder, src io.ReaderAt, offset, size int64, limit *int64, want func(offset int64) bool, each func(*Record) any) (*Ahead, error) {
 	workers := min(runtime.GOMAXPROCS(0), aheadWorkers)
 	for len(dec.others) < workers-1 {
 		d, err := NewDecoder()
@@ -64,7 +66,10 @@ func NewAhead(ctx context.Context, dec *Decoder, src io.ReaderAt, offset, size i
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	jobs := workers + 2
-	a := &Ahead{src: src, size: size, each: each, limit: limit, cancel: cancel, free: make(chan *job, jobs), work: make(chan *job, jobs), order: make(chan *job, jobs)}
+	if want == nil {
+		want = func(int64) bool { return true }
+	}
+	a := &Ahead{src: src, size: size, each: each, want: want, limit: limit, cancel: cancel, free: make(chan *job, jobs), work: make(chan *job, jobs), order: make(chan *job, jobs)}
 	for range jobs {
 		a.free <- &job{}
 	}
@@ -166,6 +171,11 @@ func (a *Ahead) fill(j *job) error {
 		if err != nil {
 			return err
 		}
+		pos += f.Length
+		if !a.want(f.Offset) {
+			j.frames = append(j.frames, f)
+			continue
+		}
 		if len(j.frames) > 0 && j.content+f.Content > aheadContent {
 			return nil
 		}
@@ -179,7 +189,6 @@ func (a *Ahead) fill(j *job) error {
 		if j.content += f.Content; j.content > aheadContent {
 			return nil
 		}
-		pos += f.Length
 	}
 	return nil
 }
@@ -189,6 +198,10 @@ func (a *Ahead) fillLarge(j *job) error {
 	f, err := NewReader(nil, a.src, j.offset, a.size).nextFrame()
 	if err != nil {
 		return err
+	}
+	if !a.want(f.Offset) {
+		j.frames = append(j.frames, f)
+		return nil
 	}
 	if err := a.allow(f); err != nil {
 		return err
@@ -260,6 +273,10 @@ func (a *Ahead) decode(ctx context.Context, d *Decoder, j *job) {
 		if ctx.Err() != nil {
 			j.err = ctx.Err()
 			return
+		}
+		if !a.want(f.Offset) {
+			j.records, j.made = append(j.records, Record{Offset: f.Offset, FrameLength: f.Length}), append(j.made, nil)
+			continue
 		}
 		at := f.Offset - j.offset
 		end := int64(len(out)) + f.Content

@@ -86,7 +86,7 @@ func ahead(t *testing.T, b []byte) (s seen) {
 		t.Fatal(err)
 	}
 	defer dec.Close()
-	a, err := NewAhead(t.Context(), dec, bytes.NewReader(b), 0, int64(len(b)), nil, func(rec *Record) any { return rec.Offset })
+	a, err := NewAhead(t.Context(), dec, bytes.NewReader(b), 0, int64(len(b)), nil, nil, func(rec *Record) any { return rec.Offset })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,7 +172,7 @@ func TestLimit(t *testing.T) {
 			_, err = r.Next(t.Context())
 		}
 		limit = size(n)
-		a, aerr := NewAhead(t.Context(), dec, bytes.NewReader(b), 0, int64(len(b)), &limit, nil)
+		a, aerr := NewAhead(t.Context(), dec, bytes.NewReader(b), 0, int64(len(b)), &limit, nil, nil)
 		if aerr != nil {
 			t.Fatal(aerr)
 		}
@@ -202,7 +202,7 @@ func TestAheadStops(t *testing.T) {
 	defer dec.Close()
 	ctx, cancel := context.WithCancel(t.Context())
 	for n := range 5 {
-		a, err := NewAhead(ctx, dec, bytes.NewReader(b), 0, int64(len(b)), nil, nil)
+		a, err := NewAhead(ctx, dec, bytes.NewReader(b), 0, int64(len(b)), nil, nil, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -213,7 +213,7 @@ func TestAheadStops(t *testing.T) {
 		}
 		a.Close()
 	}
-	a, err := NewAhead(ctx, dec, bytes.NewReader(b), 0, int64(len(b)), nil, nil)
+	a, err := NewAhead(ctx, dec, bytes.NewReader(b), 0, int64(len(b)), nil, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

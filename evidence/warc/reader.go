@@ -39,6 +39,9 @@ func (r *Record) Block() []byte {
 // Whole returns header, block and end, under the same conditions as Block.
 func (r *Record) Whole() []byte { return r.whole }
 
+// Decoded reports whether the record was decoded. Of one that was not, only its place is known.
+func (r *Record) Decoded() bool { return r.Type != "" }
+
 // Measured is the record without its bytes.
 func (r *Record) Measured() Record {
 	m := *r

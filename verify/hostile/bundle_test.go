@@ -97,7 +97,7 @@ func reseal(t testing.TB, b bundle, signer trust.Signer) {
 			b[name] = content
 		}
 	}
-	payload, oxum, err := bag.Build(context.Background(), b.fs())
+	payload, oxum, err := bag.Build(context.Background(), b.fs(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
