@@ -2,7 +2,7 @@
 
 // Stopwatch runs a program once, holds its result against what it must be, and adds a row to a table of measurements.
 //
-//	stopwatch -csv FILE -measure WORD -setting TEXT -round N -variant WORD -n N [-bytes N] [-target X] [-env K=V]… [conditions] -- PROGRAM [ARGUMENT]…
+//	stopwatch -csv FILE -measure WORD -setting TEXT -round N -variant WORD -n N [-bytes N] [-target X] [-env K=V]… [-seconds FIELD] [conditions] -- PROGRAM [ARGUMENT]…
 //
 // Conditions: -exit CODE (0 if not given), -expect REGEXP on what it prints, -lines N on standard output, -reads BYTES that it must have got by read calls
 // at least. A run that breaks one is no measurement: stopwatch says why, adds no row and exits 1. So a program that is fast because it does
@@ -45,6 +45,7 @@ type conditions struct {
 
 type options struct {
 	csv, measure, setting, variant, stdout string
+	seconds                                string // the field of what it prints that has its wall time; "" if stopwatch takes it
 	round, n, bytes                        int64
 	target                                 float64
 	env                                    []string
@@ -74,6 +75,9 @@ func main() {
 	if err == nil {
 		err = o.must.check(t)
 	}
+	if err == nil && o.seconds != "" {
+		t.wall, err = said(t.printed, o.seconds)
+	}
 	if err != nil {
 		log.Fatalf("stopwatch: NOT MEASURED: %s %s, %s: %v\n%s", o.measure, o.setting, o.variant, err, last(t))
 	}
@@ -92,6 +96,7 @@ func (o *options) flags() {
 	flag.Int64Var(&o.bytes, "bytes", 0, "bytes worked on")
 	flag.Float64Var(&o.target, "target", 0, "least ratio of ours to the other")
 	flag.StringVar(&o.stdout, "stdout", "", "new file for standard output, which is removed again")
+	flag.StringVar(&o.seconds, "seconds", "", "field of the JSON that it prints which says how long took what is measured, in place of the time of the whole process")
 	flag.IntVar(&o.must.exit, "exit", 0, "exit code that it must have")
 	flag.Int64Var(&o.must.lines, "lines", -1, "lines that it must write to -stdout")
 	flag.Int64Var(&o.must.reads, "reads", 0, "bytes that it must read at least")
@@ -263,6 +268,15 @@ func (c *conditions) check(t *taken) error {
 		return fmt.Errorf("it read %d bytes and cannot have read the %d that it was to work on", t.reads, c.reads)
 	}
 	return nil
+}
+
+// said is the time that a program says in a field of its JSON.
+func said(printed []byte, field string) (time.Duration, error) {
+	m := regexp.MustCompile(`"` + regexp.QuoteMeta(field) + `":([0-9.]+)`).FindSubmatch(printed)
+	if m == nil {
+		return 0, fmt.Errorf("it does not say %q", field)
+	}
+	return time.ParseDuration(string(m[1]) + "s")
 }
 
 // last is the end of what was printed.

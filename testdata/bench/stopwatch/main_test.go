@@ -72,3 +72,15 @@ func TestRows(t *testing.T) {
 		t.Errorf("%q, %v", rows, err)
 	}
 }
+
+// TestSaid takes the time that a program says itself, and nothing where it says none.
+func TestSaid(t *testing.T) {
+	if d, err := said([]byte(`{"open_seconds":3.5,"seal_seconds":0.25}`), "seal_seconds"); err != nil || d != 250*time.Millisecond {
+		t.Errorf("%v, %v", d, err)
+	}
+	for _, printed := range []string{`{"open_seconds":3.5}`, `"seal_seconds":x`, `"seal_seconds":1.2.3`} {
+		if d, err := said([]byte(printed), "seal_seconds"); err == nil {
+			t.Errorf("%s: %v", printed, d)
+		}
+	}
+}
