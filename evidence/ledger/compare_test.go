@@ -30,14 +30,17 @@ func TestNoByteUnseen(t *testing.T) {
 	if !unseen() {
 		t.Fatal("the index itself differs")
 	}
-	for at := range content {
-		for _, flip := range []byte{1} {
-			content[at] ^= flip
-			if unseen() {
-				t.Fatalf("byte %d flipped by %#x goes unseen", at, flip)
-			}
-			content[at] ^= flip
+	step := 1
+	if testing.Short() {
+		step = 17
+		t.Logf("NOT TESTED: all bytes but every %dth", step)
+	}
+	for at := 0; at < len(content); at += step {
+		content[at] ^= 1
+		if unseen() {
+			t.Fatalf("byte %d flipped goes unseen", at)
 		}
+		content[at] ^= 1
 	}
 }
 
