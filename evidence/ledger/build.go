@@ -147,7 +147,10 @@ func writeRows(db *bolt.DB, entries []*evidence.Entry) error {
 	if err := fold((*changes).foldWindow); err != nil {
 		return err
 	}
-	return fold((*changes).foldCursor)
+	if err := fold((*changes).foldCursor); err != nil {
+		return err
+	}
+	return db.View(func(tx *bolt.Tx) error { forget(tx); return nil })
 }
 
 // copyTo writes the pages in use of the latest transaction, both meta pages naming it.
