@@ -30,7 +30,8 @@ func suites() [][2]string {
 	return [][2]string{
 		{"vector", "^TestVectors$"},
 		{"vector", "^TestHistoryVectors$"},
-		{"test", "^Test(PinnedKey|PinnedAuthority|PinnedCosigner|OnlyPinnedKeysCount|TokenOrder|LateToken|Packed|CustodyKey|UnreadableSegment|FindingsAreCapped|Supplements|ProductionKeys|InstallationIsTold)$"},
+		{"test", "^Test(PinnedKey|PinnedAuthority|PinnedCosigner|OnlyPinnedKeysCount|TokenOrder|LateToken|Packed|NotDecrypted|CustodyKey|UnreadableSegment|UnreadableNames|FindingsAreCapped|" +
+			"Supplements|ProductionKeys|InstallationIsTold|KeyUnmetSaysWhat|StampEntriesAreBounded|OpeningRefusesFrontier|ManyLateTokens|UncomparedRows|TooManyFiles)$"},
 	}
 }
 
