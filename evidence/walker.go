@@ -385,7 +385,7 @@ func (s *segmentWalk) follows(b *Batch, rec *warc.Record) error {
 	if b.Segment != s.n {
 		return s.fault("batch-order", rec.Offset, b.First, fmt.Sprintf("a batch of segment %d in segment %d", b.Segment, s.n))
 	}
-	first := s.batches == 0 && !w.lost
+	first := s.batches == 0 && !w.lost // of what was lost before a batch the first of the segment may be part; one that is taken at its word needs a frontier all the same
 	if s.batches == 0 && b.SegmentHead == nil && !(w.lost && w.known) || s.batches > 0 && b.SegmentHead != nil {
 		return s.fault("batch-frontier", rec.Offset, b.First, "warcinfo and frontier stand in the first batch of a segment and in no other")
 	}
