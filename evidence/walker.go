@@ -385,8 +385,8 @@ func (s *segmentWalk) follows(b *Batch, rec *warc.Record) error {
 	if b.Segment != s.n {
 		return s.fault("batch-order", rec.Offset, b.First, fmt.Sprintf("a batch of segment %d in segment %d", b.Segment, s.n))
 	}
-	first := s.batches == 0 && !w.lost
-	if s.batches == 0 && b.SegmentHead == nil && !w.lost || s.batches > 0 && b.SegmentHead != nil {
+	first := s.batches == 0 && !w.lost // of what was lost before a batch the first of the segment may be part; one that is taken at its word needs a frontier all the same
+	if s.batches == 0 && b.SegmentHead == nil && !(w.lost && w.known) || s.batches > 0 && b.SegmentHead != nil {
 		return s.fault("batch-frontier", rec.Offset, b.First, "warcinfo and frontier stand in the first batch of a segment and in no other")
 	}
 	if first && b.Warcinfo == s.warcinfo && IsID(s.infoCase) && b.Case != s.infoCase {
@@ -426,9 +426,6 @@ func (s *segmentWalk) follows(b *Batch, rec *warc.Record) error {
 
 // adopt takes the first batch of a segment at its word. What it says is proven when a head over it is.
 func (s *segmentWalk) adopt(b *Batch, rec *warc.Record) error {
-	if b.SegmentHead == nil {
-		return s.fault("batch-frontier", rec.Offset, b.First, "the first batch of the segment has no frontier")
-	}
 	tree, ok := NewTree(b.First, b.Frontier)
 	if !ok {
 		return s.fault("batch-frontier", rec.Offset, b.First, "the frontier is none of a tree of as many entries")

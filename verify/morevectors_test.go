@@ -380,23 +380,26 @@ func outcomeRecipes() []recipe {
 			r := batchWith(t, f, `"kind":"seal"`)
 			r.Block = r.Block[:strings.Index(r.Block, `,"x":"`)] + "}}\n"
 		})},
-		{name: "after-seal", code: "after-seal", exit: 3, about: "a batch after the seal", make: sealedForge(func(t *testing.T, f *sample.Forged) {
-			last := len(f.Segments) - 1
-			seal := batchWith(t, f, `"kind":"seal"`)
-			note := batchWith(t, f, "a remark with")
-			var seq, batch int64
-			fmt.Sscanf(seal.Block[strings.Index(seal.Block, `{"seq":`):], `{"seq":%d`, &seq)
-			fmt.Sscanf(seal.Block[strings.Index(seal.Block, `"batch":`):], `"batch":%d`, &batch)
-			lines := strings.Split(note.Block, "\n")
-			own := strings.Split(seal.Block, "\n")
-			first := strings.NewReplacer(fmt.Sprintf(`"batch":%d,`, batch), fmt.Sprintf(`"batch":%d,`, batch+1),
-				fmt.Sprintf(`"first":%d,`, seq), fmt.Sprintf(`"first":%d,`, seq+1)).Replace(own[0])
-			head := lines[1][:strings.Index(lines[1], `"seq":`)] + fmt.Sprintf(`"seq":%d`, seq+1) + lines[1][strings.Index(lines[1], `,"kind"`):]
-			r := &sample.Record{Header: seal.Header, Block: strings.Join([]string{first, head, lines[2], ""}, "\n")}
-			r.Header.ID = batchID(batch + 1)
-			f.Segments[last] = append(f.Segments[last], r)
-		})},
+		{name: "after-seal", code: "after-seal", exit: 3, about: "a batch after the seal", make: sealedForge(noteBehindSeal)},
 	}
+}
+
+// noteBehindSeal makes a batch of the remark once more, behind the seal.
+func noteBehindSeal(t *testing.T, f *sample.Forged) {
+	last := len(f.Segments) - 1
+	seal := batchWith(t, f, `"kind":"seal"`)
+	note := batchWith(t, f, "a remark with")
+	var seq, batch int64
+	fmt.Sscanf(seal.Block[strings.Index(seal.Block, `{"seq":`):], `{"seq":%d`, &seq)
+	fmt.Sscanf(seal.Block[strings.Index(seal.Block, `"batch":`):], `"batch":%d`, &batch)
+	lines := strings.Split(note.Block, "\n")
+	own := strings.Split(seal.Block, "\n")
+	first := strings.NewReplacer(fmt.Sprintf(`"batch":%d,`, batch), fmt.Sprintf(`"batch":%d,`, batch+1),
+		fmt.Sprintf(`"first":%d,`, seq), fmt.Sprintf(`"first":%d,`, seq+1)).Replace(own[0])
+	head := lines[1][:strings.Index(lines[1], `"seq":`)] + fmt.Sprintf(`"seq":%d`, seq+1) + lines[1][strings.Index(lines[1], `,"kind"`):]
+	r := &sample.Record{Header: seal.Header, Block: strings.Join([]string{first, head, lines[2], ""}, "\n")}
+	r.Header.ID = batchID(batch + 1)
+	f.Segments[last] = append(f.Segments[last], r)
 }
 
 // sealedForge alters the segments of a sealed case. The seal's own files are left away, so that only the ledger speaks.

@@ -63,11 +63,6 @@ func (c *checker) bag(b bagged) error {
 	for _, p := range report.Problems {
 		c.r.find(bagCode(p.Kind), p.Path, "%s", p.Detail)
 	}
-	for _, name := range report.Beside {
-		if !sealedName(name) {
-			c.r.find("path-unexpected", name, "no case has such a file")
-		}
-	}
 	for _, line := range report.Payload {
 		if !c.payloadName(line.Path) {
 			c.r.find("path-unexpected", line.Path, "no case has such a file")

@@ -204,7 +204,7 @@ func oneNote(t *testing.T) map[string][]byte {
 
 // goodInfo is the frame of the warcinfo record that segment n begins with.
 func goodInfo(t *testing.T, n int) []byte {
-	return bareInfo(t, n, "software: x\r\nformat: WARC File Format 1.1\r\nconformsTo: http://iipc.github.io/warc-specifications/specifications/warc-format/warc-1.1/\r\nisPartOf: "+sample.CaseID+"\r\n")
+	return infoOf(t, n, sample.CaseID)
 }
 
 // takenApart is [sample.Maker.Forge] for files.

@@ -2,6 +2,7 @@
 //
 //	go run ./testdata/mutate                 all of them
 //	go run ./testdata/mutate -part 3/20      the 3rd of every 20
+//	go run ./testdata/mutate -only ID …      those with such an id, or of such a file or function: "verify/check.go checker.holes 1"
 //	go run ./testdata/mutate -list           where they are; nothing is run
 //
 // A check is a place that reports a finding: a call or an append, which go/ast finds (sites.go). Each gets a switch around it, all in one test program that an
@@ -29,7 +30,8 @@ func suites() [][2]string {
 	return [][2]string{
 		{"vector", "^TestVectors$"},
 		{"vector", "^TestHistoryVectors$"},
-		{"test", "^Test(PinnedKey|PinnedAuthority|PinnedCosigner|OnlyPinnedKeysCount|TokenOrder|LateToken|Packed|CustodyKey|UnreadableSegment|FindingsAreCapped|Supplements|ProductionKeys|InstallationIsTold)$"},
+		{"test", "^Test(PinnedKey|PinnedAuthority|PinnedCosigner|OnlyPinnedKeysCount|TokenOrder|LateToken|Packed|NotDecrypted|CustodyKey|UnreadableSegment|UnreadableNames|FindingsAreCapped|" +
+			"Supplements|ProductionKeys|InstallationIsTold|KeyUnmetSaysWhat|StampEntriesAreBounded|OpeningRefusesFrontier|ManyLateTokens|UncomparedRows|TooManyFiles)$"},
 	}
 }
 
@@ -39,22 +41,20 @@ const limit = 10 * time.Minute
 func main() {
 	list := flag.Bool("list", false, "list the places and run nothing")
 	part := flag.String("part", "1/1", "the k-th of every n places, as k/n")
+	var only []string
+	flag.Func("only", "the places with this `id`, or of this file or function of a file; may be given again", func(id string) error { only = append(only, id); return nil })
 	flag.Parse()
 	if flag.NArg() > 0 {
 		flag.Usage()
 		os.Exit(2)
 	}
-	if err := run(*list, *part); err != nil {
+	if err := run(*list, *part, only); err != nil {
 		fmt.Fprintln(os.Stderr, "mutate:", err)
 		os.Exit(1)
 	}
 }
 
-func run(list bool, part string) error {
-	var k, n int
-	if _, err := fmt.Sscanf(part, "%d/%d", &k, &n); err != nil || k < 1 || n < k || part != fmt.Sprintf("%d/%d", k, n) {
-		return fmt.Errorf("part %q: it is k/n, k from 1 to n", part)
-	}
+func run(list bool, part string, only []string) error {
 	root, module, err := module()
 	if err != nil {
 		return err
@@ -67,9 +67,13 @@ func run(list bool, part string) error {
 	if err != nil {
 		return err
 	}
+	wanted, err := choose(sites, part, only)
+	if err != nil {
+		return err
+	}
 	if list {
-		for i, s := range sites {
-			fmt.Printf("%d\t%s\tline %d\t%s\n", i, s.ID, s.Line, s.Text)
+		for _, i := range wanted {
+			fmt.Printf("%d\t%s\tline %d\t%s\n", i, sites[i].ID, sites[i].Line, sites[i].Text)
 		}
 		return nil
 	}
@@ -86,7 +90,33 @@ func run(list bool, part string) error {
 	if err := r.controls(); err != nil {
 		return err
 	}
-	return r.each(sites, k, n, excused)
+	return r.each(sites, wanted, excused)
+}
+
+// choose lists the numbers of the sites to try: the k-th of every n, of those that an id in only names or all if there is none.
+func choose(sites []site, part string, only []string) (wanted []int, err error) {
+	var k, n int
+	if _, err := fmt.Sscanf(part, "%d/%d", &k, &n); err != nil || k < 1 || n < k || part != fmt.Sprintf("%d/%d", k, n) {
+		return nil, fmt.Errorf("part %q: it is k/n, k from 1 to n", part)
+	}
+	named := map[string]bool{}
+	for i, s := range sites {
+		among := len(only) == 0
+		for _, id := range only {
+			if s.ID == id || strings.HasPrefix(s.ID, id+" ") {
+				named[id], among = true, true
+			}
+		}
+		if among && i%n == k-1 {
+			wanted = append(wanted, i)
+		}
+	}
+	for _, id := range only {
+		if !named[id] {
+			return nil, fmt.Errorf("no place is called %q; -list names them", id)
+		}
+	}
+	return wanted, nil
 }
 
 // module finds the root and the name of the module that the working folder is in.
@@ -198,15 +228,11 @@ func (r runner) controls() error {
 	return nil
 }
 
-// each switches the sites of a part off, one at a time.
-func (r runner) each(sites []site, k, n int, excused map[string]string) error {
-	tried, by, wrong := 0, map[string]int{}, []string{}
-	for i, s := range sites {
-		if i%n != k-1 {
-			continue
-		}
-		tried++
-		kind, failed := "survived", ""
+// each switches the wanted sites off, one at a time.
+func (r runner) each(sites []site, wanted []int, excused map[string]string) error {
+	by, wrong := map[string]int{}, []string{}
+	for _, i := range wanted {
+		s, kind, failed := sites[i], "survived", ""
 		for _, suite := range suites() {
 			var err error
 			if failed, err = r.suite(fmt.Sprint(i), suite[1]); err != nil {
@@ -223,7 +249,7 @@ func (r runner) each(sites []site, k, n int, excused map[string]string) error {
 			wrong = append(wrong, problem)
 		}
 	}
-	fmt.Printf("%d of %d places: a vector noticed %d, another test %d; %d survived\n", tried, len(sites), by["vector"], by["test"], by["survived"])
+	fmt.Printf("%d of %d places: a vector noticed %d, another test %d; %d survived\n", len(wanted), len(sites), by["vector"], by["test"], by["survived"])
 	if len(wrong) > 0 {
 		return errors.New(strings.Join(slices.Compact(wrong), "\n"))
 	}

@@ -4,6 +4,7 @@ import (
 	"go/format"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -117,6 +118,31 @@ func TestJudge(t *testing.T) {
 		if got := judge(c.id, c.survived, excused) != ""; got != c.wrong {
 			t.Errorf("%s, survived %v: wrong %v", c.id, c.survived, got)
 		}
+	}
+}
+
+// TestChoose picks every n-th, and by id, function and file. A name that nothing has is an error: what was meant would not be tried.
+func TestChoose(t *testing.T) {
+	sites := []site{{ID: "a.go f 1"}, {ID: "a.go f 10"}, {ID: "a.go ff 1"}, {ID: "b.go f 1"}}
+	for _, c := range []struct {
+		part string
+		only []string
+		want []int
+	}{
+		{"1/1", nil, []int{0, 1, 2, 3}}, {"2/3", nil, []int{1}}, {"1/1", []string{"a.go f 1"}, []int{0}}, {"1/1", []string{"a.go f"}, []int{0, 1}},
+		{"1/1", []string{"b.go", "a.go ff 1"}, []int{2, 3}}, {"1/2", []string{"a.go"}, []int{0, 2}},
+	} {
+		if got, err := choose(sites, c.part, c.only); err != nil || !slices.Equal(got, c.want) {
+			t.Errorf("part %s of %q: %v, %v, want %v", c.part, c.only, got, err, c.want)
+		}
+	}
+	for _, part := range []string{"", "0/2", "3/2", "1/2x", "1"} {
+		if _, err := choose(sites, part, nil); err == nil {
+			t.Errorf("part %q is accepted", part)
+		}
+	}
+	if _, err := choose(sites, "1/1", []string{"a.go f 1", "a.go g"}); err == nil {
+		t.Error("a name that nothing has is accepted")
 	}
 }
 

@@ -1714,7 +1714,11 @@ class Case:
             self.good_heads[size] = text, signatures
 
     def checkpoints_5_3(self, digests):
+        held = set()
         for seq, size, digest in self.checkpoints:
+            if size in held:
+                self.report.add("entry-rule", "entry %d" % seq, "a second checkpoint entry over %d entries" % size)
+            held.add(size)
             if size > seq:
                 self.report.add("entry-rule", "entry %d" % seq, "a checkpoint over entries that come later")
             if size not in self.wanted:
@@ -1722,7 +1726,6 @@ class Case:
                                 "entry %d holds this head, the file is not there" % seq)
             elif digests.get(size, digest) != digest:
                 self.report.add("head-entry", "data/checkpoints/%d.note" % size, "entry %d holds another text" % seq)
-        held = {size for _, size, _ in self.checkpoints}
         for size in self.notes[:-1]:              # the newest has its entry yet to come, the final one has none
             if size not in held:
                 self.report.add("head-entry", "data/checkpoints/%d.note" % size, "no checkpoint entry holds this head")
