@@ -53,6 +53,8 @@ type Options struct {
 	// MemoryKeys is the number of record ids whose hashes are held in memory
 	// before they go to the file; 0 means 786,432 (24 MiB).
 	MemoryKeys int
+	// Native gives each record its JSON text, too.
+	Native bool
 	// Workers is how many pages are worked on at the same time; 0 means as many
 	// as there are processors. Records and summary do not depend on it.
 	Workers int

@@ -195,7 +195,7 @@ func (d *draft) unquoted(tok []byte) []byte {
 	if !d.scan.escaped || bytes.IndexByte(tok, '\\') < 0 {
 		return tok[1 : len(tok)-1]
 	}
-	d.scratch = appendExact(d.scratch[:0], tok)
+	d.scratch = AppendExact(d.scratch[:0], tok)
 	return d.scratch
 }
 
@@ -260,6 +260,11 @@ func (d *draft) finish(at place) {
 	if len(out.details) == d.details {
 		out.details = append(out.details, "{}"...)
 	}
+	details := span{uint32(d.details), uint32(len(out.details))}
+	if out.native {
+		out.details = append(out.details, d.scan.raw...)
+	}
+	native := span{details.to, uint32(len(out.details))}
 	out.source, out.container = d.page.Source, d.page.Container
 	from := len(out.texts)
 	out.texts = append(out.texts, at.pointer...)
@@ -268,7 +273,7 @@ func (d *draft) finish(at place) {
 	}
 	out.records = append(out.records, staged{
 		columns: d.columns, pointer: span{uint32(from), uint32(len(out.texts))},
-		details: span{uint32(d.details), uint32(len(out.details))}, flags: d.scan.flags,
+		details: details, native: native, flags: d.scan.flags,
 		seq: d.page.Seq, offset: at.offset, length: at.length, sha256: at.sha256,
 	})
 	if !d.empty(colID) {

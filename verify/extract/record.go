@@ -28,6 +28,10 @@ type Record struct {
 	Details    []byte
 	Flags      Flags
 	Provenance Provenance
+	// Native is the JSON text that the record was made from, byte for byte. It
+	// is nil unless [Options].Native asks for it, and of a record that is not
+	// interpreted because it is too large or too deep.
+	Native []byte
 }
 
 // Provenance says which bytes a record was made from.

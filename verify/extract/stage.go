@@ -13,6 +13,7 @@ type stage struct {
 	problemCount int64
 	source       string
 	container    string
+	native       bool // details also hold the JSON text of each record
 }
 
 // staged is one record. Spans are in texts, but that of details.
@@ -20,6 +21,7 @@ type staged struct {
 	columns [colCount]span
 	pointer span
 	details span
+	native  span // in details
 	flags   Flags
 	hasKey  bool
 	seq     int64
@@ -45,7 +47,7 @@ func (s *stage) undo(m stageMark) {
 
 func (s *stage) clear() {
 	if s.size() > 4*stageLimit {
-		*s = stage{}
+		*s = stage{native: s.native}
 	}
 	s.undo(stageMark{})
 	s.pages, s.problemCount, s.problems = 0, 0, s.problems[:0]
@@ -62,6 +64,10 @@ func (s *stage) record(r *Record, i int, texts string) {
 	r.SessionID, r.ItemID = text(colSessionID), text(colItemID)
 	r.Subject, r.MessageID = text(colSubject), text(colMessageID)
 	r.Details = s.details[t.details.from:t.details.to]
+	r.Native = nil
+	if t.native.from < t.native.to {
+		r.Native = s.details[t.native.from:t.native.to]
+	}
 	r.Flags = t.flags
 	r.Provenance = Provenance{
 		Container: s.container, Seq: t.seq, Pointer: texts[t.pointer.from:t.pointer.to],
