@@ -85,6 +85,7 @@ type flagView struct {
 	Default  string `json:"default"`
 	Many     bool   `json:"many"`
 	Required bool   `json:"required"`
+	Switch   bool   `json:"switch"` // may stand without a value
 }
 
 func sourcesView() []sourceView {
