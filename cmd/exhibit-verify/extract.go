@@ -12,6 +12,7 @@ import (
 	"github.com/exhibit-dfir/exhibit/cmd/cli"
 	"github.com/exhibit-dfir/exhibit/verify/export"
 	"github.com/exhibit-dfir/exhibit/verify/export/historic"
+	"github.com/exhibit-dfir/exhibit/verify/export/items"
 	"github.com/exhibit-dfir/exhibit/verify/extract"
 )
 
@@ -37,14 +38,15 @@ beside a file that is written, in FILE.losses.jsonl. The exit code is 3 all the 
 
 The formats crowdstrike-csv and lmg-csv are the files of the programs of 2018, byte for byte, for what reads such files: the activities of one mailbox,
 chosen with --user where the case has several. They hold less than the other formats; what they leave out goes to FILE.losses.jsonl. Nothing in
-them is neutralised: do not open them in a spreadsheet.`,
+them is neutralised: do not open them in a spreadsheet. item-ids lists the items that the activities of one mailbox mention, one id a line, as
+exhibit acquire outlook-messages --items reads them.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return runExtract(cmd, args[0], &o) },
 	}
-	cmd.Flags().StringVar(&o.format, "format", "jsonl", "jsonl, csv, crowdstrike-csv or lmg-csv")
+	cmd.Flags().StringVar(&o.format, "format", "jsonl", "jsonl, csv, crowdstrike-csv, lmg-csv or item-ids")
 	cmd.Flags().StringVarP(&o.out, "out", "o", "-", "file to write, which must not exist; - for standard output")
 	cmd.Flags().StringArrayVar(&o.source, "source", nil, "only what this source brought (repeatable)")
-	cmd.Flags().StringVar(&o.user, "user", "", "`UPN` of the mailbox for crowdstrike-csv or lmg-csv, as the case names it")
+	cmd.Flags().StringVar(&o.user, "user", "", "`UPN` of the mailbox for crowdstrike-csv, lmg-csv or item-ids, as the case names it")
 	cmd.Flags().BoolVar(&o.salvage, "salvage", false, "extract what a damaged case still proves, and list what is lost")
 	o.given.flags(cmd)
 	return cmd
@@ -61,7 +63,7 @@ func formatNames() []string {
 	for _, f := range historic.Formats() {
 		names = append(names, f.Name)
 	}
-	return names
+	return append(names, items.Format)
 }
 
 func runExtract(cmd *cobra.Command, path string, o *extractOptions) error {
@@ -73,8 +75,7 @@ func runExtract(cmd *cobra.Command, path string, o *extractOptions) error {
 			return err
 		}
 	}
-	of2018, isHistoric := historic.Find(o.format)
-	if err := o.checkHistoric(cmd, isHistoric); err != nil {
+	if err := o.checkMailbox(cmd); err != nil {
 		return err
 	}
 	o.given.keep = keepPages
@@ -92,8 +93,8 @@ func runExtract(cmd *cobra.Command, path string, o *extractOptions) error {
 	if code := c.report.Exit(); code == cli.KeyUnmet {
 		return cli.Fail(code, fmt.Errorf("%s: %s", path, verdict(c.report)), "nothing was extracted", "run `exhibit-verify check` with the same --key")
 	}
-	if isHistoric {
-		return extractHistoric(cmd, path, c, o, of2018)
+	if o.ofOneMailbox() {
+		return extractMailbox(cmd, path, c, o)
 	}
 	sum, err := writeRecords(cmd.Context(), cmd.OutOrStdout(), c, o)
 	if err != nil {

@@ -166,7 +166,7 @@ func TestMissing(t *testing.T) {
 		"check nowhere --witness-quorum 1":  "--witness-quorum 1 is no number",
 		"check nowhere --identity":          "--identity needs a value",
 		"extract nowhere --source outlookk": "is none of",
-		"extract nowhere --user x":          "--user \"x\" goes with --format crowdstrike-csv or lmg-csv",
+		"extract nowhere --user x":          "--user \"x\" goes with --format crowdstrike-csv, lmg-csv or item-ids",
 
 		"extract nowhere --format lmg-csv --salvage":             "--salvage does not go with --format lmg-csv",
 		"extract nowhere --format crowdstrike-csv --source http": "--source does not go with",

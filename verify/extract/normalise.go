@@ -25,6 +25,7 @@ type normaliser interface {
 func normalisers() []normaliser {
 	return []normaliser{
 		activities{},
+		messages{},
 		generic{},
 	}
 }

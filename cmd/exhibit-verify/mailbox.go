@@ -14,18 +14,26 @@ import (
 
 	"github.com/exhibit-dfir/exhibit/cmd/cli"
 	"github.com/exhibit-dfir/exhibit/verify/export/historic"
+	"github.com/exhibit-dfir/exhibit/verify/export/items"
+	"github.com/exhibit-dfir/exhibit/verify/extract"
 )
 
 // lossesName is the file beside a file of 2018 that lists what that leaves out.
 func (o *extractOptions) lossesName() string { return o.out + ".losses.jsonl" }
 
-// checkHistoric looks at the flags that files as of 2018 have, or have not, before anything is read.
-func (o *extractOptions) checkHistoric(cmd *cobra.Command, isHistoric bool) error {
+// ofOneMailbox reports whether the format is of the activities of one mailbox.
+func (o *extractOptions) ofOneMailbox() bool {
+	_, of2018 := historic.Find(o.format)
+	return of2018 || o.format == items.Format
+}
+
+// checkMailbox looks at the flags that such formats have, or have not, before anything is read.
+func (o *extractOptions) checkMailbox(cmd *cobra.Command) error {
 	given := cmd.Flags().Changed
 	switch {
-	case !isHistoric && given("user"):
-		return cli.Fail(cli.Usage, fmt.Errorf("--user %q goes with --format crowdstrike-csv or lmg-csv", o.user), "", "the other formats hold every mailbox, each record with its own")
-	case !isHistoric:
+	case !o.ofOneMailbox() && given("user"):
+		return cli.Fail(cli.Usage, fmt.Errorf("--user %q goes with --format crowdstrike-csv, lmg-csv or item-ids", o.user), "", "the other formats hold every mailbox, each record with its own")
+	case !o.ofOneMailbox():
 		return nil
 	case o.salvage:
 		return cli.Fail(cli.Usage, fmt.Errorf("--salvage does not go with --format %s", o.format), "such a file has no place for what is lost, and would look whole",
@@ -35,9 +43,13 @@ func (o *extractOptions) checkHistoric(cmd *cobra.Command, isHistoric bool) erro
 	case o.out == "-":
 		return nil
 	}
-	for _, name := range []string{o.out, o.lossesName()} {
+	names := []string{o.out, o.lossesName()}
+	if o.format == items.Format {
+		names = names[:1]
+	}
+	for _, name := range names {
 		if _, err := os.Lstat(name); !errors.Is(err, os.ErrNotExist) {
-			return cli.Fail(cli.Usage, fmt.Errorf("--out: %q is there already", name), "nothing was written", "name a file that does not exist yet, nor FILE.losses.jsonl beside it")
+			return cli.Fail(cli.Usage, fmt.Errorf("--out: %q is there already", name), "nothing was written", "name another file, which does not exist yet")
 		}
 	}
 	return nil
@@ -63,12 +75,35 @@ func (o *extractOptions) mailbox(path string, c *checked) (string, error) {
 	return o.user, nil
 }
 
-// extractHistoric writes the activities of one mailbox as a program of 2018 wrote them.
-func extractHistoric(cmd *cobra.Command, path string, c *checked, o *extractOptions, f historic.Format) (err error) {
+// extractMailbox writes what is of the activities of one mailbox.
+func extractMailbox(cmd *cobra.Command, path string, c *checked, o *extractOptions) error {
 	user, err := o.mailbox(path, c)
 	if err != nil {
 		return err
 	}
+	if f, ok := historic.Find(o.format); ok {
+		return extractHistoric(cmd, path, c, o, f, user)
+	}
+	var l items.Listed
+	var sum extract.Summary
+	err = o.toOut(cmd.OutOrStdout(), func(w io.Writer) (err error) {
+		l, sum, err = items.Write(cmd.Context(), c.container, items.Options{Source: historic.Source, User: user}, w)
+		return changed(err)
+	})
+	if err != nil {
+		return err
+	}
+	talk := cmd.ErrOrStderr()
+	fmt.Fprintln(talk, cli.EscapeLine(fmt.Sprintf("%s that the activities of %s mention", cli.Count(l.Items, "item", "items"), user)))
+	if err := summarise(talk, path, c, sum); err != nil || l.Odd == 0 {
+		return err
+	}
+	return cli.Fail(cli.Incomplete, fmt.Errorf("%s an item that cannot be asked for", cli.Count(l.Odd, "activity mentions", "activities mention")), "such an id is not in the list: it is no printable ASCII, or longer than 1 KiB",
+		"extract as jsonl to see it in item_id")
+}
+
+// extractHistoric writes the activities of one mailbox as a program of 2018 wrote them.
+func extractHistoric(cmd *cobra.Command, path string, c *checked, o *extractOptions, f historic.Format, user string) (err error) {
 	g, sum, err := f.Gather(cmd.Context(), c.container, historic.Options{User: user, Windows: c.report.Windows})
 	if err != nil {
 		return changed(err)
