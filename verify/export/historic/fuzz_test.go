@@ -17,8 +17,12 @@ func FuzzRow(f *testing.F) {
 	f.Add([]byte(`{"ActivityItemId":"` + "\xed\xa0\x80\xf0\x9f" + `","ClientSessionId":"\ud83d\ude00","Id":"\udc00"}`))
 	p := newPrintable()
 	f.Fuzz(func(t *testing.T, text []byte) {
-		a, why, err := p.newActivity(text)
-		if err != nil || why != "" {
+		v, err := newParser().parse(text)
+		if err != nil {
+			return
+		}
+		a, why := p.newActivity(v)
+		if why != "" {
 			return
 		}
 		row, why := p.appendRow(nil, a)

@@ -83,6 +83,7 @@ type Gathered struct {
 	elsewhere    []verify.Window // of which the file has nothing
 	sorter       *sortfile.Sorter
 	printable    printable
+	parser       *parser
 	key, data    []byte // scratch
 	row          []byte
 }
@@ -106,7 +107,7 @@ func (f Format) Gather(ctx context.Context, c *verify.Container, o Options) (*Ga
 
 // begin makes one without records.
 func (f Format) begin(c *verify.Container, o Options) *Gathered {
-	g := &Gathered{Without: map[string]int64{}, format: f, caseID: c.CaseID(), user: o.User, printable: newPrintable(),
+	g := &Gathered{Without: map[string]int64{}, format: f, caseID: c.CaseID(), user: o.User, printable: newPrintable(), parser: newParser(),
 		sorter: sortfile.New(sortfile.Options{Descending: f.newest, TempDir: o.TempDir})}
 	for _, w := range o.Windows {
 		if w.Source != Source || !strings.EqualFold(w.User, o.User) {
@@ -149,8 +150,12 @@ func (g *Gathered) make(r *extract.Record) (row []byte, a *activity, why string,
 	if r.Native == nil || r.Flags&(extract.TooManyMembers|extract.TooLarge|extract.TooDeep) != 0 {
 		return nil, nil, WhyNotInterpreted, nil
 	}
-	if a, why, err = g.printable.newActivity(r.Native); err != nil || why != "" {
-		return nil, a, why, err
+	v, err := g.parser.parse(r.Native)
+	if err != nil {
+		return nil, nil, "", err
+	}
+	if a, why = g.printable.newActivity(v); why != "" {
+		return nil, a, why, nil
 	}
 	if r.Flags.Has(extract.DuplicateID) && !r.Flags.Has(extract.DuplicateIDOtherBytes) {
 		return nil, a, WhyRepeat, nil

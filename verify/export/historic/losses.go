@@ -50,7 +50,7 @@ func appendLoss(b []byte, r *extract.Record, a *activity, why string) []byte {
 			b = append(b, ',')
 		}
 		b = appendText(append(b, `{"name":`...), m.name)
-		b = appendValue(append(b, `,"values":`...), &value{kind: '[', list: m.values})
+		b = appendValue(append(b, `,"values":`...), &value{kind: '[', parts: m.values})
 		b = append(b, '}')
 	}
 	b = append(b, `],"flags":[`...)
@@ -74,7 +74,7 @@ func appendLoss(b []byte, r *extract.Record, a *activity, why string) []byte {
 func (a *activity) appendMembers(b []byte) (_ []byte, again []repeated) {
 	kept, first := a.native.dict(), true
 	for _, m := range kept {
-		if len(kept) < len(a.native.members) {
+		if len(kept) < len(a.native.parts) {
 			if values := a.native.all(m.name); len(values) > 1 {
 				again = append(again, repeated{m.name, values})
 			}
@@ -93,10 +93,10 @@ func (a *activity) appendMembers(b []byte) (_ []byte, again []repeated) {
 }
 
 // all gives every value of a name, in order.
-func (v *value) all(name string) (values []value) {
-	for _, m := range v.members {
+func (v *value) all(name string) (values []member) {
+	for _, m := range v.parts {
 		if m.name == name {
-			values = append(values, m.value)
+			values = append(values, m)
 		}
 	}
 	return values
@@ -109,11 +109,11 @@ func appendValue(b []byte, v *value) []byte {
 		return appendText(b, v.text)
 	case '[':
 		b = append(b, '[')
-		for i := range v.list {
+		for i := range v.parts {
 			if i > 0 {
 				b = append(b, ',')
 			}
-			b = appendValue(b, &v.list[i])
+			b = appendValue(b, &v.parts[i].value)
 		}
 		return append(b, ']')
 	case '{':

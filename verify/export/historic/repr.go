@@ -21,11 +21,11 @@ func (p printable) repr(b []byte, v *value) []byte {
 		return append(b, "False"...)
 	case '[':
 		b = append(b, '[')
-		for i := range v.list {
+		for i := range v.parts {
 			if i > 0 {
 				b = append(b, ", "...)
 			}
-			b = p.repr(b, &v.list[i])
+			b = p.repr(b, &v.parts[i].value)
 		}
 		return append(b, ']')
 	case '{':

@@ -83,7 +83,7 @@ func reprs() [][2]string {
 
 func reprOf(t *testing.T, p printable, text string) string {
 	t.Helper()
-	v, err := parse([]byte(text))
+	v, err := newParser().parse([]byte(text))
 	if err != nil {
 		t.Fatalf("%s: %v", text, err)
 	}

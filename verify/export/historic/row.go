@@ -31,23 +31,19 @@ type activity struct {
 // repeated is a name with all of its values, in order.
 type repeated struct {
 	name   string
-	values []value
+	values []member // without names
 }
 
-// newActivity reads one. why says where the programs ended with an error.
-func (p printable) newActivity(native []byte) (a *activity, why string, err error) {
-	v, err := parse(native)
-	if err != nil {
-		return nil, "", err
-	}
+// newActivity makes one of what was read. why says where the programs ended with an error.
+func (p printable) newActivity(v value) (a *activity, why string) {
 	if v.kind != '{' {
-		return nil, WhyNotAnObject, nil
+		return nil, WhyNotAnObject
 	}
 	a = &activity{native: v}
 	if !p.addProperties(a) {
-		return a, WhyProperties, nil
+		return a, WhyProperties
 	}
-	return a, "", nil
+	return a, ""
 }
 
 // addProperties makes the dictionary of the custom properties.
@@ -59,23 +55,27 @@ func (p printable) addProperties(a *activity) (ok bool) {
 	if list.kind != '[' {
 		return false
 	}
-	places, all := map[string]int{}, map[string][]value{}
-	for _, pair := range list.list {
+	places, all := make(map[string]int, len(list.parts)), map[string][]member{}
+	for i := range list.parts {
+		pair := &list.parts[i].value
 		name, named := pair.find("Name")
 		v, valued := pair.find("Value")
 		key, hashable := name.key()
 		if !named || !valued || !hashable {
 			return false
 		}
-		if i, ok := places[key]; ok {
-			a.properties[i].value = v
-		} else {
+		at, again := places[key]
+		if !again {
 			places[key] = len(a.properties)
 			a.properties = append(a.properties, member{string(p.repr(nil, &name)), v})
+			continue
 		}
-		if all[key] = append(all[key], v); len(all[key]) == 2 {
+		if all[key] == nil {
 			a.repeated = append(a.repeated, repeated{name: key})
+			all[key] = []member{{value: a.properties[at].value}}
 		}
+		all[key] = append(all[key], member{value: v})
+		a.properties[at].value = v
 	}
 	for i, r := range a.repeated {
 		a.repeated[i] = repeated{strings.TrimPrefix(r.name, `"`), all[r.name]}

@@ -1,6 +1,7 @@
 package historic
 
 import (
+	"bytes"
 	"math"
 	"strconv"
 	"strings"
@@ -13,10 +14,9 @@ import (
 
 // value is a JSON value as Python's json module reads it.
 type value struct {
-	kind    jsontext.Kind
-	text    string   // of a string: exact, a surrogate without partner as three bytes; of a number: as it was written
-	list    []value  // of an array
-	members []member // of an object, in the order received
+	kind  jsontext.Kind
+	text  string   // of a string: exact, a surrogate without partner as three bytes; of a number: as it was written
+	parts []member // of an object, in the order received; of an array, without names
 }
 
 type member struct {
@@ -24,69 +24,75 @@ type member struct {
 	value value
 }
 
+// parser reads JSON values. Its memory is used again for the next.
+type parser struct {
+	dec     *jsontext.Decoder
+	scratch []byte
+}
+
+func newParser() *parser { return &parser{dec: jsontext.NewDecoder(strings.NewReader(""))} }
+
 // parse reads one JSON value. Bytes that are not UTF-8 are read as the clients
 // of the time read them.
-func parse(text []byte) (value, error) {
+func (p *parser) parse(text []byte) (value, error) {
 	if !utf8.Valid(text) {
 		text = replaced(text)
 	}
-	return read(jsontext.NewDecoder(strings.NewReader(string(text)), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)))
+	p.dec.Reset(bytes.NewReader(text), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	return p.read()
 }
 
-func read(dec *jsontext.Decoder) (v value, err error) {
-	v.kind = dec.PeekKind()
+func (p *parser) read() (v value, err error) {
+	v.kind = p.dec.PeekKind()
 	switch v.kind {
 	case '{', '[':
-		return v, v.readParts(dec)
-	}
-	raw, err := dec.ReadValue()
-	if err != nil {
+		return v, p.readParts(&v)
+	case '"':
+		v.text, err = p.readText()
 		return v, err
 	}
-	if v.kind == '"' {
-		v.text = string(extract.AppendExact(nil, raw))
-	} else {
-		v.text = string(raw)
+	raw, err := p.dec.ReadValue()
+	v.text = string(raw)
+	return v, err
+}
+
+func (p *parser) readText() (string, error) {
+	raw, err := p.dec.ReadValue()
+	if err != nil {
+		return "", err
 	}
-	return v, nil
+	p.scratch = extract.AppendExact(p.scratch[:0], raw)
+	return string(p.scratch), nil
 }
 
 // readParts reads an object or an array.
-func (v *value) readParts(dec *jsontext.Decoder) error {
-	if _, err := dec.ReadToken(); err != nil {
+func (p *parser) readParts(v *value) (err error) {
+	if _, err := p.dec.ReadToken(); err != nil {
 		return err
 	}
-	for dec.PeekKind() != v.kind+2 { // '}' and ']' stand two behind '{' and '['
+	v.parts = make([]member, 0, 4)
+	for p.dec.PeekKind() != v.kind+2 { // '}' and ']' stand two behind '{' and '['
 		var m member
 		if v.kind == '{' {
-			name, err := read(dec)
-			if err != nil {
+			if m.name, err = p.readText(); err != nil {
 				return err
 			}
-			m.name = name.text
 		}
-		var err error
-		if m.value, err = read(dec); err != nil {
+		if m.value, err = p.read(); err != nil {
 			return err
 		}
-		if v.kind == '{' {
-			v.members = append(v.members, m)
-		} else {
-			v.list = append(v.list, m.value)
-		}
+		v.parts = append(v.parts, m)
 	}
-	_, err := dec.ReadToken()
+	_, err = p.dec.ReadToken()
 	return err
 }
 
 // dict gives the members as a Python dictionary has them: of a name that
 // stands more than once the last value, at the place of the first.
-func (v *value) dict() []member { return dict(v.members) }
-
-func dict(all []member) []member {
-	places := make(map[string]int, len(all))
-	var kept []member
-	for _, m := range all {
+func (v *value) dict() []member {
+	places := make(map[string]int, len(v.parts))
+	kept := make([]member, 0, len(v.parts))
+	for _, m := range v.parts {
 		if i, ok := places[m.name]; ok {
 			kept[i].value = m.value
 			continue
@@ -99,8 +105,8 @@ func dict(all []member) []member {
 
 // find gives the value that Python finds under a name; ok is false if there is none.
 func (v *value) find(name string) (found value, ok bool) {
-	for _, m := range v.members {
-		if m.name == name {
+	for i := range v.parts {
+		if m := &v.parts[i]; m.name == name && v.kind == '{' {
 			found, ok = m.value, true
 		}
 	}
@@ -110,10 +116,8 @@ func (v *value) find(name string) (found value, ok bool) {
 // truth is bool(v).
 func (v *value) truth() bool {
 	switch v.kind {
-	case '{':
-		return len(v.members) > 0
-	case '[':
-		return len(v.list) > 0
+	case '{', '[':
+		return len(v.parts) > 0
 	case '"':
 		return v.text != ""
 	case '0':
