@@ -8,11 +8,11 @@ import (
 	"maps"
 	"os"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/exhibit-dfir/exhibit/cmd/cli"
+	"github.com/exhibit-dfir/exhibit/verify/export"
 	"github.com/exhibit-dfir/exhibit/verify/export/historic"
 	"github.com/exhibit-dfir/exhibit/verify/export/items"
 	"github.com/exhibit-dfir/exhibit/verify/extract"
@@ -57,8 +57,8 @@ func (o *extractOptions) checkMailbox(cmd *cobra.Command) error {
 
 // mailbox is whose activities go into the file.
 func (o *extractOptions) mailbox(path string, c *checked) (string, error) {
-	users := historic.Mailboxes(c.report.Windows)
-	list := strings.Join(users, ", ")
+	users := export.Mailboxes(c.report.Windows, historic.Source)
+	list := cli.Some(users)
 	fail := func(err error, next string) (string, error) {
 		return "", cli.Fail(cli.Usage, err, "nothing was extracted", next)
 	}
@@ -69,7 +69,7 @@ func (o *extractOptions) mailbox(path string, c *checked) (string, error) {
 		return fail(fmt.Errorf("%s has the activities of %d mailboxes, and such a file holds one: %s", cli.Named(path), len(users), list), "name one with --user")
 	case o.user == "":
 		return users[0], nil
-	case !slices.ContainsFunc(users, func(u string) bool { return strings.EqualFold(u, o.user) }):
+	case !slices.ContainsFunc(users, func(u string) bool { return export.SameMailbox(u, o.user) }):
 		return fail(fmt.Errorf("--user %q is no mailbox of this case, which has %s", o.user, list), "name it as the case does")
 	}
 	return o.user, nil

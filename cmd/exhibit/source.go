@@ -115,7 +115,7 @@ func (o *sourceOptions) remember(cmd *cobra.Command, d acquire.Description, p *a
 		fmt.Fprintln(cmd.ErrOrStderr(), cli.EscapeLine("user "+users[0]+", as in the windows of this case"))
 		return nil
 	}
-	return cli.Fail(cli.Usage, fmt.Errorf("--user is required: the windows of this case name %d, %s", len(users), strings.Join(users, ", ")), "nothing was asked and nothing written", "name one with --user")
+	return cli.Fail(cli.Usage, fmt.Errorf("--user is required: the windows of this case name %d, %s", len(users), cli.Some(users)), "nothing was asked and nothing written", "name one with --user")
 }
 
 // checkCase fails where no folder is named.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/exhibit-dfir/exhibit/verify"
+	"github.com/exhibit-dfir/exhibit/verify/export"
 	"github.com/exhibit-dfir/exhibit/verify/extract"
 	"github.com/exhibit-dfir/exhibit/verify/sortfile"
 )
@@ -54,25 +55,6 @@ type Options struct {
 	TempDir string // for temporary files; empty means the system's
 }
 
-// Mailboxes lists whose activities the windows asked for, each once.
-func Mailboxes(windows []verify.Window) (users []string) {
-	for _, w := range windows {
-		if w.Source == Source && !containsFold(users, w.User) {
-			users = append(users, w.User)
-		}
-	}
-	return users
-}
-
-func containsFold(list []string, s string) bool {
-	for _, t := range list {
-		if strings.EqualFold(t, s) {
-			return true
-		}
-	}
-	return false
-}
-
 // Gathered is what a file will hold: the activities of one mailbox, sorted.
 type Gathered struct {
 	Rows    int64            // of the file
@@ -110,7 +92,7 @@ func (f Format) begin(c *verify.Container, o Options) *Gathered {
 	g := &Gathered{Without: map[string]int64{}, format: f, caseID: c.CaseID(), user: o.User, printable: newPrintable(), parser: newParser(),
 		sorter: sortfile.New(sortfile.Options{Descending: f.newest, TempDir: o.TempDir})}
 	for _, w := range o.Windows {
-		if w.Source != Source || !strings.EqualFold(w.User, o.User) {
+		if w.Source != Source || !export.SameMailbox(w.User, o.User) {
 			g.elsewhere = append(g.elsewhere, w)
 		}
 	}
@@ -126,7 +108,7 @@ func (g *Gathered) Close() error { return g.sorter.Close() }
 
 // add takes a record.
 func (g *Gathered) add(r *extract.Record) error {
-	if !strings.EqualFold(r.Mailbox, g.user) {
+	if !export.SameMailbox(r.Mailbox, g.user) {
 		return nil
 	}
 	row, a, why, err := g.make(r)

@@ -232,7 +232,7 @@ func (m *maker) pages(n, rows int) (pages []string) {
 // TestAgainstPython holds what is written of made-up pages against what Python's own json and csv modules write, and plants faults that must show.
 func TestAgainstPython(t *testing.T) {
 	m := &maker{Rand: rand.New(rand.NewPCG(2018, 7)), then: newPrintable(), now: pythonPrintable(t)}
-	for round := range 8 {
+	for round := range 5 {
 		pages := m.pages(3, 120)
 		for _, f := range Formats() {
 			want := oracle(t, f, pages)

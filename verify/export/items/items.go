@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/exhibit-dfir/exhibit/verify"
+	"github.com/exhibit-dfir/exhibit/verify/export"
 	"github.com/exhibit-dfir/exhibit/verify/extract"
 	"github.com/exhibit-dfir/exhibit/verify/sortfile"
 )
@@ -37,7 +38,7 @@ func Write(ctx context.Context, c *verify.Container, o Options, w io.Writer) (l 
 	defer func() { err = errors.Join(err, sorter.Close()) }()
 	sum, err = extract.Extract(ctx, c, extract.Options{Sources: []string{o.Source}, TempDir: o.TempDir}, func(r *extract.Record) error {
 		switch {
-		case r.ItemID == "" || !strings.EqualFold(r.Mailbox, o.User):
+		case r.ItemID == "" || !export.SameMailbox(r.Mailbox, o.User):
 			return nil
 		case !plain(r.ItemID):
 			l.Odd++
