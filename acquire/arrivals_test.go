@@ -69,7 +69,7 @@ func (b *bench) extracted() (ids []string, flagged, rows int) {
 	}
 	defer g.Close()
 	var file bytes.Buffer
-	if err := g.Write(&file, nil); err != nil {
+	if err := g.Write(b.t.Context(), &file, nil); err != nil {
 		b.t.Fatal(err)
 	}
 	times := strings.Split(strings.TrimSuffix(file.String(), "\n"), "\n")[1:]

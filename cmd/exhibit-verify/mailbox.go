@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -111,7 +112,7 @@ func extractHistoric(cmd *cobra.Command, path string, c *checked, o *extractOpti
 	defer func() { err = cmp.Or(err, g.Close()) }()
 	talk := cmd.ErrOrStderr()
 	if g.Rows > 0 {
-		if err := o.writeHistoric(cmd.OutOrStdout(), g); err != nil {
+		if err := o.writeHistoric(cmd.Context(), cmd.OutOrStdout(), g); err != nil {
 			return err
 		}
 	}
@@ -123,17 +124,21 @@ func extractHistoric(cmd *cobra.Command, path string, c *checked, o *extractOpti
 }
 
 // writeHistoric writes the file and what it leaves out: both or none.
-func (o *extractOptions) writeHistoric(stdout io.Writer, g *historic.Gathered) error {
+func (o *extractOptions) writeHistoric(ctx context.Context, stdout io.Writer, g *historic.Gathered) error {
 	if o.out == "-" {
-		return g.Write(stdout, nil)
+		return g.Write(ctx, stdout, nil)
 	}
-	return o.toOut(stdout, func(w io.Writer) error {
-		list := &lossList{}
+	list := &lossList{}
+	err := o.toOut(stdout, func(w io.Writer) error {
 		if err := list.create(o.lossesName()); err != nil {
 			return err
 		}
-		return list.close(g.Write(w, list.buf))
+		return list.close(g.Write(ctx, w, list.buf))
 	})
+	if err != nil && list.file != nil {
+		os.Remove(list.name)
+	}
+	return err
 }
 
 func (o *extractOptions) tellHistoric(w io.Writer, user string, g *historic.Gathered) {

@@ -17,7 +17,7 @@ type files struct {
 func newPen(w io.Writer) *bufio.Writer { return bufio.NewWriterSize(w, 64<<10) }
 
 // record writes what was gathered of one record: its row, if it has one, and its line in the list.
-func (f *files) record(data io.Reader, size int64) error {
+func (f *files) record(data io.Reader) error {
 	f.in.Reset(data)
 	length, err := binary.ReadUvarint(&f.in)
 	if err != nil {

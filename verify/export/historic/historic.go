@@ -185,7 +185,7 @@ func appendKey(b []byte, t string, newest bool) []byte {
 const maxFraction = 64
 
 // Write writes the file, and to losses, unless that is nil, what it leaves out. It can be called once.
-func (g *Gathered) Write(csv, losses io.Writer) error {
+func (g *Gathered) Write(ctx context.Context, csv, losses io.Writer) error {
 	out := &files{csv: newPen(csv), losses: newPen(io.Discard)}
 	if losses != nil {
 		out.losses = newPen(losses)
@@ -198,7 +198,13 @@ func (g *Gathered) Write(csv, losses io.Writer) error {
 	for i := range g.elsewhere {
 		out.losses.Write(appendWindow(nil, &g.elsewhere[i]))
 	}
-	if err := g.sorter.Each(func(_ []byte, data io.Reader, size int64) error { return out.record(data, size) }); err != nil {
+	err := g.sorter.Each(func(_ []byte, data io.Reader, _ int64) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		return out.record(data)
+	})
+	if err != nil {
 		return err
 	}
 	if out.rows != g.Rows {

@@ -120,7 +120,7 @@ func TestLosses(t *testing.T) {
 		t.Fatal(sum, err)
 	}
 	var csv, losses strings.Builder
-	if err := g.Write(&csv, &losses); err != nil {
+	if err := g.Write(t.Context(), &csv, &losses); err != nil {
 		t.Fatal(err)
 	}
 	if err := g.Close(); err != nil {

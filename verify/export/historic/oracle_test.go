@@ -82,7 +82,7 @@ func written(t testing.TB, f Format, pages []string, change func(*Gathered)) (cs
 		t.Fatal(err)
 	}
 	var a, b bytes.Buffer
-	if err := errors.Join(g.Write(&a, &b), g.Close()); err != nil {
+	if err := errors.Join(g.Write(t.Context(), &a, &b), g.Close()); err != nil {
 		t.Fatal(err)
 	}
 	return a.String(), b.String()
