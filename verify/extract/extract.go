@@ -13,6 +13,7 @@ type keptPage struct {
 	Container string // id of the case
 	Seq       int64  // sequence number of the exchange
 	Source    string // for example "outlook-activities"
+	Window    int64  // that asked; 0 for none
 	User      string // the window's user; may be empty
 	// Body is the decoded body: transfer and content coding removed. It is
 	// read once, from the start. What it reads is not trusted.

@@ -1,6 +1,7 @@
 package extract
 
 import (
+	"strings"
 	"testing"
 )
 
@@ -30,5 +31,19 @@ func TestNative(t *testing.T) {
 	}
 	if large, _ := keep(t, onePage("http", `[{"id":"12345678"}]`), Options{Native: true, RecordLimit: 8}); len(large) != 1 || large[0].Native != nil {
 		t.Errorf("a record beyond the limit: %+v", large)
+	}
+}
+
+// TestMailboxInCapitals: an id comes again for the same mailbox, in whatever letters that was asked for; for another mailbox it does not.
+func TestMailboxInCapitals(t *testing.T) {
+	var from fakePages
+	for _, user := range []string{"kim@example.com", "Kim@Example.com", "k\u0130m@example.com", "kam@example.com"} {
+		from = append(from, fakePage{source: "outlook-activities", user: user, body: strings.NewReader(`{"value":[{"Id":"a","TimeStamp":"2018-06-01T00:00:00Z"}]}`)})
+	}
+	got, _ := keep(t, from, Options{})
+	for i, want := range []string{"", "duplicate_id", "", ""} {
+		if len(got) != 4 || got[i].Words != want {
+			t.Errorf("record %d of %d has the flags %q", i, len(got), got[i].Words)
+		}
 	}
 }

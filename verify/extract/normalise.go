@@ -275,7 +275,7 @@ func (d *draft) finish(at place) {
 	out.records = append(out.records, staged{
 		columns: d.columns, pointer: span{uint32(from), uint32(len(out.texts))},
 		details: details, native: native, flags: d.scan.flags,
-		seq: d.page.Seq, offset: at.offset, length: at.length, sha256: at.sha256,
+		seq: d.page.Seq, window: d.page.Window, offset: at.offset, length: at.length, sha256: at.sha256,
 	})
 	if !d.empty(colID) {
 		r := &out.records[len(out.records)-1]
@@ -283,13 +283,15 @@ func (d *draft) finish(at place) {
 	}
 }
 
-// idKey is the hash of source, mailbox and id.
+// idKey is the hash of source, mailbox and id. A mailbox is the same one in capital letters.
 func (d *draft) idKey() [32]byte {
 	mailbox := d.columns[colMailbox]
 	d.key = binary.LittleEndian.AppendUint64(d.key[:0], uint64(len(d.page.Source)))
 	d.key = append(d.key, d.page.Source...)
 	d.key = binary.LittleEndian.AppendUint64(d.key, uint64(mailbox.to-mailbox.from))
-	d.key = append(d.key, d.stage.texts[mailbox.from:mailbox.to]...)
+	for _, c := range d.stage.texts[mailbox.from:mailbox.to] {
+		d.key = append(d.key, lower(c))
+	}
 	d.key = append(d.key, d.exactID...)
 	return sha256.Sum256(d.key)
 }

@@ -25,6 +25,7 @@ type staged struct {
 	flags   Flags
 	hasKey  bool
 	seq     int64
+	window  int64
 	offset  int64
 	length  int64
 	sha256  [32]byte
@@ -64,7 +65,7 @@ func (s *stage) record(r *Record, i int, texts string) {
 	r.SessionID, r.ItemID = text(colSessionID), text(colItemID)
 	r.Subject, r.MessageID = text(colSubject), text(colMessageID)
 	r.Details = s.details[t.details.from:t.details.to]
-	r.Native = nil
+	r.Window, r.Native = t.window, nil
 	if t.native.from < t.native.to {
 		r.Native = s.details[t.native.from:t.native.to]
 	}

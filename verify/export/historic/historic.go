@@ -50,9 +50,9 @@ func Find(name string) (f Format, ok bool) {
 
 // Options direct what is gathered.
 type Options struct {
-	User    string // whose mailbox, as the windows name it but for the case of letters
-	Windows []verify.Window
-	TempDir string // for temporary files; empty means the system's
+	User    string          // whose mailbox, as the windows name it but for the case of letters
+	Windows []verify.Window // of the case: which of them asked for that mailbox
+	TempDir string          // for temporary files; empty means the system's
 }
 
 // Gathered is what a file will hold: the activities of one mailbox, sorted.
@@ -62,6 +62,7 @@ type Gathered struct {
 
 	format       Format
 	caseID, user string
+	windows      map[int64]bool  // that asked for the mailbox
 	elsewhere    []verify.Window // of which the file has nothing
 	sorter       *sortfile.Sorter
 	printable    printable
@@ -89,10 +90,12 @@ func (f Format) Gather(ctx context.Context, c *verify.Container, o Options) (*Ga
 
 // begin makes one without records.
 func (f Format) begin(c *verify.Container, o Options) *Gathered {
-	g := &Gathered{Without: map[string]int64{}, format: f, caseID: c.CaseID(), user: o.User, printable: newPrintable(), parser: newParser(),
+	g := &Gathered{Without: map[string]int64{}, windows: map[int64]bool{}, format: f, caseID: c.CaseID(), user: o.User, printable: newPrintable(), parser: newParser(),
 		sorter: sortfile.New(sortfile.Options{Descending: f.newest, TempDir: o.TempDir})}
 	for _, w := range o.Windows {
-		if w.Source != Source || !export.SameMailbox(w.User, o.User) {
+		if w.Source == Source && export.SameMailbox(w.User, o.User) {
+			g.windows[w.Window] = true
+		} else {
 			g.elsewhere = append(g.elsewhere, w)
 		}
 	}
@@ -108,7 +111,7 @@ func (g *Gathered) Close() error { return g.sorter.Close() }
 
 // add takes a record.
 func (g *Gathered) add(r *extract.Record) error {
-	if !export.SameMailbox(r.Mailbox, g.user) {
+	if !g.windows[r.Window] { // a record that is not interpreted names no mailbox
 		return nil
 	}
 	row, a, why, err := g.make(r)

@@ -115,7 +115,7 @@ func TestLosses(t *testing.T) {
 	p := page(act("a", "2018-06-01T00:00:00Z", `,"@odata.etag":"W/\"C\"","ActivityItemId":null,"n":1.50,"n":[{"q":1,"q":"\ud800"}],"CustomProperties":[{"Name":"Q","Value":"1"},{"Name":"Q","Value":2}]`))
 	m := container(t, []string{p})
 	f := Formats()[0]
-	g, sum, err := f.Gather(t.Context(), m, Options{TempDir: t.TempDir(), Windows: []verify.Window{{Window: 1, Source: Source}, {Window: 2, Source: Source, User: "other", Records: 3}, {Window: 3, Source: "http", Records: 4}}})
+	g, sum, err := f.Gather(t.Context(), m, Options{TempDir: t.TempDir(), Windows: []verify.Window{{Window: 0, Source: Source}, {Window: 2, Source: Source, User: "other", Records: 3}, {Window: 3, Source: "http", Records: 4}}})
 	if err != nil || sum.Records != 1 || g.Rows != 1 {
 		t.Fatal(sum, err)
 	}

@@ -73,7 +73,7 @@ func container(t testing.TB, pages []string) *verify.Container {
 // written gathers and writes what the pages hold. change may spoil something between.
 func written(t testing.TB, f Format, pages []string, change func(*Gathered)) (csv, losses string) {
 	t.Helper()
-	c, o := container(t, pages), Options{TempDir: t.TempDir()}
+	c, o := container(t, pages), Options{TempDir: t.TempDir(), Windows: []verify.Window{{Source: Source}}}
 	g := f.begin(c, o)
 	if change != nil {
 		change(g)
