@@ -248,10 +248,10 @@ func (w *window) judge(halt *PageError) {
 	w.reason, w.text = "", ""
 	switch {
 	case why == nil && len(w.defects) == 0 && w.records == 0:
-		w.state, w.reason, w.text = evidence.Empty, ReasonNoData, w.join("the service answered and has no record for this", w.without())
+		w.state, w.reason, w.text = evidence.Empty, ReasonNoData, joined("the service answered and has no record for this", w.without())
 		return
 	case why == nil && len(w.defects) == 0:
-		w.state, w.text = evidence.Complete, w.join(w.without())
+		w.state, w.text = evidence.Complete, joined(w.without())
 		return
 	case w.pages == 0:
 		w.state = evidence.Failed
@@ -283,7 +283,7 @@ func (w *window) tell(why *PageError) string {
 	for _, reason := range slices.Sorted(maps.Keys(w.defects)) {
 		parts = append(parts, reason+": "+w.defects[reason])
 	}
-	return w.join(append(parts, w.without())...)
+	return joined(append(parts, w.without())...)
 }
 
 // without says of how many requests the answer was that there is nothing to be had.
@@ -293,11 +293,11 @@ func (w *window) without() string {
 		s := w.settled[reason]
 		parts = append(parts, fmt.Sprintf("%s: %d of %d requests, such as %s", reason, s.chains, w.plan.Chains, s.text))
 	}
-	return w.join(parts...)
+	return joined(parts...)
 }
 
-// join makes one text of those that are not empty.
-func (*window) join(parts ...string) string {
+// joined makes one text of those that are not empty.
+func joined(parts ...string) string {
 	text := strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), "; ")
 	return text[:min(len(text), 8<<10)]
 }
