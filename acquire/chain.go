@@ -159,6 +159,10 @@ func (r *run) refused(ctx context.Context, c *chain, a *asked, x *wire.Exchange)
 	f := r.plan.Pager.Refused(&Page{Chain: c.n, Number: c.page, Before: c.before, URL: x.URL, Status: x.Status, Header: x.Fields,
 		Body: newContent(&x.Layout, x.Response)})
 	why := &PageError{f.Reason, r.scrub(f.Text)}
+	if f.Settled {
+		r.window.settle(why)
+		return true, nil, nil
+	}
 	if f.Retry {
 		return r.again(c, why, retryAfter(x.Fields, x.Ended))
 	}

@@ -1,6 +1,7 @@
 package acquire
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -38,7 +39,12 @@ func (r *run) start(ctx context.Context) error {
 		fields = append(fields, evidence.Pair{Name: "proxy", Value: r.o.Proxy.Scheme + "://" + r.o.Proxy.Host})
 	}
 	fields = slices.Concat(fields, r.bounds(), r.o.Env.Tool, r.o.Env.Machine)
-	if err := r.operator(ctx, evidence.ActionRunStart, "acquisition from "+r.source(), fields); err != nil {
+	text := "acquisition from " + r.source()
+	if r.o.Source.Describe().Content {
+		text += ", which reads content"
+		fields = append(fields, evidence.Pair{Name: "confirmed", Value: cmp.Or(r.o.Confirmed, "nobody was asked")})
+	}
+	if err := r.operator(ctx, evidence.ActionRunStart, text, fields); err != nil {
 		return err
 	}
 	if err := r.setBack(ctx); err != nil {

@@ -106,12 +106,21 @@ func (p Params) Bounds() (start, end time.Time, err error) {
 		return start, end, err
 	}
 	if !ok {
-		start = end.AddDate(0, -1, 0)
+		start = monthBefore(end)
 	}
 	if !start.Before(end) {
 		return start, end, &UsageError{FlagStart, fmt.Sprintf("the window from %s to %s is empty", FormatTime(start), FormatTime(end))}
 	}
 	return start, end, nil
+}
+
+// monthBefore is the same day and time of the month before, or that month's last day if it is too short.
+func monthBefore(t time.Time) time.Time {
+	before := t.AddDate(0, -1, 0)
+	if before.Day() != t.Day() { // it was a day that the month does not have, and went on into the next
+		before = before.AddDate(0, 0, -before.Day())
+	}
+	return before
 }
 
 // FormatTime writes a bound as queries and window entries have it: RFC 3339 in UTC, milliseconds only if there are any.

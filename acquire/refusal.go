@@ -26,7 +26,7 @@ func Refuse(p *Page) Refusal {
 		text += fmt.Sprintf(", %s: %s", code, message)
 	}
 	r := refuse(p, lowerASCII(code), lowerASCII(message))
-	r.Text = clean(text)
+	r.Text, r.Code = clean(text), clean(code)
 	return r
 }
 

@@ -39,9 +39,31 @@ func (r *run) load(ctx context.Context, n int64) (*chain, *PageError, error) {
 		}
 	}
 	if p.Latest.Page == c.page { // attempts at the page that is to be asked for
+		if settled, err := r.settled(ctx, p.Latest); err != nil || settled {
+			return nil, nil, err
+		}
 		c.attempt, c.retryOf = p.Latest.Attempt+1, p.Latest.Seq
 	}
 	return c, nil, nil
+}
+
+// settled reports whether an earlier run got an answer that ended the chain although it brought no page.
+func (r *run) settled(ctx context.Context, x *row.Exchange) (bool, error) {
+	if x.Status == 200 || x.Ended != evidence.EndedComplete {
+		return false, nil
+	}
+	r.reading.loads <- struct{}{}
+	defer func() { <-r.reading.loads }()
+	p, done, err := r.readBack(ctx, x)
+	if err != nil {
+		return false, err
+	}
+	defer done()
+	f := r.plan.Pager.Refused(p)
+	if f.Settled {
+		r.window.settle(&PageError{f.Reason, r.scrub(f.Text)})
+	}
+	return f.Settled, nil
 }
 
 // goOn sets a chain behind the page taken last, or on it if that cannot be taken as it is. The page before it is read as well, for what it says of this one.

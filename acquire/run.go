@@ -55,6 +55,8 @@ type Options struct {
 	Source Source
 	Params Params // Now is taken from Env
 	Again  bool   // start another window although this acquisition has one
+	// Confirmed is how a person agreed that content is read, for sources that read it; run-start says so. Empty for one that was not asked.
+	Confirmed string
 
 	Credential Credential     // nil for none
 	RootCAs    *x509.CertPool // nil for the system's

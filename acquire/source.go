@@ -36,6 +36,7 @@ type Flag struct {
 	Default  string // as shown in help; Plan applies it
 	Many     bool   // may be given more than once
 	Required bool
+	Switch   bool // may stand without a value, which then is "true"
 }
 
 // Plan is an acquisition before its first request. User, From, To and Parameters name it (docs/container.md, 4.7).
@@ -108,7 +109,10 @@ func (e *PageError) Error() string { return e.Reason + ": " + e.Text }
 type Refusal struct {
 	Reason string // a word, see [ReasonThrottled] and so on
 	Text   string // what the service said, for the log
+	Code   string // the service's own word for it, if the answer has one
 	Retry  bool   // asking again later may help
+	// Settled says that this is the answer: there is nothing here to be had, now or later. The chain has come to its end, the window is not short of it, and says so.
+	Settled bool
 }
 
 // UsageError says that a flag's value cannot be used.
@@ -154,4 +158,6 @@ const (
 	ReasonByteBudget   = "byte-budget"      // as many bytes as one run may record
 	ReasonTimeBudget   = "time-budget"      // as long as one run may take
 	ReasonEmptyPages   = "empty-pages"      // page after page without a record
+	ReasonNoMessage    = "no-message"       // settled: the service refuses to show an item as a message
+	ReasonNoItem       = "no-item"          // settled: the mailbox has no such item, or not any more
 )

@@ -48,6 +48,13 @@ type window struct {
 	first   int64             // the first of those
 	why     *PageError        // and what ended it
 	defects map[string]string // reason → first text: something on a page is missing although the chain went on
+	settled map[string]*settled
+}
+
+// settled counts chains that ended with an answer which says that there is nothing to be had.
+type settled struct {
+	chains int64
+	text   string // of one of them, the first in the order of texts
 }
 
 // prepare makes the plan and finds the window that it continues.
@@ -80,7 +87,7 @@ func (r *run) prepare(ctx context.Context) error {
 		old = nil
 	}
 	r.window = &window{name: acquisition(r.source(), r.plan), plan: r.plan, source: r.source(), old: old, state: evidence.Opened,
-		number: highest + 1, last: evidence.None, short: map[string]int64{}, defects: map[string]string{}}
+		number: highest + 1, last: evidence.None, short: map[string]int64{}, defects: map[string]string{}, settled: map[string]*settled{}}
 	if old == nil {
 		return nil
 	}
@@ -208,6 +215,18 @@ func (w *window) defect(e *PageError) {
 	}
 }
 
+// settle notes that a chain ended with the answer that there is nothing to be had.
+func (w *window) settle(e *PageError) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s := w.settled[e.Reason]
+	if s == nil {
+		s = &settled{text: e.Text}
+		w.settled[e.Reason] = s
+	}
+	s.chains, s.text = s.chains+1, min(s.text, e.Text)
+}
+
 // count notes an exchange.
 func (w *window) count() {
 	w.mu.Lock()
@@ -229,10 +248,10 @@ func (w *window) judge(halt *PageError) {
 	w.reason, w.text = "", ""
 	switch {
 	case why == nil && len(w.defects) == 0 && w.records == 0:
-		w.state, w.reason, w.text = evidence.Empty, ReasonNoData, "the service answered and has no record for this"
+		w.state, w.reason, w.text = evidence.Empty, ReasonNoData, joined("the service answered and has no record for this", w.without())
 		return
 	case why == nil && len(w.defects) == 0:
-		w.state = evidence.Complete
+		w.state, w.text = evidence.Complete, joined(w.without())
 		return
 	case w.pages == 0:
 		w.state = evidence.Failed
@@ -264,7 +283,22 @@ func (w *window) tell(why *PageError) string {
 	for _, reason := range slices.Sorted(maps.Keys(w.defects)) {
 		parts = append(parts, reason+": "+w.defects[reason])
 	}
-	text := strings.Join(parts, "; ")
+	return joined(append(parts, w.without())...)
+}
+
+// without says of how many requests the answer was that there is nothing to be had.
+func (w *window) without() string {
+	var parts []string
+	for _, reason := range slices.Sorted(maps.Keys(w.settled)) {
+		s := w.settled[reason]
+		parts = append(parts, fmt.Sprintf("%s: %d of %d requests, such as %s", reason, s.chains, w.plan.Chains, s.text))
+	}
+	return joined(parts...)
+}
+
+// joined makes one text of those that are not empty.
+func joined(parts ...string) string {
+	text := strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), "; ")
 	return text[:min(len(text), 8<<10)]
 }
 

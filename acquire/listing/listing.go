@@ -35,6 +35,7 @@ type Page struct {
 	HasNext bool
 	Mark    string // of the rows' ids in order; empty if a row has none
 	Time    string // of the last row that has one
+	Failed  bool   // the page itself has a member "error"
 }
 
 // Form says what a page may look like.
@@ -133,6 +134,7 @@ func (s *scan) object() error {
 		case strings.EqualFold(name, memberValue), strings.EqualFold(strings.TrimPrefix(name, "@"), memberNext[1:]):
 			return fmt.Errorf("the member %.40q stands where %q or %q could be meant", name, memberValue, memberNext)
 		default:
+			s.page.Failed = s.page.Failed || name == "error"
 			err = s.dec.SkipValue()
 		}
 		if err != nil {

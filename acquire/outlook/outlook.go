@@ -1,8 +1,10 @@
-// Package outlook asks the historic Outlook Activities API (2015 to July 2018) and services that answer like it.
+// Package outlook asks the historic Outlook services (2015 to July 2018) and services that answer like them: the Activities API, and the messages that activities are about.
 //
 // The API lists what happened in a mailbox: one GET …/Activities with a header Prefer, a filter on TimeStamp, and pages of at most 1,000 rows by $top and $skip. Clients of the time
 // asked newest first and by $skip, so that rows which arrived between two pages shifted the rest. This source asks a fixed half-open window oldest first;
 // it follows @odata.nextLink where the service gives one, and counts on by $skip until a short page where not.
+//
+// Messages are asked for one by one, by the ids that activities name. That reads content and is a source of its own.
 package outlook
 
 import (
@@ -122,13 +124,21 @@ func (a *plan) names(p acquire.Params) error {
 			return &acquire.UsageError{Flag: f.flag, Text: fmt.Sprintf("given more than %d times", f.most)}
 		}
 		for _, v := range f.values {
-			if v == "" || len(v) > 256 || strings.IndexFunc(v, func(r rune) bool { return r <= ' ' || r >= 0x7F }) >= 0 {
-				return &acquire.UsageError{Flag: f.flag, Text: fmt.Sprintf("%.300q is not 1 to 256 printable characters of ASCII", v)}
+			if err := checkText(f.flag, v, 256); err != nil {
+				return err
 			}
 			if f.flag == "select" && strings.Trim(v, letters) != "" {
 				return &acquire.UsageError{Flag: f.flag, Text: fmt.Sprintf("%q is no name of a property", v)}
 			}
 		}
+	}
+	return nil
+}
+
+// checkText takes a value that goes into a URL or a header.
+func checkText(flag, v string, most int) error {
+	if v == "" || len(v) > most || strings.IndexFunc(v, func(r rune) bool { return r <= ' ' || r >= 0x7F }) >= 0 {
+		return &acquire.UsageError{Flag: flag, Text: fmt.Sprintf("%.300q is not 1 to %d printable characters of ASCII", v, most)}
 	}
 	return nil
 }
@@ -174,11 +184,7 @@ func (a *plan) request(target string) acquire.Request {
 
 // url is the request for the rows behind the first skip of the window.
 func (a *plan) url(skip int64) string {
-	user := me
-	if a.user != me {
-		user = "Users(" + escape(odata.Quote(a.user)) + ")"
-	}
-	u := a.origin + "/api/" + a.version + "/" + user + "/Activities?$filter=" + escape(a.filter()) + "&$orderby=" + escape(a.order)
+	u := a.origin + "/api/" + a.version + "/" + userSegment(a.user) + "/Activities?$filter=" + escape(a.filter()) + "&$orderby=" + escape(a.order)
 	if len(a.fields) > 0 {
 		u += "&$select=" + strings.Join(a.fields, ",")
 	}
@@ -187,6 +193,14 @@ func (a *plan) url(skip int64) string {
 		u += "&$skip=" + strconv.FormatInt(skip, 10)
 	}
 	return u
+}
+
+// userSegment names a mailbox in a path.
+func userSegment(user string) string {
+	if user == me {
+		return me
+	}
+	return "Users(" + escape(odata.Quote(user)) + ")"
 }
 
 // filter is half-open in time: start belongs to the window, end to the next one.

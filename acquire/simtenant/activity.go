@@ -170,15 +170,30 @@ func (m *mailbox) settle() {
 	})
 }
 
-// arrive adds k activities, a second apart, newer than all.
-func (m *mailbox) arrive(k int, d *dice) {
-	at := arrivals
-	if n := len(m.rows); n > 0 {
+// When an activity that arrives has happened: after all that are there, among them, before them.
+const (
+	arriveNewest = "arrive"
+	arriveLate   = "late"
+	arriveEarly  = "early"
+)
+
+// arrive adds k activities: a second apart at either end, or anywhere among those that are there.
+func (m *mailbox) arrive(k int, d *dice, when string) {
+	at, step := arrivals, time.Second
+	if n := len(m.rows); n > 0 && when == arriveEarly {
+		at = m.rows[0].Time
+	} else if n > 0 {
 		at = m.rows[n-1].Time
+	}
+	if when == arriveEarly {
+		step = -step
 	}
 	rows := slices.Clone(m.rows)
 	for range k {
-		at = at.Add(time.Second)
+		at = at.Add(step)
+		if n := len(m.rows); n > 0 && when == arriveLate {
+			at = m.rows[d.below(n)].Time.Add(-time.Millisecond)
+		}
 		rows = append(rows, &Activity{
 			ID: d.activityID(), Created: at.Add(812 * time.Millisecond), Time: at,
 			Type: "ServerLogon", App: "Exchange",
@@ -186,6 +201,7 @@ func (m *mailbox) arrive(k int, d *dice) {
 		})
 	}
 	m.rows = rows
+	m.settle()
 }
 
 // vanish takes the k newest away.

@@ -192,8 +192,10 @@ func (t *Tenant) open(c *call, p path) (mailbox, bool) {
 			continue
 		}
 		if p.message == "" {
-			if f, ok := c.faults.find("arrive"); ok {
-				m.arrive(f.count, &t.arriving)
+			for _, when := range []string{arriveNewest, arriveLate, arriveEarly} {
+				if f, ok := c.faults.find(when); ok {
+					m.arrive(f.count, &t.arriving, when)
+				}
 			}
 			if f, ok := c.faults.find("vanish"); ok {
 				m.vanish(f.count)

@@ -70,6 +70,8 @@
 //	hang@22                  no answer until the client goes away
 //	slow@8:250ms             the answer waits that long
 //	arrive@11:3              three activities, newer than all, arrive before the answer
+//	late@11:3                three arrive whose times lie among those that are there
+//	early@11:3               three arrive that are older than all
 //	vanish@12:3              the three newest activities vanish before the answer
 //	loop@13:2                the next link leads back: 1 (the default) to this request's
 //	                         URL, 2 to that of the request before, and so on; this URL
@@ -92,7 +94,7 @@
 // Queries for timestamps have ordinals of their own, and faults that begin with tsa- count and strike those alone.
 //
 // Several faults may strike one request; the first in the list that decides the
-// status does. arrive, vanish, repeat, empty200 and errorrow concern listings of
+// status does. arrive, late, early, vanish, repeat, empty200 and errorrow concern listings of
 // activities, loop also /pages, badjson every 200; elsewhere they do nothing.
 //
 // # Timestamps

@@ -106,7 +106,7 @@ func (f *Fault) setArgument(argument string) (err error) {
 	switch f.kind {
 	case "cut":
 		f.count, err = parseCount(argument, 0, 1<<40)
-	case "arrive", "vanish":
+	case "arrive", "late", "early", "vanish":
 		f.count, err = parseCount(argument, 1, maxArrive)
 	case "loop":
 		f.count = 1

@@ -21,7 +21,7 @@ import (
 
 func TestParseFaults(t *testing.T) {
 	const all = "429@3,429@4:retry-after=2,503@7-9:retry-after=date+90,504@1+:retry-after=garbage,500@2:retry-after=none,410@5:retry-after=-1," +
-		"401@6,403@6,cut@5:100,cut@5:0,expire@9,arrive@11:3,vanish@12:3,loop@13,loop@13:13,badjson@15,empty200@17,errorrow@18,repeat@19,disabled@20+,reset@21,hang@22,slow@8:250ms,429@1:retry-after=315360000"
+		"401@6,403@6,cut@5:100,cut@5:0,expire@9,arrive@11:3,vanish@12:3,late@11:3,early@2+:10000,loop@13,loop@13:13,badjson@15,empty200@17,errorrow@18,repeat@19,disabled@20+,reset@21,hang@22,slow@8:250ms,429@1:retry-after=315360000"
 	faults, err := simtenant.ParseFaults(all)
 	if err != nil {
 		t.Fatal(err)
@@ -39,7 +39,7 @@ func TestParseFaults(t *testing.T) {
 	for _, bad := range []string{
 		",", "429", "@3", "429@", "429@0", "429@-1", "429@03", "429@3-2", "429@3-", "429@3-4+", "429@3:", "429@x", "429@1000000001",
 		"200@1", "399@1", "600@1", "teapot@1", "429@1:2", "429@1:retry-after=", "429@1:retry-after=2.5", "429@1:retry-after=date",
-		"429@1:retry-after=date5", "429@1:retry-after=99999999999", "cut@1", "cut@1:-1", "cut@1:x", "arrive@1", "arrive@1:0", "arrive@1:10001",
+		"429@1:retry-after=date5", "429@1:retry-after=99999999999", "cut@1", "cut@1:-1", "cut@1:x", "arrive@1", "late@1", "early@1:0", "arrive@1:0", "arrive@1:10001",
 		"loop@2:3", "loop@2:0", "reset@1:1", "slow@1", "slow@1:-1s", "slow@1:2h", "slow@1:fast", "badjson@1:x", "429@1, 429@2",
 	} {
 		if f, err := simtenant.ParseFaults(bad); err == nil || !strings.HasPrefix(err.Error(), "fault") {

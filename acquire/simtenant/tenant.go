@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -182,6 +183,16 @@ func (t *Tenant) Activities(upn string) []Activity {
 		rows[i] = *a
 	}
 	return rows
+}
+
+// Items gives the ids of what a mailbox holds: messages, and items that are none. Both are sorted.
+func (t *Tenant) Items(upn string) (messages, others []string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if m := t.mailboxes[strings.ToLower(upn)]; m != nil {
+		messages, others = slices.Sorted(maps.Keys(m.messages)), slices.Sorted(maps.Keys(m.items))
+	}
+	return messages, others
 }
 
 // Requests gives a copy of the log: every request that reached the tenant, in

@@ -12,6 +12,7 @@ import (
 func All() []acquire.Source {
 	return []acquire.Source{
 		outlook.Source{},
+		outlook.Messages{},
 		urls.Source{},
 	}
 }

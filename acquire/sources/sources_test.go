@@ -32,7 +32,8 @@ type fixture struct {
 	options simtenant.Options
 	records int64
 	pages   int64  // at least
-	page    string // the body of a page that the source takes
+	page    string // the body of a page that the source takes: two records and a link, unless it is single
+	single  bool   // a page is one record and links nowhere
 }
 
 // fixtures has one for each source: the suite fails for a source without.
@@ -50,6 +51,13 @@ func fixtures() map[string]fixture {
 			records: june(), pages: 4,
 			page: `{"value":[{"Id":"a"},{"Id":"b"}],"@odata.nextLink":"/api/v2.0/me/Activities?%24skip=2"}`,
 		},
+		"outlook-messages": {
+			values: func(origin string) map[string][]string {
+				return map[string][]string{"base-url": {origin}, "user": {simtenant.Owner}, "item": items()}
+			},
+			records: 5, pages: 5,
+			page: `{"Id":"a","Subject":"b"}`, single: true,
+		},
 		"http": {
 			values: func(origin string) map[string][]string {
 				return map[string][]string{"url": {origin + "/pages/a/1", origin + "/pages/b/1?link=header"}}
@@ -59,6 +67,16 @@ func fixtures() map[string]fixture {
 			page: `{"value":[{"Id":"a"},{"Id":"b"}],"@odata.nextLink":"/pages/a/2"}`,
 		},
 	}
+}
+
+// items are five messages of the owner, what is no message, and what is not there.
+func items() (ids []string) {
+	t, err := simtenant.New(simtenant.Options{})
+	if err != nil {
+		panic(err)
+	}
+	messages, others := t.Items(simtenant.Owner)
+	return slices.Concat(messages[:2], others[:1], []string{"AAMknothing="}, messages[2:5])
 }
 
 // june counts the owner's activities of two days.
@@ -189,18 +207,26 @@ func steps(t *testing.T, s acquire.Source, f fixture) {
 	}
 	a, errA := next(f.page)
 	b, errB := next(f.page)
-	if errA != nil || errB != nil || !reflect.DeepEqual(a, b) || a.Records != 2 || a.Next == nil || a.Defect != nil || a.Partial != nil {
+	records := int64(2)
+	if f.single {
+		records = 1
+	}
+	if errA != nil || errB != nil || !reflect.DeepEqual(a, b) || a.Records != records || (a.Next == nil) != f.single || a.Defect != nil || a.Partial != nil {
 		t.Errorf("steps %+v, %v and %+v, %v", a, errA, b, errB)
 	}
 	if c, err := next("\xef\xbb\xbf" + f.page); err != nil || !reflect.DeepEqual(a, c) {
 		t.Errorf("with a byte order mark %+v, %v", c, err)
 	}
+	list := f.page
+	if f.single { // every list is one too many
+		list = `{"value":[{"Id":"a"}],"@odata.nextLink":"/x"}`
+	}
 	for _, broken := range []string{
 		"", "{", f.page[:len(f.page)/2], f.page + "x", f.page + f.page, "\xef\xbb\xbf\xef\xbb\xbf" + f.page,
-		strings.Replace(f.page, `{"value"`, `{"@odata.nextLink":"/other","value"`, 1),
-		strings.Replace(f.page, `"@odata.nextLink"`, `"@odata.nextlink"`, 1),
-		strings.Replace(f.page, `"@odata.nextLink":"`, `"@odata.nextLink":["`, 1),
-		strings.Replace(f.page, `"value"`, `"value":[],"value"`, 1),
+		strings.Replace(list, `{"value"`, `{"@odata.nextLink":"/other","value"`, 1),
+		strings.Replace(list, `"@odata.nextLink"`, `"@odata.nextlink"`, 1),
+		strings.Replace(list, `"@odata.nextLink":"`, `"@odata.nextLink":["`, 1),
+		strings.Replace(list, `"value"`, `"value":[],"value"`, 1),
 		`{"value":` + strings.Repeat("[", 100_000),
 	} {
 		var fault *acquire.PageError

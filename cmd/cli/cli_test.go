@@ -140,3 +140,12 @@ func TestCount(t *testing.T) {
 		}
 	}
 }
+
+func TestSome(t *testing.T) {
+	names := strings.Split("abcdefghijkl", "")
+	for n, want := range map[int]string{0: "", 1: "a", 10: "a, b, c, d, e, f, g, h, i, j", 12: "a, b, c, d, e, f, g, h, i, j and 2 more"} {
+		if got := Some(names[:n]); got != want {
+			t.Errorf("%d names: %q", n, got)
+		}
+	}
+}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -11,8 +10,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/exhibit-dfir/exhibit/cmd/cli"
-	"github.com/exhibit-dfir/exhibit/verify"
 	"github.com/exhibit-dfir/exhibit/verify/export"
+	"github.com/exhibit-dfir/exhibit/verify/export/historic"
+	"github.com/exhibit-dfir/exhibit/verify/export/items"
 	"github.com/exhibit-dfir/exhibit/verify/extract"
 )
 
@@ -21,6 +21,7 @@ type extractOptions struct {
 	out    string
 	given  given
 	source []string
+	user   string // whose activities go into a file as of 2018
 
 	salvage bool
 }
@@ -33,13 +34,19 @@ func newExtract() *cobra.Command {
 		Long: `extract checks the case and writes a record for each event in its answers. docs/records.md describes the fields; every record names the
 exchange, the byte range and the SHA-256 of the JSON that it was made from. Nothing is extracted from a case that is altered or damaged. With
 --salvage the records of those exchanges are written that still prove against a signed head, and what is lost is listed: on standard error, and
-beside a file that is written, in FILE.losses.jsonl. The exit code is 3 all the same.`,
+beside a file that is written, in FILE.losses.jsonl. The exit code is 3 all the same.
+
+The formats crowdstrike-csv and lmg-csv are the files of the programs of 2018, byte for byte, for what reads such files: the activities of one mailbox,
+chosen with --user where the case has several. They hold less than the other formats; what they leave out goes to FILE.losses.jsonl. Nothing in
+them is neutralised: do not open them in a spreadsheet. item-ids lists the items that the activities of one mailbox mention, one id a line, as
+exhibit acquire outlook-messages --items reads them.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return runExtract(cmd, args[0], &o) },
 	}
-	cmd.Flags().StringVar(&o.format, "format", "jsonl", "jsonl or csv")
+	cmd.Flags().StringVar(&o.format, "format", "jsonl", "jsonl, csv, crowdstrike-csv, lmg-csv or item-ids")
 	cmd.Flags().StringVarP(&o.out, "out", "o", "-", "file to write, which must not exist; - for standard output")
 	cmd.Flags().StringArrayVar(&o.source, "source", nil, "only what this source brought (repeatable)")
+	cmd.Flags().StringVar(&o.user, "user", "", "`UPN` of the mailbox for crowdstrike-csv, lmg-csv or item-ids, as the case names it")
 	cmd.Flags().BoolVar(&o.salvage, "salvage", false, "extract what a damaged case still proves, and list what is lost")
 	o.given.flags(cmd)
 	return cmd
@@ -53,7 +60,10 @@ func formatNames() []string {
 	for _, f := range export.Formats() {
 		names = append(names, f.Name)
 	}
-	return names
+	for _, f := range historic.Formats() {
+		names = append(names, f.Name)
+	}
+	return append(names, items.Format)
 }
 
 func runExtract(cmd *cobra.Command, path string, o *extractOptions) error {
@@ -64,6 +74,9 @@ func runExtract(cmd *cobra.Command, path string, o *extractOptions) error {
 		if err := cli.OneOf("source", s, extract.Sources()); err != nil {
 			return err
 		}
+	}
+	if err := o.checkMailbox(cmd); err != nil {
+		return err
 	}
 	o.given.keep = keepPages
 	c, err := openChecked(cmd, path, &o.given)
@@ -80,6 +93,9 @@ func runExtract(cmd *cobra.Command, path string, o *extractOptions) error {
 	if code := c.report.Exit(); code == cli.KeyUnmet {
 		return cli.Fail(code, fmt.Errorf("%s: %s", path, verdict(c.report)), "nothing was extracted", "run `exhibit-verify check` with the same --key")
 	}
+	if o.ofOneMailbox() {
+		return extractMailbox(cmd, path, c, o)
+	}
 	sum, err := writeRecords(cmd.Context(), cmd.OutOrStdout(), c, o)
 	if err != nil {
 		return err
@@ -87,33 +103,36 @@ func runExtract(cmd *cobra.Command, path string, o *extractOptions) error {
 	return summarise(cmd.ErrOrStderr(), path, c, sum)
 }
 
-// writeRecords writes to a new file or to standard output. A file that could not be finished is removed.
+// writeRecords writes to a new file or to standard output.
 func writeRecords(ctx context.Context, stdout io.Writer, c *checked, o *extractOptions) (sum extract.Summary, err error) {
-	w := stdout
-	if o.out != "-" {
-		f, oerr := os.OpenFile(o.out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-		if oerr != nil {
-			return sum, cli.Fail(cli.Usage, fmt.Errorf("--out: %w", oerr), "nothing was written", "name a file that does not exist yet")
-		}
-		defer func() {
-			if cerr := f.Close(); err == nil {
-				err = cerr
-			}
-			if err != nil {
-				os.Remove(o.out)
-			}
-		}()
-		w = f
-	}
 	format, err := export.Find(o.format)
 	if err != nil {
 		return sum, err
 	}
-	sum, err = format.Extract(ctx, c.container, extract.Options{Sources: o.source}, w)
-	if errors.Is(err, verify.ErrChanged) {
-		err = cli.Fail(cli.Damaged, err, "what was written so far cannot be relied on", "check the case again")
-	}
+	err = o.toOut(stdout, func(w io.Writer) error {
+		sum, err = format.Extract(ctx, c.container, extract.Options{Sources: o.source}, w)
+		return changed(err)
+	})
 	return sum, err
+}
+
+// toOut has a new file written, or standard output. A file that could not be finished is removed.
+func (o *extractOptions) toOut(stdout io.Writer, write func(io.Writer) error) error {
+	if o.out == "-" {
+		return write(stdout)
+	}
+	f, err := os.OpenFile(o.out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return cli.Fail(cli.Usage, fmt.Errorf("--out: %w", err), "nothing was written", "name a file that does not exist yet")
+	}
+	err = write(f)
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		os.Remove(o.out)
+	}
+	return err
 }
 
 // tell says what was extracted and what could not be read. It returns the number of windows that this version cannot read.

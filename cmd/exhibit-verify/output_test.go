@@ -22,9 +22,9 @@ func TestFullOutput(t *testing.T) {
 		t.Skipf("NOT TESTED, there is no /dev/full: a lost output: %v", err)
 	}
 	defer full.Close()
-	dir := smallCase(t)
+	dir, activities := smallCase(t), activitiesCase(t, []string{"a@x.example"}, oneActivity)
 	for _, args := range [][]string{{"check", dir}, {"check", "--json", dir}, {"show", dir, "5"}, {"show", dir, "5", "--json"}, {"show", dir, "5", "--body"},
-		{"extract", dir}, {"extract", dir, "--format=csv"}, {"version"}, {"help"}} {
+		{"extract", dir}, {"extract", dir, "--format=csv"}, {"extract", activities, "--format=lmg-csv"}, {"extract", activities, "--format=item-ids"}, {"version"}, {"help"}} {
 		var talk bytes.Buffer
 		code := run(context.Background(), args, cli.Streams{In: strings.NewReader(""), Out: full, Err: &talk})
 		if code != cli.Unexpected || !strings.Contains(talk.String(), "no space left on device") {

@@ -43,6 +43,7 @@ var wrong = map[string][]string{
 	"format": {"", "json", "xlsx", "JSONL", "cvs"},
 	"out":    {"", "nowhere/r.jsonl", "."},
 	"source": {"", "outlook", "htpp"},
+	"user":   {"", "adele@contoso.example"}, // goes with two formats alone
 
 	"tsa-ca":         {"", "no-such-file", ".", "usage_test.go"},
 	"known-head":     {"", "no-such-file", ".", "usage_test.go"},
@@ -165,6 +166,11 @@ func TestMissing(t *testing.T) {
 		"check nowhere --witness-quorum 1":  "--witness-quorum 1 is no number",
 		"check nowhere --identity":          "--identity needs a value",
 		"extract nowhere --source outlookk": "is none of",
+		"extract nowhere --user x":          "--user \"x\" goes with --format crowdstrike-csv, lmg-csv or item-ids",
+
+		"extract nowhere --format lmg-csv --salvage":             "--salvage does not go with --format lmg-csv",
+		"extract nowhere --format crowdstrike-csv --source http": "--source does not go with",
+		"extract nowhere --format lmg-csv -o usage_test.go":      "is there already",
 	} {
 		refused(t, strings.Fields(args), says)
 	}

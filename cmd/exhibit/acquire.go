@@ -93,6 +93,9 @@ func runAcquire(cmd *cobra.Command, p *program, s acquire.Source, args []string,
 		return err
 	}
 	run.Env = env
+	if err := o.remember(cmd, d, &run.Params); err != nil {
+		return err
+	}
 	if err := o.check(cmd, s, &run); err != nil {
 		return resultError(p, &acquire.Result{}, err, o.caseDir)
 	}
@@ -103,6 +106,10 @@ func runAcquire(cmd *cobra.Command, p *program, s acquire.Source, args []string,
 	if d.Content {
 		if err := confirm(cmd, o.yes, "acquiring from "+d.Name, "it reads content, a separate act"); err != nil {
 			return err
+		}
+		run.Confirmed = "by a typed answer"
+		if o.yes {
+			run.Confirmed = "by --yes"
 		}
 	}
 	where := place{dir: o.caseDir, takeOver: o.takeOver}

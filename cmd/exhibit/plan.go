@@ -68,7 +68,10 @@ func runPlan(cmd *cobra.Command, p *program, s acquire.Source, args []string, o 
 	if err != nil {
 		return err
 	}
-	params := o.params(cmd.Flags(), args)
+	params, d := o.params(cmd.Flags(), args), s.Describe()
+	if err := o.remember(cmd, d, &params); err != nil {
+		return err
+	}
 	params.Now = env.Now().UTC()
 	plan, err := s.Plan(params)
 	var usage *acquire.UsageError
@@ -78,7 +81,6 @@ func runPlan(cmd *cobra.Command, p *program, s acquire.Source, args []string, o 
 	if err != nil {
 		return err
 	}
-	d := s.Describe()
 	v := &planView{Source: d.Name, Origin: plan.Origin, User: plan.User, From: plan.From, To: plan.To, Parameters: plan.Parameters, Chains: plan.Chains,
 		Permissions: d.Permissions, Limits: d.Limits, Content: d.Content, Claims: []evidence.Pair{}, Requests: []string{}, Windows: []caseWindow{}}
 	for n := range min(plan.Chains, shownRequests) {

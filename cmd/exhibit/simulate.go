@@ -49,7 +49,7 @@ func newSimulate(p *program) *cobra.Command {
 		Long: `simulate answers like the historic Outlook Activities API, over TLS, with mailboxes that are invented and a mailbox compromise in one of them.
 The token file is written last: once it is there, the service answers. With --witness-out or --witness-log it is a witness as well, below /witness.
 
-Faults: STATUS@N (429, 503, …; :retry-after=SECONDS), disabled@N, expire@N, cut@N:BYTES, reset@N, hang@N, slow@N:TIME, arrive@N:ROWS, vanish@N:ROWS,
+Faults: STATUS@N (429, 503, …; :retry-after=SECONDS), disabled@N, expire@N, cut@N:BYTES, reset@N, hang@N, slow@N:TIME, arrive@N:ROWS, late@N:ROWS, early@N:ROWS, vanish@N:ROWS,
 loop@N, repeat@N, empty200@N, badjson@N, errorrow@N; of its timestamps, which are counted by themselves, tsa-reject@N, tsa-busy@N, tsa-hang@N,
 tsa-garbage@N, tsa-huge@N, tsa-nonce@N, tsa-imprint@N, tsa-redirect@N. N counts requests from 1; N-M and N+ are ranges; several are joined by commas.`,
 		Args: cobra.NoArgs,

@@ -46,7 +46,11 @@ func printSource(w io.Writer, d acquire.Description) {
 		fmt.Fprintf(w, "  limit: %s\n", s)
 	}
 	for _, f := range d.Flags {
-		fmt.Fprintf(w, "  --%-26s %s\n", f.Name+" "+f.Value, flagUsage(f))
+		name := f.Name
+		if !f.Switch {
+			name += " " + f.Value
+		}
+		fmt.Fprintf(w, "  --%-26s %s\n", name, flagUsage(f))
 	}
 	fmt.Fprintln(w)
 }
@@ -55,6 +59,8 @@ func printSource(w io.Writer, d acquire.Description) {
 func flagUsage(f acquire.Flag) string {
 	s := f.Usage
 	switch {
+	case f.Required && f.Name == acquire.FlagUser:
+		s += " (required, unless all windows of the case name the same)"
 	case f.Required:
 		s += " (required)"
 	case f.Default != "":
@@ -85,6 +91,7 @@ type flagView struct {
 	Default  string `json:"default"`
 	Many     bool   `json:"many"`
 	Required bool   `json:"required"`
+	Switch   bool   `json:"switch"` // may stand without a value
 }
 
 func sourcesView() []sourceView {

@@ -142,6 +142,9 @@ var wrong = map[string][]string{
 	"skip":          {"", "-1", "x", "1.5"},
 	"max":           {"", "0", "-5", "many"},
 	"base-url":      {"", "outlook.office.com", "http//h", "ftp://h", "https://h/path", "https://user@h", "https://h:99999", "https://h?x=y"},
+	"item":          {"", "a b", "ünï"},
+	"items":         {"", "no-such-file", "."},
+	"include-body":  {"", "maybe", "1"},
 	"url":           {"", "h/x", "notaurl", "ftp://h/x", "https://h/a b", "https://h/#f", "https://user:pass@h/"},
 	"url-file":      {"", "no-such-file"},
 	"accept":        {" ", "a\nb"},
@@ -244,7 +247,7 @@ func (b *bench) complete(words string, c *cobra.Command, flag, value string) []s
 		rest["tsa"] = "http://127.0.0.1:1/"
 	}
 	if c.Parent().Name() == "acquire" || c.Parent().Name() == "plan" {
-		rest["user"], rest["end"], rest["url"] = "me", "2018-06-11T00:00:00Z", "https://127.0.0.1:1/x"
+		rest["user"], rest["end"], rest["url"], rest["item"] = "me", "2018-06-11T00:00:00Z", "https://127.0.0.1:1/x", "AAMk="
 	}
 	switch flag {
 	case "start":
@@ -343,6 +346,9 @@ func TestMissing(t *testing.T) {
 		{"acquire outlook-activities", []string{`"case"`}},
 		{"acquire outlook-activities --case nowhere", []string{"--user", "is required"}},
 		{"acquire outlook-activities --case nowhere --user me --user you", []string{"--user", "more than once"}},
+		{"acquire outlook-messages --case nowhere --user me", []string{"no id", "--item or --items"}},
+		{"acquire outlook-messages --case nowhere --user me --item x", []string{"without a credential"}},
+		{"acquire outlook-messages --case nowhere --user me --item x --token-file usage_test.go", []string{"--token-file"}},
 		{"acquire outlook-activities extra --case nowhere --user me", []string{`"extra"`}},
 		{"acquire http --case nowhere", []string{"0 URLs"}},
 		{"acquire http --case nowhere https://h/x https://other/y", []string{"https://other/y"}},

@@ -37,5 +37,5 @@ func (r *containerReader) Page(i int) (keptPage, error) {
 	p := &r.pages[i]
 	w, _ := r.c.Window(p.Window)
 	body, err := p.Body()
-	return keptPage{Container: r.c.CaseID(), Seq: p.Seq, Source: r.source, User: w.User, Body: body}, err
+	return keptPage{Container: r.c.CaseID(), Seq: p.Seq, Source: r.source, Window: p.Window, User: w.User, Body: body}, err
 }

@@ -13,6 +13,7 @@ type keptPage struct {
 	Container string // id of the case
 	Seq       int64  // sequence number of the exchange
 	Source    string // for example "outlook-activities"
+	Window    int64  // that asked; 0 for none
 	User      string // the window's user; may be empty
 	// Body is the decoded body: transfer and content coding removed. It is
 	// read once, from the start. What it reads is not trusted.
@@ -53,6 +54,8 @@ type Options struct {
 	// MemoryKeys is the number of record ids whose hashes are held in memory
 	// before they go to the file; 0 means 786,432 (24 MiB).
 	MemoryKeys int
+	// Native gives each record its JSON text, too.
+	Native bool
 	// Workers is how many pages are worked on at the same time; 0 means as many
 	// as there are processors. Records and summary do not depend on it.
 	Workers int

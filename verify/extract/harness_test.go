@@ -79,7 +79,7 @@ func keepWith(t testing.TB, x *extraction, opt Options) ([]kept, Summary) {
 	x.ctx = context.Background()
 	x.sink.emit = func(r *Record) error {
 		k := kept{Record: *r, Words: strings.Join(r.Flags.Words(), " ")}
-		k.Details = slices.Clone(r.Details)
+		k.Details, k.Native = slices.Clone(r.Details), slices.Clone(r.Native)
 		out = append(out, k)
 		return nil
 	}

@@ -25,6 +25,7 @@ type normaliser interface {
 func normalisers() []normaliser {
 	return []normaliser{
 		activities{},
+		messages{},
 		generic{},
 	}
 }
@@ -195,7 +196,7 @@ func (d *draft) unquoted(tok []byte) []byte {
 	if !d.scan.escaped || bytes.IndexByte(tok, '\\') < 0 {
 		return tok[1 : len(tok)-1]
 	}
-	d.scratch = appendExact(d.scratch[:0], tok)
+	d.scratch = AppendExact(d.scratch[:0], tok)
 	return d.scratch
 }
 
@@ -260,6 +261,11 @@ func (d *draft) finish(at place) {
 	if len(out.details) == d.details {
 		out.details = append(out.details, "{}"...)
 	}
+	details := span{uint32(d.details), uint32(len(out.details))}
+	if out.native {
+		out.details = append(out.details, d.scan.raw...)
+	}
+	native := span{details.to, uint32(len(out.details))}
 	out.source, out.container = d.page.Source, d.page.Container
 	from := len(out.texts)
 	out.texts = append(out.texts, at.pointer...)
@@ -268,8 +274,8 @@ func (d *draft) finish(at place) {
 	}
 	out.records = append(out.records, staged{
 		columns: d.columns, pointer: span{uint32(from), uint32(len(out.texts))},
-		details: span{uint32(d.details), uint32(len(out.details))}, flags: d.scan.flags,
-		seq: d.page.Seq, offset: at.offset, length: at.length, sha256: at.sha256,
+		details: details, native: native, flags: d.scan.flags,
+		seq: d.page.Seq, window: d.page.Window, offset: at.offset, length: at.length, sha256: at.sha256,
 	})
 	if !d.empty(colID) {
 		r := &out.records[len(out.records)-1]
@@ -277,13 +283,15 @@ func (d *draft) finish(at place) {
 	}
 }
 
-// idKey is the hash of source, mailbox and id.
+// idKey is the hash of source, mailbox and id. A mailbox is the same one in capital letters.
 func (d *draft) idKey() [32]byte {
 	mailbox := d.columns[colMailbox]
 	d.key = binary.LittleEndian.AppendUint64(d.key[:0], uint64(len(d.page.Source)))
 	d.key = append(d.key, d.page.Source...)
 	d.key = binary.LittleEndian.AppendUint64(d.key, uint64(mailbox.to-mailbox.from))
-	d.key = append(d.key, d.stage.texts[mailbox.from:mailbox.to]...)
+	for _, c := range d.stage.texts[mailbox.from:mailbox.to] {
+		d.key = append(d.key, lower(c))
+	}
 	d.key = append(d.key, d.exactID...)
 	return sha256.Sum256(d.key)
 }

@@ -42,7 +42,7 @@ func (w *walker) objectMember(found *lists) error {
 		return w.fail(err)
 	}
 	at := w.offset() - int64(len(raw))
-	isValue, variant := compareNames(appendExact(nil, raw), []byte("value"))
+	isValue, variant := compareNames(AppendExact(nil, raw), []byte("value"))
 	kind := w.dec.PeekKind()
 	switch {
 	case isValue:

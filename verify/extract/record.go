@@ -28,6 +28,13 @@ type Record struct {
 	Details    []byte
 	Flags      Flags
 	Provenance Provenance
+	// Window is the number of the window that asked for it, 0 for none. A record
+	// that is not interpreted has one, too.
+	Window int64
+	// Native is the JSON text that the record was made from, byte for byte. It
+	// is nil unless [Options].Native asks for it, and of a record that is not
+	// interpreted because it is too large or too deep.
+	Native []byte
 }
 
 // Provenance says which bytes a record was made from.

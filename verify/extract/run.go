@@ -25,9 +25,11 @@ type extraction struct {
 	sink  sink
 	limit int // Options.RecordLimit
 	quick int // quickLimit
-	norm  normaliser
-	total int // pieces of the present source
-	taken atomic.Int64
+
+	native bool // Options.Native
+	norm   normaliser
+	total  int // pieces of the present source
+	taken  atomic.Int64
 
 	// Pieces pass two gates in their order. What stands behind one belongs to
 	// the worker that is between.
@@ -56,6 +58,7 @@ func (x *extraction) run(opt Options) (sum Summary, err error) {
 	if x.limit < 0 || x.limit > maxRecordLimit {
 		return sum, fmt.Errorf("record limit %d out of range 1 to %d", x.limit, maxRecordLimit)
 	}
+	x.native = opt.Native
 	x.sum, x.seen = &sum, newSeen(opt.TempDir, opt.MemoryKeys)
 	defer func() {
 		sum.Flags = x.flagCounts()

@@ -371,13 +371,13 @@ func (s *scanner) skip(i int) int {
 	}
 }
 
-// name returns the text of a member's name, exact as [appendExact] has it.
+// name returns the text of a member's name, exact as [AppendExact] has it.
 func (s *scanner) name(m member) []byte {
 	tok := s.text(m.name)
 	if !s.oddName || bytes.IndexByte(tok, '\\') < 0 {
 		return tok[1 : len(tok)-1]
 	}
-	return appendExact(nil, tok)
+	return AppendExact(nil, tok)
 }
 
 // repeated reports whether a name stands twice, and whether two names differ

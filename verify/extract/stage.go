@@ -13,6 +13,7 @@ type stage struct {
 	problemCount int64
 	source       string
 	container    string
+	native       bool // details also hold the JSON text of each record
 }
 
 // staged is one record. Spans are in texts, but that of details.
@@ -20,9 +21,11 @@ type staged struct {
 	columns [colCount]span
 	pointer span
 	details span
+	native  span // in details
 	flags   Flags
 	hasKey  bool
 	seq     int64
+	window  int64
 	offset  int64
 	length  int64
 	sha256  [32]byte
@@ -45,7 +48,7 @@ func (s *stage) undo(m stageMark) {
 
 func (s *stage) clear() {
 	if s.size() > 4*stageLimit {
-		*s = stage{}
+		*s = stage{native: s.native}
 	}
 	s.undo(stageMark{})
 	s.pages, s.problemCount, s.problems = 0, 0, s.problems[:0]
@@ -62,6 +65,10 @@ func (s *stage) record(r *Record, i int, texts string) {
 	r.SessionID, r.ItemID = text(colSessionID), text(colItemID)
 	r.Subject, r.MessageID = text(colSubject), text(colMessageID)
 	r.Details = s.details[t.details.from:t.details.to]
+	r.Window, r.Native = t.window, nil
+	if t.native.from < t.native.to {
+		r.Native = s.details[t.native.from:t.native.to]
+	}
 	r.Flags = t.flags
 	r.Provenance = Provenance{
 		Container: s.container, Seq: t.seq, Pointer: texts[t.pointer.from:t.pointer.to],

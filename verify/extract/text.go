@@ -5,11 +5,12 @@ import (
 	"unicode/utf8"
 )
 
-// appendExact appends the text of a JSON string (quotes included in tok) as
+// AppendExact appends the text of a JSON string (quotes included in tok) as
 // exactly as bytes can hold it: escapes are resolved, bytes that are not UTF-8
 // stay as they are, and an escaped surrogate without its partner becomes the
-// three bytes that UTF-8 would give it if it could. tok is syntactically valid.
-func appendExact(dst, tok []byte) []byte {
+// three bytes that UTF-8 would give it if it could. tok must be
+// a JSON string, but for bytes that are not UTF-8.
+func AppendExact(dst, tok []byte) []byte {
 	for i := 1; i < len(tok)-1; {
 		c := tok[i]
 		if c != '\\' {

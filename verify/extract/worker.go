@@ -27,7 +27,7 @@ func newWorker(x *extraction, r pageReader) *worker {
 		w.encoder = x.sink.encoder()
 	}
 	w.walker = newWalker(x.limit, w)
-	w.draft.stage = &w.stage
+	w.draft.stage, w.stage.native = &w.stage, x.native
 	return w
 }
 
