@@ -36,4 +36,4 @@ restic_repository() {
 }
 
 # packed REPOSITORY: bytes in its packs.
-packed() { find "$1/data" -type f -printf '%s\n' | awk '{ s += $1 } END { print s }'; }
+packed() { find "$1/data" -type f -printf '%s\n' | awk '{ s += $1 } END { printf "%.0f\n", s }'; }

@@ -42,8 +42,8 @@ scale_case() { # EXCHANGES
 
 scale_sealed() { # SETTING CASE EXCHANGES ROUNDS
   local n=$1 case=$2 held=$3 round bytes records # records: what the windows say was counted while it was acquired
-  records=$("$exhibit" status "$case" --json | awk '/^ *"records": / { s += $2 } END { print s }')
-  bytes=$(stat -c %s "$case"/data/evidence/* | awk '{ s += $1 } END { print s }')
+  records=$("$exhibit" status "$case" --json | awk '/^ *"records": / { s += $2 } END { printf "%.0f\n", s }')
+  bytes=$(stat -c %s "$case"/data/evidence/* | awk '{ s += $1 } END { printf "%.0f\n", s }')
   for ((round = 1; round <= $4; round++)); do
     scale check "$n" "$round" "$held" -reads "$bytes" -expect ", $held exchanges, " -expect ': verified$' -- "$verify" check "$case"
     scale 'check --deep' "$n" "$round" "$held" -reads "$bytes" -expect ", $held exchanges, " -expect ': verified$' -- "$verify" check --deep "$case"
