@@ -11,6 +11,7 @@ part_scale() {
     scale_case "$n"
   done
   "$bin/plot" "$out/scale.csv" >"$out/scale.svg"
+  "$bin/plot" -processor "$out/scale.csv" >"$out/scale-processor.svg"
 }
 
 # scale WHAT EXCHANGES ROUND UNITS …

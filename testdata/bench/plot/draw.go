@@ -31,11 +31,15 @@ func (l *line) whole() bool {
 	return last.units >= last.exchanges
 }
 
-func panels() []panel {
+func panels(processor bool) []panel {
+	of := ""
+	if processor {
+		of = " of a processor"
+	}
 	return []panel{
-		{title: "Work on the whole case: µs for each exchange", value: func(p point) float64 { return p.seconds / p.units * 1e6 }, shown: (*line).whole},
-		{title: "Other commands: seconds", value: func(p point) float64 { return p.seconds }, shown: func(l *line) bool { return !l.whole() }},
-		{title: "Peak memory: MiB", limit: 128, value: func(p point) float64 { return p.mib }, shown: func(*line) bool { return true }},
+		{title: "Work on the whole case: µs" + of + " for each exchange", value: func(p point) float64 { return p.seconds / p.units * 1e6 }, shown: (*line).whole},
+		{title: "Other commands: seconds" + of, value: func(p point) float64 { return p.seconds }, shown: func(l *line) bool { return !l.whole() }},
+		{title: "Peak memory: MiB", limit: 128, value: func(p point) float64 { return p.mib }, shown: func(l *line) bool { return l.name != "write" }},
 	}
 }
 
@@ -44,9 +48,9 @@ func colours() []string {
 	return []string{"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#7f7f7f"}
 }
 
-func draw(lines []*line) []byte {
+func draw(lines []*line, processor bool) []byte {
 	var b bytes.Buffer
-	all := panels()
+	all := panels(processor)
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d" font-family="sans-serif" font-size="11">`+"\n",
 		wide*len(all), high, wide*len(all), high)
 	fmt.Fprintf(&b, `<rect width="100%%" height="100%%" fill="#ffffff"/>`+"\n")

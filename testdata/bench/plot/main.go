@@ -1,13 +1,15 @@
 // Plot draws how times and memory grow with the size of a case: from the table of part scale to an SVG on standard output.
 //
-//	plot FILE >scale.svg
+//	plot [-processor] FILE >scale.svg
 //
 // Three panels over the number of exchanges in the case: microseconds for each exchange of what reads or writes all of it, seconds of what should cost the same
-// whatever is stored, and peak memory of all.
+// whatever is stored, and peak memory of the programs (not of the generator, which writes the cases). With -processor, times are those of a processor: on a machine that other work
+// keeps busy they say more.
 package main
 
 import (
 	"encoding/csv"
+	"flag"
 	"fmt"
 	"log"
 	"os"
@@ -28,20 +30,22 @@ type line struct {
 
 func main() {
 	log.SetFlags(0)
-	if len(os.Args) != 2 {
-		log.Fatal("usage: plot FILE")
+	processor := flag.Bool("processor", false, "times of a processor")
+	flag.Parse()
+	if flag.NArg() != 1 {
+		log.Fatal("usage: plot [-processor] FILE")
 	}
-	lines, err := read(os.Args[1])
+	lines, err := read(flag.Arg(0), *processor)
 	if err != nil {
 		log.Fatalf("plot: %v", err)
 	}
-	if _, err := os.Stdout.Write(draw(lines)); err != nil {
+	if _, err := os.Stdout.Write(draw(lines, *processor)); err != nil {
 		log.Fatalf("plot: %v", err)
 	}
 }
 
-// read reads a table of stopwatch, whose settings are numbers of exchanges.
-func read(name string) ([]*line, error) {
+// read reads a table of stopwatch, whose settings are numbers of exchanges. Seconds are of a processor, if that is asked for.
+func read(name string, processor bool) ([]*line, error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, err
@@ -57,7 +61,7 @@ func read(name string) ([]*line, error) {
 	var lines []*line
 	runs := map[string]map[float64][]point{}
 	for i, row := range rows[1:] {
-		p, measure, err := parse(rows[0], row)
+		p, measure, err := parse(rows[0], row, processor)
 		if err != nil {
 			return nil, fmt.Errorf("%s: row %d: %w", name, i+1, err)
 		}
@@ -76,11 +80,17 @@ func read(name string) ([]*line, error) {
 	return lines, nil
 }
 
-func parse(header, row []string) (p point, measure string, err error) {
-	for _, c := range []struct {
+func parse(header, row []string, processor bool) (p point, measure string, err error) {
+	var system float64
+	type column struct {
 		name string
 		to   *float64
-	}{{"setting", &p.exchanges}, {"n", &p.units}, {"seconds", &p.seconds}, {"rss_kib", &p.mib}} {
+	}
+	columns := []column{{"setting", &p.exchanges}, {"n", &p.units}, {"seconds", &p.seconds}, {"rss_kib", &p.mib}}
+	if processor {
+		columns = append(columns, column{"user", &p.seconds}, column{"system", &system})
+	}
+	for _, c := range columns {
 		i := slices.Index(header, c.name)
 		if i < 0 {
 			return p, "", fmt.Errorf("no column %s", c.name)
@@ -89,6 +99,7 @@ func parse(header, row []string) (p point, measure string, err error) {
 			return p, "", err
 		}
 	}
+	p.seconds += system
 	p.mib /= 1024
 	i := slices.Index(header, "measure")
 	if i < 0 || p.exchanges < 1 || p.units < 1 {

@@ -12,9 +12,9 @@ import (
 
 const table = `measure,setting,round,variant,n,bytes,seconds,user,system,rss_kib,target
 check,1000,1,exhibit,2000,0,0.2,0,0,2048,0
-check,1000,2,exhibit,2000,0,0.1,0,0,1024,0
+check,1000,2,exhibit,2000,0,0.1,0.25,0.125,1024,0
 check,1000,3,exhibit,2000,0,0.3,0,0,1024,0
-check,100000,1,exhibit,100000,0,20,0,0,65536,0
+check,100000,1,exhibit,100000,0,20,7,1,65536,0
 open <&>,1000,1,exhibit,1,0,0.5,0,0,1024,0
 open <&>,100000,1,exhibit,1,0,1.5,0,0,1024,0
 `
@@ -25,7 +25,7 @@ func TestPlot(t *testing.T) {
 	if err := os.WriteFile(name, []byte(table), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	lines, err := read(name)
+	lines, err := read(name, false)
 	if err != nil || len(lines) != 2 || !lines[0].whole() || lines[1].whole() {
 		t.Fatalf("%d lines: %v", len(lines), err)
 	}
@@ -35,7 +35,7 @@ func TestPlot(t *testing.T) {
 			t.Errorf("point %d of check is %+v, want %+v", i, p, want[i])
 		}
 	}
-	svg := draw(lines)
+	svg := draw(lines, false)
 	for d := xml.NewDecoder(bytes.NewReader(svg)); ; {
 		if _, err := d.Token(); err == io.EOF {
 			break
@@ -51,5 +51,8 @@ func TestPlot(t *testing.T) {
 		if !strings.Contains(string(svg), s) {
 			t.Errorf("the drawing has no %s", s)
 		}
+	}
+	if lines, err = read(name, true); err != nil || lines[0].points[1] != (point{100000, 100000, 8, 64}) || !bytes.Contains(draw(lines, true), []byte("µs of a processor for each exchange")) {
+		t.Errorf("of a processor: %+v, %v", lines[0].points, err)
 	}
 }
