@@ -47,6 +47,9 @@ func (c *Chain) receipt(l *Link, releases map[Hash]*Link) {
 	if release == nil {
 		return // which is reported as a broken chain
 	}
+	if release.Key == l.Key {
+		c.report(CodeHandover, l.Path, "signed with the key %s, which signed the release as well", l.Key.Name())
+	}
 	if release.ReleasedBy.Name != l.ReleasedBy.Name {
 		c.report(CodeHandover, l.Path, "received from %q, and the release is by %q", clip(l.ReleasedBy.Name), clip(release.ReleasedBy.Name))
 	}
