@@ -193,6 +193,7 @@ func historyRecipes(t *testing.T) []historyRecipe {
 		{"cosignature-junk", "witness-form", 0, "something else in stamps/ under the name of a cosignature", "", stamped(honest(), func(_ *testing.T, f map[string][]byte) {
 			f[evidence.WitnessPath(3, 7)] = []byte("junk")
 		})},
+		{"witness-given-twice", "", 0, "a witness that is pinned twice is one witness", one + " " + one, stamped(honest(), func(t *testing.T, f map[string][]byte) { keep(t, f, w1, 0) })},
 		{"cosignature-twice-unpinned", "witness-form", 0, "two lines by one witness that nobody pinned", "", stamped(honest(), func(t *testing.T, f map[string][]byte) {
 			keep(t, f, w1, 0)
 			name := evidence.WitnessPath(noteSizes(f)[5], w1.Key().ID())
@@ -262,6 +263,20 @@ func installationRecipes() []historyRecipe {
 		{"installation-other-case", code, 0, "the leaf is that of the other case", "", edit(func(s *evidence.InstallationStatement) { s.Leaf.Case = strings.Repeat("5", 32) })},
 		{"installation-no-proof", code, 0, "no proof is given", "", edit(func(s *evidence.InstallationStatement) { s.Proof = nil })},
 		{"installation-wrong-proof", code, 0, "the proof is of another tree", "", edit(func(s *evidence.InstallationStatement) { s.Proof[0][0] ^= 1 })},
+		{"installation-two-histories", code, 0, "two entries state the same log, and the later one a smaller log in which the case has another place", "", func(t *testing.T) map[string][]byte {
+			m := sample.New(t, nil)
+			origin, at := evidence.InstallationOrigin(strings.Repeat("a", 32)), evidence.At(witnessed)
+			other, second := evidence.InstallationLeaf{Case: strings.Repeat("5", 32), Time: at}, evidence.InstallationLeaf{Seq: 1, Case: sample.CaseID, Time: at}
+			left, right := sha256Of("\x00"+other.String()), sha256Of("\x00"+second.String())
+			both := trust.Head{Origin: origin, Size: 2, Root: [32]byte(sha256Of("\x01" + string(left) + string(right)))}
+			s := evidence.InstallationStatement{Leaf: second, Note: installationNote(t, both, 9), Proof: []evidence.Hash{evidence.Hash(left)}}
+			m.Operator(evidence.ActionInstallation, "this is case 2 of the 2", s.Fields()...)
+			first := evidence.InstallationLeaf{Case: sample.CaseID, Time: at}
+			s = evidence.InstallationStatement{Leaf: first, Note: installationNote(t, trust.Head{Origin: origin, Size: 1, Root: [32]byte(sha256Of("\x00" + first.String()))}, 9)}
+			m.Operator(evidence.ActionInstallation, "this is case 1 of the 1", s.Fields()...)
+			m.Seal()
+			return m.Folder.Files()
+		}},
 		{"installation-other-key", code, 0, "the head of the log is signed by a key that the case does not know", "", resigned("", 42)},
 		{"installation-other-origin", code, 0, "the head is that of a case", "", resigned(evidence.Origin(sample.CaseID), 9)},
 	}
