@@ -201,7 +201,7 @@ func printProof(line func(string, ...any), proof *verify.Proof) {
 // maxShown is how much of a block is shown to a person.
 const maxShown = 16 << 10
 
-// showBlock shows a block as text: lines end in CR LF, and an LF alone is shown as \x0a.
+// showBlock shows a block as text.
 func showBlock(ctx context.Context, w io.Writer, c *verify.Container, e *evidence.Entry, i int) error {
 	block, err := c.Block(ctx, e, i)
 	if err != nil {
@@ -212,11 +212,21 @@ func showBlock(ctx context.Context, w io.Writer, c *verify.Container, e *evidenc
 	if _, err := block.ReadAt(b, 0); err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
-	for _, l := range strings.Split(string(b), "\r\n") {
-		fmt.Fprintln(w, cli.Escape(strings.ReplaceAll(l, "\n", "\\x0a\n")))
+	for _, l := range blockLines(b) {
+		fmt.Fprintln(w, l)
 	}
 	if block.Size > maxShown {
 		fmt.Fprintf(w, "… %d bytes more: use --request, --response or --body\n", block.Size-maxShown)
 	}
 	return nil
+}
+
+// blockLines are the lines of a block: they end in CR LF, and an LF alone is shown as \x0a. Each is marked, so that what a server wrote is not taken for what is said of it.
+func blockLines(b []byte) (lines []string) {
+	for l := range strings.SplitSeq(string(b), "\r\n") {
+		for part := range strings.SplitSeq(strings.ReplaceAll(l, "\n", "\\x0a\n"), "\n") {
+			lines = append(lines, "| "+cli.Escape(part))
+		}
+	}
+	return lines
 }
