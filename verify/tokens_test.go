@@ -2,6 +2,9 @@ package verify_test
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"maps"
@@ -98,6 +101,16 @@ func TestPinnedAuthorityInPython(t *testing.T) {
 	expired := sample.Authority(t, 78, authority.Options{Name: "Expired", NotAfter: time.Date(2026, 11, 22, 9, 59, 59, 0, time.UTC)})
 	since := sample.Authority(t, 79, authority.Options{Name: "Since", NotAfter: time.Date(2026, 11, 22, 11, 0, 0, 0, time.UTC)})
 	self := sample.Authority(t, 80, authority.Options{Name: "Self", SelfSign: true})
+	key, err := rsa.GenerateKey(rand.Reader, 1024)
+	if err != nil {
+		t.Fatal(err)
+	}
+	weak := sample.Authority(t, 81, authority.Options{Name: "Weak", RootKey: key})
+	sound := func(*x509.Certificate) {}
+	between := sample.Authority(t, 82, authority.Options{Name: "Between", Between: sound})
+	other := sample.Authority(t, 83, authority.Options{Name: "Other", Between: func(c *x509.Certificate) {
+		c.ExtraExtensions = append(c.ExtraExtensions, authority.Usage(false, authority.ClientAuth()))
+	}})
 	for name, c := range map[string]struct {
 		by, pin *authority.Identity
 		late    bool
@@ -109,6 +122,9 @@ func TestPinnedAuthorityInPython(t *testing.T) {
 		"expired when it signed":   {expired, expired, false, 8, "[tsa-not-met]"},
 		"expired since":            {since, since, false, 0, "(c) existed before T: yes"},
 		"its own root":             {self, self, false, 0, "(c) existed before T: yes"},
+		"a weak root":              {weak, weak, false, 8, "[tsa-not-met]"},
+		"one between":              {between, between, false, 0, "(c) existed before T: yes"},
+		"one between for others":   {other, other, false, 8, "[tsa-not-met]"},
 		"late":                     {one, one, true, 0, "(c) existed before T: yes"},
 		"late, and another pinned": {one, two, true, 8, "[tsa-not-met]"},
 	} {

@@ -74,6 +74,12 @@ class Tokens(unittest.TestCase):
                 self.assertEqual(honest[0], want)
                 self.assertNotEqual(verdict(load(SOURCE.replace(old, new)), folder), honest, "nobody noticed")
 
+    def test_pinned_file(self):
+        """Of a PEM file nothing counts but what is called a certificate, as for the check."""
+        block = "-----BEGIN %sCERTIFICATE-----\nQUJD\n-----END %sCERTIFICATE-----\n"
+        pem = "text\n" + block % ("TRUSTED ", "TRUSTED ") + block % ("", "") + block % ("X509 ", "X509 ")
+        self.assertEqual(load(SOURCE).pinned_5_9(pem.encode()), [b"ABC"])
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -753,6 +753,7 @@ OID_SIGNED_DATA, OID_TST_INFO = "2a864886f70d010702", "2a864886f70d0109100104"
 OID_TYPE, OID_DIGEST = "2a864886f70d010903", "2a864886f70d010904"
 OID_ID_V1, OID_ID_V2 = "2a864886f70d010910020c", "2a864886f70d010910022f"
 OID_KEY_USAGE, OID_EXT_USAGE, OID_STAMPING, OID_SKI = "551d0f", "551d25", "2b06010505070308", "551d0e"
+OID_ANY_USAGE = "551d2500"
 OID_RSA, OID_EC, OID_ED25519 = "2a864886f70d010101", "2a8648ce3d0201", "2b6570"
 CURVES = ("2a8648ce3d030107", "2b81040022", "2b81040023")    # P-256, P-384, P-521
 WITH_HASH = {"2a864886f70d01010b": "sha256", "2a864886f70d01010c": "sha384", "2a864886f70d01010d": "sha512",
@@ -956,7 +957,8 @@ class Certificate:
         for _ in range(2):
             if validity.peek() not in (0x17, 0x18) or not re.fullmatch(rb"\d{12}(\d\d)?Z", validity.take(None)):
                 token_bad("a time in a certificate")
-        for name in self.issuer, tbs.element(0x30)[1]:
+        self.subject = tbs.element(0x30)[1]
+        for name in self.issuer, self.subject:
             name_5_6(Der(name).inside(0x30))
         self.key = tbs.element(0x30)[1]
         key = Der(self.key).inside(0x30)
@@ -991,6 +993,16 @@ class Certificate:
             bits = Der(self.extensions[OID_KEY_USAGE][1]).bits() + b"\0\0"
             if bits[0] & 0x3f or bits[1] & 0x80:                          # digitalSignature, contentCommitment
                 token_bad("the certificate's key usage is not signatures alone")
+
+    def may_stamp_5_9(self):
+        """Whether it is not for other things than timestamps alone."""
+        usages = Der(Der(self.extensions.get(OID_EXT_USAGE, (False, b"\x30\0"))[1]).take(0x30))
+        if usages.peek() < 0:
+            return True
+        found = False
+        while usages.peek() >= 0:
+            found = usages.oid() in (OID_STAMPING, OID_ANY_USAGE) or found
+        return found
 
     def key_kind_5_6(self):
         spki = Der(self.key).inside(0x30)
@@ -1057,7 +1069,7 @@ def token_5_6(raw, openssl):
     signers.end()
     token = info_5_6(data)
     token["certificates"] = certificates
-    signer_5_6(signer, announced, certificates, data, openssl)
+    token["signer"] = signer_5_6(signer, announced, certificates, data, openssl)
     return token
 
 
@@ -1098,6 +1110,7 @@ def signer_5_6(signer, announced, certificates, data, openssl):
         token_bad("a signature algorithm that does not go with key and hash")
     if not openssl.signature(mine[0].key, digest, b"\x31" + attributes[1:], signature):
         token_bad("the signature is wrong")
+    return mine[0]
 
 
 def attributes_5_6(element, digest, data, certificate):
@@ -1148,6 +1161,30 @@ def certificate_id_5_6(value, oid, certificate):
     directory.end()
 
 
+def pinned_5_9(pem):
+    """The certificates in a PEM file that are called so, and nothing else in it."""
+    return [base64.b64decode(block) for block in re.findall(b"-----BEGIN CERTIFICATE-----(.*?)-----END CERTIFICATE-----", pem, re.DOTALL)]
+
+
+def leads_5_9(token, pinned):
+    """Whether names lead from the signer to a pinned certificate, without one that is for other things than timestamps alone."""
+    roots, todo, seen = [], [token["signer"]], set()
+    for whole in pinned:
+        try:
+            roots.append(Certificate(whole))
+        except Bad:
+            pass                                  # nothing leads to it
+    while todo:
+        this = todo.pop()
+        if this.whole in seen or not this.may_stamp_5_9():
+            continue
+        seen.add(this.whole)
+        if this.whole in pinned:
+            return True
+        todo += [above for above in roots + token["certificates"] if above.subject == this.issuer]
+    return False
+
+
 def whole_5_6(key, signature):
     """Whether a signature is as long as one by this key is: for RSA as its modulus, for ECDSA as the two numbers say, for Ed25519 64 bytes."""
     spki = Der(key).inside(0x30)
@@ -1191,10 +1228,11 @@ class Timestamps:
 
     def trusted(self, token, raw, data, pem):
         """Whether `openssl ts -verify` finds a chain to these roots, as of the time that the token states."""
-        if token["time"][0] > time.time() + 86400:
+        if token["time"][0] > time.time() + 86400 or not leads_5_9(token, pinned_5_9(pem)):
             return False
-        done = self.run({"data": data, "token": raw, "roots": pem}, [
-            "ts", "-verify", "-data", "data", "-in", "token", "-CAfile", "roots", "-partial_chain", "-attime", str(token["time"][0])])
+        roots = b"".join(b"-----BEGIN CERTIFICATE-----\n" + base64.encodebytes(der) + b"-----END CERTIFICATE-----\n" for der in pinned_5_9(pem))
+        done = self.run({"data": data, "token": raw, "roots": roots}, [      # level 2: no weak key, no weak hash in the chain
+            "ts", "-verify", "-data", "data", "-in", "token", "-CAfile", "roots", "-partial_chain", "-auth_level", "2", "-attime", str(token["time"][0])])
         if b"nknown option" in done.stderr:
             raise Unexpected("this openssl cannot check timestamps as of another time: version 3.0 or later is needed")
         return done.returncode == 0
@@ -2575,7 +2613,7 @@ def given_key(text):
 def given_root(name):
     with open(name, "rb") as file:
         pem = file.read(1 << 23)
-    if b"-----BEGIN CERTIFICATE-----" not in pem:
+    if not pinned_5_9(pem):
         raise ValueError("no certificate in PEM")
     return name, pem
 
