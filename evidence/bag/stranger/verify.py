@@ -2481,6 +2481,8 @@ class Head_5_11:
         self.name = name
         lines, self.text, self.signatures = signed_note_5_2(data, 3, "known-head", MAX_KNOWN)
         self.origin = lines[0]
+        if not is_key_name(self.origin):
+            raise Bad("known-head", "an origin that no head has: %s" % show(self.origin))
         self.size, self.root = size_and_root(lines[1:], "known-head")
 
 
