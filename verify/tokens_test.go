@@ -354,3 +354,26 @@ func TestEveryCrashOfAStamp(t *testing.T) {
 		t.Errorf("only %d crashes: is the stamp still stopped?", cases)
 	}
 }
+
+// TestLatestToken: the timestamp that is called the latest is it, also where its name comes before that of another.
+func TestLatestToken(t *testing.T) {
+	id := sample.Authority(t, tsaSeed, authority.Options{})
+	m := sample.New(t, nil)
+	var last int64
+	for last < 10 { // the heads over 9 entries and fewer, and one over more
+		m.Operator(evidence.ActionNote, "x")
+		last = m.Stamp(id, nil)
+	}
+	m.Close()
+	r, _, err := verify.Check(context.Background(), m.Folder.FS(), verify.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sizes []int64
+	for _, token := range r.Tokens {
+		sizes = append(sizes, token.Size)
+	}
+	if want := fmt.Sprintf("over %d entries", last); !slices.IsSorted(sizes) || !strings.Contains(statement(r, "c").Why, want) || len(sizes) < 2 {
+		t.Errorf("%v; %s; want %s", sizes, statement(r, "c").Why, want)
+	}
+}
