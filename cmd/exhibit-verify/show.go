@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/spf13/cobra"
 
@@ -144,18 +143,13 @@ func newestProof(ctx context.Context, c *checked, seq int64) (*verify.Proof, err
 }
 
 func showJSON(w io.Writer, c *checked, e *evidence.Entry, proof *verify.Proof) error {
-	b, err := json.Marshal(struct {
+	return cli.PrintJSON(w, struct {
 		Head    jsontext.Value `json:"head"`
 		Detail  jsontext.Value `json:"detail"`
 		Proof   *verify.Proof  `json:"proof"`
 		Time    *committed     `json:"committed"` // null if no authority is pinned
 		Salvage *salvagedEntry `json:"salvage"`   // null of an intact case
-	}{e.HeadLine, e.DetailLine, proof, c.committed(e), c.salvagedEntry(e)}, jsontext.WithIndent("  "))
-	if err != nil {
-		return err
-	}
-	_, err = w.Write(append(b, '\n'))
-	return err
+	}{e.HeadLine, e.DetailLine, proof, c.committed(e), c.salvagedEntry(e)})
 }
 
 func showText(ctx context.Context, w io.Writer, c *checked, e *evidence.Entry, proof *verify.Proof) error {
