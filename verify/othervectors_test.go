@@ -43,6 +43,7 @@ func differedRecipes() []recipe {
 			lines := strings.SplitN(earlierHead(t), "\n", 3)
 			return []string{lines[0] + "\n10000000000000000\n" + lines[2]}
 		})},
+		{name: "custody-holder-former", code: "custody-holder", exit: 0, about: "a release in the name of the holder, by the key of the one who held the case before", make: releasedByFormer},
 		{name: "custody-handover-one-key", code: "custody-handover", exit: 0, about: "a receipt that the key of the release signed, in the name of the other party", make: func(t *testing.T) map[string][]byte {
 			h := &handover{t: t, files: sealed(t)}
 			h.release()
@@ -51,6 +52,15 @@ func differedRecipes() []recipe {
 			return h.files
 		}},
 	}...)
+}
+
+// releasedByFormer is a case that its first holder releases once more, in the name of the second, who has received it and says nothing of that.
+func releasedByFormer(t *testing.T) map[string][]byte {
+	h := handed(t)
+	h.add(h.head("transferred")+"released-by: Kim Clerk\nreceived-by: Sam Other\n"+h.tail(lab), lab)
+	answers := "answers: " + h.hash(3) + "\ntime: "
+	h.add(strings.Replace(h.head("received"), "time: ", answers, 1)+"released-by: Kim Clerk\nreceived-by: Sam Other\n"+h.tail(77), 77)
+	return h.files
 }
 
 // laterWithheld is a production of a case with two windows for the same, of which the first failed and the second was completed by an entry that is withheld.

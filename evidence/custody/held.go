@@ -8,14 +8,14 @@ import (
 
 // odd reports what the parties of a chain have to explain (docs/container.md, 12.5).
 func (c *Chain) odd() {
-	holders := map[trust.VKey]bool{}
+	var holder trust.VKey // of record 1, or of the last receipt
 	releases, answered := map[Hash]*Link{}, map[Hash]bool{}
 	for i := range c.Links {
 		l := &c.Links[i]
 		if i == 0 || l.Event == Received {
-			holders[l.Key] = true
-		} else if !holders[l.Key] {
-			c.report(CodeHolder, l.Path, "%s, signed by %s, who neither began the chain nor acknowledged to have received the case", l.Event, l.Key.Name())
+			holder = l.Key
+		} else if l.Key != holder {
+			c.report(CodeHolder, l.Path, "%s, signed by %s, and by the records before the case was held under the key %s", l.Event, l.Key.Name(), holder.Name())
 		}
 		if i > 0 && l.Time.Before(c.Links[i-1].Time) {
 			c.report(CodeTime, l.Path, "its time is before that of record %d", c.Links[i-1].Sequence)
