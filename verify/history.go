@@ -170,7 +170,7 @@ func (c *checker) extends(head trust.Head, name, path string) bool {
 	provable := c.provable()
 	root, have := c.roots[head.Size]
 	switch {
-	case head.Size > c.r.Entries && provable:
+	case head.Size > c.r.Entries && provable && !c.unread():
 		c.r.find("rolled-back", path, "%sit covers %d entries, and %d are there", name, head.Size, c.r.Entries)
 	case !have || !provable:
 		c.r.find("head-unproven", path, "%sentries before it cannot be read", name)
@@ -178,6 +178,16 @@ func (c *checker) extends(head trust.Head, name, path string) bool {
 		c.r.find("fork", path, "%sover the first %d entries it has the root %s, and the case has %s", name, head.Size, evidence.Hash(head.Root), root)
 	default:
 		return true
+	}
+	return false
+}
+
+// unread reports whether anything was found that cannot be read and may have held entries, so that there may have been more of them than there are now.
+func (c *checker) unread() bool {
+	for code := range c.r.codes {
+		if isFrameCode(code) || slices.Contains([]string{"batch-form", "batch-order", "segment-missing", "segment-read", "production-form", "production-order"}, code) {
+			return true
+		}
 	}
 	return false
 }

@@ -1326,6 +1326,10 @@ def custody_record_12(data):
 
 # ---- The case ---------------------------------------------------------------------------------------
 
+# What the codes begin with that say that entries could not be read.
+UNREAD = ("frame-", "batch-form", "batch-order", "record-header", "record-length", "record-end", "segment-missing", "entry-form", "production-form", "production-order")
+
+
 class Case:
     """One pass over a case folder. What it has seen so far stands in its fields."""
     INDEX_6_1, STATEMENT_6_3 = "ledger.db", "exhibit package v1"
@@ -2160,7 +2164,9 @@ class Case:
 
     def extends(self, head, name):
         """Whether the case goes on from a head of it that a trusted key signed."""
-        if head.size > self.tree.size:
+        if any(code.startswith(UNREAD) for code in self.report.count):   # what is missing here is damage, and no other history
+            self.report.add("head-unproven", name, "entries cannot be read, so that it cannot be told whether the case goes on from it")
+        elif head.size > self.tree.size:
             self.report.add("rolled-back", name, "it covers %d entries, and %d are there" % (head.size, self.tree.size))
         elif head.root != self.roots.get(head.size):
             self.report.add("fork", name, "over the first %d entries it has the root %s, and the case has %s" % (
