@@ -27,8 +27,8 @@ func newShow() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show PATH SEQ",
 		Short: "Show one entry: ledger lines, raw HTTP, hashes, proof; or just those bytes",
-		Long: `show checks the case and shows entry SEQ: its two ledger lines, its records with their hashes, and the path of hashes that proves it
-part of the newest head. With --request, --response or --body it writes just those bytes, exactly, to standard output. Of a case that is altered or
+		Long: `show checks the case and shows entry SEQ: its two ledger lines, its records with their hashes and, each line marked with |, what they hold, and the path of
+hashes that proves it part of the newest head. With --request, --response or --body it writes just those bytes, exactly, to standard output. Of a case that is altered or
 damaged it shows an entry that still proves against a signed head, and no other; the exit code is 3. Of an entry that a production withholds it shows what there is
 of it: the reason, the head line unless that is withheld too, and the proof.`,
 		Args: cobra.ExactArgs(2),
