@@ -24,6 +24,16 @@ type scrubber struct {
 	short  []string
 }
 
+// Scrubbing returns what replaces secrets by REDACTED in a text, in the forms in which whoever was sent them is likely to write them back. One below 8 bytes is not
+// looked for.
+func Scrubbing(secrets ...string) func(string) string {
+	s := &scrubber{}
+	for _, secret := range secrets {
+		s.add(secret)
+	}
+	return s.scrub
+}
+
 // learn adds the value of an Authorization, which may be empty.
 func (s *scrubber) learn(authorization string) {
 	scheme, secret, ok := strings.Cut(authorization, " ")

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -64,7 +65,7 @@ func WitnessName(name string) (size int64, id uint32) {
 }
 
 // Cosign signs head beside the keys of the case and returns the path of the file that it wrote. Whether the case holds what head says is for the caller to have checked.
-// It fails with an error that matches [fs.ErrExist] if the key has done so before.
+// It fails with an error that matches [fs.ErrExist] if the key has done so before, and with [ErrPlanted] if a file stands there that only says so.
 func Cosign(ctx context.Context, f *DiskFolder, head trust.Head, s trust.Signer) (string, error) {
 	key, err := trust.ParseVKey(s.VerifierKey())
 	if err != nil {
@@ -76,6 +77,9 @@ func Cosign(ctx context.Context, f *DiskFolder, head trust.Head, s trust.Signer)
 	}
 	name := CosignaturePath(head.Size, key)
 	if _, err := fs.Lstat(f.FS(), name); err == nil { // before anybody is asked to sign
+		if err := cosignedBy(f, name, text, key); err != nil {
+			return "", fmt.Errorf("file %q: %w: %w", name, ErrPlanted, err)
+		}
 		return "", fmt.Errorf("file %q: %w", name, fs.ErrExist)
 	}
 	note, err := trust.Sign(ctx, text, s)
@@ -93,6 +97,27 @@ func Cosign(ctx context.Context, f *DiskFolder, head trust.Head, s trust.Signer)
 		err = f.root.Remove(WorkPath)
 	}
 	return name, err
+}
+
+// ErrPlanted says that a file has the name of a cosignature by a key, and is none.
+var ErrPlanted = errors.New("it is called a cosignature by this key and is none")
+
+// cosignedBy requires that a file is the note of a text that key signed.
+func cosignedBy(f *DiskFolder, name, text string, key trust.VKey) error {
+	file, err := openRegular(f.FS(), name)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	note, err := io.ReadAll(io.LimitReader(file, MaxLine+1))
+	if err != nil {
+		return err
+	}
+	signed, _, err := trust.Verify(note, []trust.VKey{key})
+	if err == nil && signed != text {
+		err = errors.New("it is over another head")
+	}
+	return err
 }
 
 // makeFolders makes folders of the case that do not exist, and tells which.

@@ -74,6 +74,17 @@ func TestCosign(t *testing.T) {
 		if _, err := evidence.Cosign(ctx, f, head, witness); !errors.Is(err, fs.ErrExist) {
 			t.Errorf("twice: %v, want ErrExist", err)
 		}
+		path := filepath.Join(dir, filepath.FromSlash(evidence.CosignaturePath(head.Size, must(trust.ParseVKey(witness.VerifierKey()))(t))))
+		own := must(os.ReadFile(path))(t)
+		other := must(trust.Sign(t.Context(), strings.Replace(must(head.Text())(t), "\n", "x\n", 1), witness))(t)
+		for _, planted := range [][]byte{nil, []byte("x"), own[:len(own)-1], other} { // in its place
+			if err := os.WriteFile(path, planted, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := evidence.Cosign(ctx, f, head, witness); !errors.Is(err, evidence.ErrPlanted) {
+				t.Errorf("beside %q: %v, want ErrPlanted", planted, err)
+			}
+		}
 		if left := must(os.ReadDir(filepath.Join(dir, evidence.StampsPath)))(t); len(left) != 1 {
 			t.Errorf("stamps/ holds %v", left)
 		}

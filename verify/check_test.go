@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -128,5 +129,32 @@ func TestMaxContent(t *testing.T) {
 	}
 	if _, _, err := verify.Check(t.Context(), mapFS(files), verify.Options{MaxContent: size - 1}); !errors.Is(err, verify.ErrContent) {
 		t.Errorf("with room for all but one of %d bytes: %v", size, err)
+	}
+}
+
+// TestLaterWindows: statement (e) of a window that a later one made up for says so, and claims nothing of it.
+func TestLaterWindows(t *testing.T) {
+	m := sample.New(t, nil)
+	asked := evidence.Window{User: "adele@contoso.example", Last: evidence.None}
+	for i, state := range []string{evidence.Failed, evidence.Complete} {
+		asked.State = evidence.Opened
+		m.Window(int64(i+1), asked)
+		asked.State = state
+		m.Window(int64(i+1), asked)
+	}
+	m.Seal()
+	r, _, err := verify.Check(t.Context(), m.Folder.FS(), verify.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e := statement(r, "e"); e.Holds != verify.Yes || !strings.HasPrefix(e.Why, "1 of 2 windows say that they ended complete or empty; ") {
+		t.Errorf("%s: %s", e.Holds, e.Why)
+	}
+	r, _, err = verify.Check(t.Context(), mapFS(laterWithheld(t)), verify.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e := statement(r, "e"); e.Holds != verify.No || !strings.Contains(e.Why, "nothing later is known to have completed it") {
+		t.Errorf("%s: %s", e.Holds, e.Why)
 	}
 }

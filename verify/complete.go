@@ -65,7 +65,7 @@ func (c *checker) statements() {
 			b.Holds, b.Why = No, "see the findings"
 		}
 	}
-	e := Statement{ID: "e", Text: "complete with respect to the recorded windows", Holds: Yes, Why: fmt.Sprintf("all of %d windows say that they ended complete or empty", len(c.r.Windows))}
+	e := Statement{ID: "e", Text: "complete with respect to the recorded windows", Holds: Yes, Why: c.allEnded()}
 	switch {
 	case damaged:
 		e.Holds, e.Why = NotChecked, "the case is altered or damaged"
@@ -74,7 +74,7 @@ func (c *checker) statements() {
 	case len(c.r.Windows) == 0:
 		e.Holds, e.Why = NotChecked, "nothing was acquired"
 	case c.incompleteWindow():
-		e.Holds, e.Why = No, "a window is open, partial or failed and nothing later completed it"
+		e.Holds, e.Why = No, "a window is open, partial or failed and nothing later is known to have completed it"
 	}
 	c.r.Statements = []Statement{a, b,
 		c.timeStatement(inside),
@@ -112,6 +112,20 @@ func (c *checker) cosigned() string {
 
 func (c *checker) incompleteWindow() bool {
 	return c.r.codes["window-open"]+c.r.codes["window-partial"]+c.r.codes["window-failed"] > 0
+}
+
+// allEnded says how windows ended of which none is left open, partial or failed.
+func (c *checker) allEnded() string {
+	later := 0
+	for i := range c.r.Windows {
+		if c.r.Windows[i].Superseded && c.r.Windows[i].Outcome != evidence.Complete && c.r.Windows[i].Outcome != evidence.Empty {
+			later++
+		}
+	}
+	if later == 0 {
+		return fmt.Sprintf("all of %d windows say that they ended complete or empty", len(c.r.Windows))
+	}
+	return fmt.Sprintf("%d of %d windows say that they ended complete or empty; the same as of the other %d was asked for by later ones that did", len(c.r.Windows)-later, len(c.r.Windows), later)
 }
 
 // caveats is what no verdict shows.

@@ -156,7 +156,7 @@ var codes = [...]Code{
 	{"installation-unproven", Notice, "the case says which of the cases on its installation it is, and what it gives for that does not prove it", "ask the operator for the installation log (`exhibit installation`); without it nobody knows what other cases were opened"},
 	{"custody-key-unmet", Trust, "a key that you pinned for custody signed no custody record", "compare the key with the one that its owner gave you; ask its owner for their copy of the records"},
 	{"custody-other", Notice, "a file lies in custody/ that is no custody record; nothing covers it, and anybody could have put it there or changed it", "ask whose it is, and read it as what it is worth by itself"},
-	{"custody-handover", Notice, "a receipt answers no signed release, or one between other parties: only one side stands for this hand-over", "ask the other side"},
+	{"custody-handover", Notice, "a receipt answers no signed release, or one between other parties, or is signed with the same key as the release: only one side stands for this hand-over", "ask the other side"},
 	{"custody-open", Notice, "the case was released to somebody, and no record says that it arrived: that is so until they sign, and in the copy that stays behind", "ask for their receipt"},
 	{"custody-holder", Notice, "somebody signed a custody record who did not hold the case by the records before", "ask how they had it"},
 	{"custody-time", Notice, "a custody record has a time before that of the record before: the order is that of the chain, and a clock was wrong", "ask whose clock it was"},

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -112,7 +113,10 @@ func (c *checker) holdHistory() {
 	for _, k := range c.opts.KnownHeads {
 		c.r.KnownHeads = append(c.r.KnownHeads, Held{Name: k.name, Size: k.head.Size, Root: evidence.Hash(k.head.Root).String(), Extends: c.knownHead(&k)})
 	}
-	for _, key := range c.opts.Witnesses {
+	for i, key := range c.opts.Witnesses {
+		if slices.Contains(c.opts.Witnesses[:i], key) {
+			continue // one that is given twice is one witness
+		}
 		c.r.Witnesses = append(c.r.Witnesses, Seen{Witness: key.String(), Pinned: true, key: key, name: key.Name()})
 	}
 	for _, f := range c.history.files {
@@ -166,7 +170,7 @@ func (c *checker) extends(head trust.Head, name, path string) bool {
 	provable := c.provable()
 	root, have := c.roots[head.Size]
 	switch {
-	case head.Size > c.r.Entries && provable:
+	case head.Size > c.r.Entries && provable && !c.unread():
 		c.r.find("rolled-back", path, "%sit covers %d entries, and %d are there", name, head.Size, c.r.Entries)
 	case !have || !provable:
 		c.r.find("head-unproven", path, "%sentries before it cannot be read", name)
@@ -174,6 +178,16 @@ func (c *checker) extends(head trust.Head, name, path string) bool {
 		c.r.find("fork", path, "%sover the first %d entries it has the root %s, and the case has %s", name, head.Size, evidence.Hash(head.Root), root)
 	default:
 		return true
+	}
+	return false
+}
+
+// unread reports whether anything was found that cannot be read and may have held entries, so that there may have been more of them than there are now.
+func (c *checker) unread() bool {
+	for code := range c.r.codes {
+		if isFrameCode(code) || slices.Contains([]string{"batch-form", "batch-order", "segment-missing", "segment-read", "production-form", "production-order"}, code) {
+			return true
+		}
 	}
 	return false
 }
@@ -237,7 +251,9 @@ func (c *checker) sawHead(l trust.Cosignature, size int64) {
 		c.r.Witnesses = append(c.r.Witnesses, Seen{Witness: id, name: l.Name})
 	}
 	s := &c.r.Witnesses[i]
-	s.Heads++
+	if size > s.Size { // they come in order, and one head may be in several files
+		s.Heads++
+	}
 	if size >= s.Size {
 		s.Size, s.Time = size, l.Time.Format(time.RFC3339)
 	}
@@ -247,11 +263,13 @@ func (c *checker) sawHead(l trust.Cosignature, size int64) {
 func (c *checker) quorum() {
 	met := 0
 	var missing []string
+	pinned := 0
 	for i := range c.r.Witnesses {
 		s := &c.r.Witnesses[i]
 		if !s.Pinned {
 			continue
 		}
+		pinned++
 		s.Met = s.Size > 0 && (!c.sealed || s.Size == c.r.Entries)
 		switch {
 		case s.Met:
@@ -262,16 +280,9 @@ func (c *checker) quorum() {
 			missing = append(missing, s.name+" cosigned no head of this history")
 		}
 	}
-	if wanted := c.quorumWanted(); met < wanted {
+	if wanted := cmp.Or(c.opts.Quorum, pinned); met < wanted {
 		c.r.find("witness-unmet", "", "%d of %d: %s", met, wanted, strings.Join(missing, "; "))
 	}
-}
-
-func (c *checker) quorumWanted() int {
-	if c.opts.Quorum > 0 {
-		return c.opts.Quorum
-	}
-	return len(c.opts.Witnesses)
 }
 
 // historyStatement is statement (d).

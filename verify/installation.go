@@ -46,12 +46,25 @@ func (r *rules) installation(e *evidence.Entry) {
 func (c *checker) installations() {
 	for _, s := range c.rules.installations {
 		i, err := c.installation(s)
+		if err == nil {
+			err = i.contradicts(c.r.Installations)
+		}
 		if err != nil {
 			c.r.rule("installation-unproven", s.seq, "%v", err)
 			continue
 		}
 		c.r.Installations = append(c.r.Installations, *i)
 	}
+}
+
+// contradicts says which statement before i cannot be true of the same log beside it: a log only grows, and no leaf of it changes.
+func (i *Installation) contradicts(before []Installation) error {
+	for _, b := range before {
+		if b.Origin == i.Origin && (b.Case != i.Case || b.Time != i.Time || b.Cases > i.Cases || b.Cases == i.Cases && b.Root != i.Root) {
+			return fmt.Errorf("entry %d says otherwise of the same log: there are two histories of it", b.Seq)
+		}
+	}
+	return nil
 }
 
 func (c *checker) installation(s stated) (*Installation, error) {

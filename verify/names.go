@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,6 +30,9 @@ func (c *checker) noteNames() {
 		}
 	}
 	slices.Sort(c.notes)
+	slices.SortFunc(c.tokenFiles, func(a, b string) int { // those of larger heads later, whose names may be smaller
+		return cmp.Or(cmp.Compare(evidence.TokenSize(a), evidence.TokenSize(b)), cmp.Compare(len(a), len(b)), cmp.Compare(a, b))
+	})
 }
 
 // bagged is what became of both manifests, made again.

@@ -59,7 +59,7 @@ func supplementsOf(note string) (*Supplements, error) {
 		return nil, err
 	}
 	id := strings.TrimPrefix(head.Origin, evidence.Origin(""))
-	if evidence.Origin(id) != head.Origin || !evidence.IsID(id) || head.Size == 0 {
+	if evidence.Origin(id) != head.Origin || !evidence.IsID(id) || head.Size == 0 || head.Size > maxHeadSize {
 		return nil, fmt.Errorf("it is no head of a case: %d entries of %q", head.Size, head.Origin)
 	}
 	s := &Supplements{Case: id, Entries: head.Size, Root: evidence.Hash(head.Root).String()}

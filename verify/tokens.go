@@ -256,8 +256,8 @@ func (c *checker) timeStatement(damaged bool) Statement {
 	case len(c.opts.Authorities) == 0 && c.r.tokens == 0:
 		s.Why = "the case holds no trusted time; its times are the operator's clock"
 	case len(c.opts.Authorities) == 0:
-		t := c.r.Tokens[len(c.r.Tokens)-1]
-		s.Why = fmt.Sprintf("%s there, the last of %s over %s entries, said to be by %s: give --tsa-ca; a certificate found in the bundle proves nothing", isAre(c.r.tokens), t.Time, strconv.FormatInt(t.Size, 10), t.Authority)
+		t := slices.MaxFunc(c.r.Tokens, func(a, b Token) int { return a.before.Compare(b.before) })
+		s.Why = fmt.Sprintf("%s there, the latest of %s over %s entries, said to be by %s: give --tsa-ca; a certificate found in the bundle proves nothing", isAre(c.r.tokens), t.Time, strconv.FormatInt(t.Size, 10), t.Authority)
 	case damaged || c.r.codes["tsa-unmet"] > 0:
 		s.Holds, s.Why = No, "see the findings"
 	default:

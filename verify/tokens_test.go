@@ -2,6 +2,9 @@ package verify_test
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"maps"
@@ -98,6 +101,16 @@ func TestPinnedAuthorityInPython(t *testing.T) {
 	expired := sample.Authority(t, 78, authority.Options{Name: "Expired", NotAfter: time.Date(2026, 11, 22, 9, 59, 59, 0, time.UTC)})
 	since := sample.Authority(t, 79, authority.Options{Name: "Since", NotAfter: time.Date(2026, 11, 22, 11, 0, 0, 0, time.UTC)})
 	self := sample.Authority(t, 80, authority.Options{Name: "Self", SelfSign: true})
+	key, err := rsa.GenerateKey(rand.Reader, 1024)
+	if err != nil {
+		t.Fatal(err)
+	}
+	weak := sample.Authority(t, 81, authority.Options{Name: "Weak", RootKey: key})
+	sound := func(*x509.Certificate) {}
+	between := sample.Authority(t, 82, authority.Options{Name: "Between", Between: sound})
+	other := sample.Authority(t, 83, authority.Options{Name: "Other", Between: func(c *x509.Certificate) {
+		c.ExtraExtensions = append(c.ExtraExtensions, authority.Usage(false, authority.ClientAuth()))
+	}})
 	for name, c := range map[string]struct {
 		by, pin *authority.Identity
 		late    bool
@@ -109,6 +122,9 @@ func TestPinnedAuthorityInPython(t *testing.T) {
 		"expired when it signed":   {expired, expired, false, 8, "[tsa-not-met]"},
 		"expired since":            {since, since, false, 0, "(c) existed before T: yes"},
 		"its own root":             {self, self, false, 0, "(c) existed before T: yes"},
+		"a weak root":              {weak, weak, false, 8, "[tsa-not-met]"},
+		"one between":              {between, between, false, 0, "(c) existed before T: yes"},
+		"one between for others":   {other, other, false, 8, "[tsa-not-met]"},
 		"late":                     {one, one, true, 0, "(c) existed before T: yes"},
 		"late, and another pinned": {one, two, true, 8, "[tsa-not-met]"},
 	} {
@@ -336,5 +352,28 @@ func TestEveryCrashOfAStamp(t *testing.T) {
 	}
 	if cases < 12 {
 		t.Errorf("only %d crashes: is the stamp still stopped?", cases)
+	}
+}
+
+// TestLatestToken: the timestamp that is called the latest is it, also where its name comes before that of another.
+func TestLatestToken(t *testing.T) {
+	id := sample.Authority(t, tsaSeed, authority.Options{})
+	m := sample.New(t, nil)
+	var last int64
+	for last < 10 { // the heads over 9 entries and fewer, and one over more
+		m.Operator(evidence.ActionNote, "x")
+		last = m.Stamp(id, nil)
+	}
+	m.Close()
+	r, _, err := verify.Check(context.Background(), m.Folder.FS(), verify.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sizes []int64
+	for _, token := range r.Tokens {
+		sizes = append(sizes, token.Size)
+	}
+	if want := fmt.Sprintf("over %d entries", last); !slices.IsSorted(sizes) || !strings.Contains(statement(r, "c").Why, want) || len(sizes) < 2 {
+		t.Errorf("%v; %s; want %s", sizes, statement(r, "c").Why, want)
 	}
 }

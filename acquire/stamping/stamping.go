@@ -33,7 +33,7 @@ type Ledger interface {
 	Append(context.Context, *evidence.Draft) (*evidence.Entry, error)
 }
 
-// Options say whom to ask. All but Patience and Told are required.
+// Options say whom to ask. All but Patience, Told and Scrub are required.
 type Options struct {
 	Authorities []string // URLs, http or https
 	Transport   Transport
@@ -44,6 +44,9 @@ type Options struct {
 	Host        string
 	Patience    time.Duration // 0 for [Patience]
 	Told        func(string)  // is told in one line what an authority did not do; may quote it
+
+	// Scrub takes out of a text what an authority was sent and nobody else may read, which it may write back; nil takes nothing out.
+	Scrub func(string) string
 }
 
 // Stamper asks for tokens over the heads of one case. Its methods may be called concurrently; each waits for the one before.
@@ -57,6 +60,9 @@ type Stamper struct {
 func New(o Options) *Stamper {
 	if o.Patience == 0 {
 		o.Patience = Patience
+	}
+	if o.Scrub == nil {
+		o.Scrub = func(text string) string { return text }
 	}
 	if o.Told == nil {
 		o.Told = func(string) {}
@@ -85,7 +91,7 @@ func (s *Stamper) Stamp(ctx context.Context) error {
 	s.last = head.Size
 	for _, a := range s.ask(ctx, []byte(head.Note)) {
 		if a.err != nil {
-			s.o.Told(a.failure())
+			s.o.Told(s.failure(&a))
 			err = s.failed(keep, head.Size, &a)
 		} else {
 			err = s.o.Ledger.Stamp(keep, evidence.Stamp{Size: head.Size, DER: a.der, Authority: a.authority, Nonce: a.nonce, Operator: s.o.Operator, Host: s.o.Host})
@@ -106,7 +112,7 @@ func (s *Stamper) Final(ctx context.Context, head *evidence.Checkpoint) [][]byte
 func (s *Stamper) Over(ctx context.Context, data []byte) (tokens [][]byte) {
 	for _, a := range s.ask(ctx, data) {
 		if a.err != nil {
-			s.o.Told(a.failure())
+			s.o.Told(s.failure(&a))
 			continue
 		}
 		tokens = append(tokens, a.der)
@@ -156,8 +162,8 @@ func (s *Stamper) askOne(ctx context.Context, url string, q *rfc3161.Query, a *a
 // maxText is the longest text of a failure, in bytes.
 const maxText = 1024
 
-func (a *answer) failure() string {
-	text := strings.ToValidUTF8(fmt.Sprintf("no timestamp from %s: %v", a.authority, a.err), "?")
+func (s *Stamper) failure(a *answer) string {
+	text := strings.ToValidUTF8(s.o.Scrub(fmt.Sprintf("no timestamp from %s: %v", a.authority, a.err)), "?")
 	if len(text) > maxText {
 		text = strings.ToValidUTF8(text[:maxText-3], "") + "..."
 	}
@@ -166,7 +172,7 @@ func (a *answer) failure() string {
 
 // failed states that a head has no token of an authority, and keeps what came instead.
 func (s *Stamper) failed(ctx context.Context, size int64, a *answer) error {
-	d := &evidence.Draft{Start: s.o.Now(), Body: &evidence.Operator{Action: evidence.ActionStampFailed, Text: a.failure(), Operator: s.o.Operator, Host: s.o.Host,
+	d := &evidence.Draft{Start: s.o.Now(), Body: &evidence.Operator{Action: evidence.ActionStampFailed, Text: s.failure(a), Operator: s.o.Operator, Host: s.o.Host,
 		Fields: []evidence.Pair{{Name: "head", Value: strconv.FormatInt(size, 10)}, {Name: "authority", Value: a.authority}, {Name: "nonce", Value: a.nonce}}}}
 	if len(a.der) > 0 {
 		d.Records = []evidence.RecordDraft{{Type: warc.Resource, URI: evidence.StampURI, ContentType: "application/octet-stream", Block: a.der[:min(len(a.der), rfc3161.MaxSize)]}}

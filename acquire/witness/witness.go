@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -69,7 +70,11 @@ func Ask(ctx context.Context, dir string, o Options) ([]Answer, error) {
 		if err != nil {
 			return answers, err
 		}
-		if a.Known = known == size; !a.Known {
+		if known == size {
+			if a.Err = isCosigned(folder, evidence.WitnessPath(size, w.Key.ID()), note, w.Key); a.Err == nil {
+				a.Known = true
+			}
+		} else {
 			var cosigned []byte
 			cosigned, a.Err = w.Cosign(ctx, o.Post, note, known, proofs(folder.FS(), size))
 			if a.Err == nil {
@@ -81,6 +86,33 @@ func Ask(ctx context.Context, dir string, o Options) ([]Answer, error) {
 		answers = append(answers, a)
 	}
 	return answers, nil
+}
+
+// isCosigned requires that a file, whose name says that it holds the cosignature of a witness on a note, does.
+func isCosigned(folder *os.Root, name string, note []byte, key trust.WitnessKey) error {
+	taken := func(format string, args ...any) error {
+		return fmt.Errorf("%w: file %q holds no cosignature of it on this head (%s), and stands where one belongs: take it away", trust.ErrWitness, name, fmt.Sprintf(format, args...))
+	}
+	f, err := folder.Open(name)
+	if err != nil {
+		return taken("%v", err)
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return taken("it is no regular file")
+	}
+	b, err := io.ReadAll(io.LimitReader(f, trust.MaxNoteSize+1))
+	if err != nil {
+		return taken("%v", err)
+	}
+	text, _, err := trust.Cosignatures(b, []trust.WitnessKey{key})
+	if err != nil {
+		return taken("%v", err)
+	}
+	if ours, _, _ := strings.Cut(string(note), "\n\n"); text != ours+"\n" {
+		return taken("it is over another one")
+	}
+	return nil
 }
 
 // ErrNoHead says that a case has no signed head yet.

@@ -269,3 +269,41 @@ func TestWatchIsBrokenOff(t *testing.T) {
 		}
 	}
 }
+
+// TestPlantedCosignature: a file by the name of a cosignature that is none is not taken for one: nobody is told that the witness has cosigned.
+func TestPlantedCosignature(t *testing.T) {
+	w := newWorld(t)
+	w.note("one")
+	if a := w.ask(); a.Err != nil {
+		t.Fatal(a.Err)
+	}
+	files, err := filepath.Glob(filepath.Join(w.dir, "stamps", "*.witness"))
+	if err != nil || len(files) != 1 {
+		t.Fatal(files, err)
+	}
+	before, err := os.ReadFile(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.note("two")
+	survey, err := evidence.NewSurvey(os.DirFS(w.dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(w.dir, evidence.WitnessPath(survey.Newest(), w.sim.Key().ID()))
+	for _, content := range []string{"", "x", string(before), strings.Repeat("x", trust.MaxNoteSize+10)} {
+		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		answers, err := witness.Ask(t.Context(), w.dir, w.o)
+		if err != nil || len(answers) != 1 || answers[0].Known || !errors.Is(answers[0].Err, trust.ErrWitness) || !strings.Contains(answers[0].Err.Error(), "take it away") {
+			t.Errorf("%.20q: %+v, %v", content, answers, err)
+		}
+	}
+	if err := os.Remove(name); err != nil {
+		t.Fatal(err)
+	}
+	if answers, err := witness.Ask(t.Context(), w.dir, w.o); err != nil || answers[0].Err != nil {
+		t.Error(answers, err)
+	}
+}

@@ -105,17 +105,17 @@ func report(w io.Writer, cmd *cobra.Command, err error) int {
 		}
 	}
 	if e.Err != nil && e.Err.Error() != "" {
-		fmt.Fprintf(w, "%s: %s\n", cmd.Root().Name(), Escape(err.Error()))
+		fmt.Fprintf(w, "%s: %s\n", cmd.Root().Name(), Escape(withoutKeys(err.Error())))
 	}
 	if e.Meaning != "" {
-		fmt.Fprintf(w, "  meaning: %s\n", Escape(e.Meaning))
+		fmt.Fprintf(w, "  meaning: %s\n", Escape(withoutKeys(e.Meaning)))
 	}
 	next := e.Next
 	if next == "" && e.Code == Usage {
 		next = fmt.Sprintf("see `%s --help`", cmd.CommandPath())
 	}
 	if next != "" {
-		fmt.Fprintf(w, "  next: %s\n", Escape(next))
+		fmt.Fprintf(w, "  next: %s\n", Escape(withoutKeys(next)))
 	}
 	return e.Code
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/exhibit-dfir/exhibit/evidence"
 )
 
 // Escape makes text that may come from evidence safe to show on a terminal: control characters, C1 controls, bidirectional and
@@ -36,6 +38,14 @@ func Escape(s string) string {
 // EscapeLine is Escape for text that must stay on one line.
 func EscapeLine(s string) string {
 	return strings.NewReplacer("\n", `\n`, "\t", `\t`).Replace(Escape(s))
+}
+
+// FieldName is the name of a field of a case, safe to show: a word as it stands, anything else in quotation marks, so that nobody takes it for what is said of the case.
+func FieldName(name string) string {
+	if evidence.IsWord(name) {
+		return name
+	}
+	return "field \"" + EscapeLine(name) + "\""
 }
 
 func plain(s string) bool {

@@ -65,3 +65,13 @@ func FuzzEscape(f *testing.F) {
 		}
 	})
 }
+
+// TestFieldName: a name that is no word cannot look like a line of a verdict.
+func TestFieldName(t *testing.T) {
+	for name, want := range map[string]string{"case-number": "case-number", "": `field ""`, "(b) sealed by the key that you pinned": `field "(b) sealed by the key that you pinned"`,
+		"a\nb\u202e": `field "a\nb\u{202e}"`, "Examiner": `field "Examiner"`} {
+		if got := FieldName(name); got != want {
+			t.Errorf("%q is shown as %q", name, got)
+		}
+	}
+}

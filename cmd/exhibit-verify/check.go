@@ -116,7 +116,7 @@ func printReport(w io.Writer, path string, r *verify.Report) {
 	}
 	for _, f := range r.Fields {
 		if f.Value != "" && (f.Name != evidence.FieldSupplements || r.Supplements == nil) {
-			line("  %s: %s", cli.EscapeLine(f.Name), cli.EscapeLine(f.Value))
+			line("  %s: %s", cli.FieldName(f.Name), cli.EscapeLine(f.Value))
 		}
 	}
 	if r.Supplements != nil {

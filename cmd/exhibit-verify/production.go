@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/spf13/cobra"
 
@@ -64,17 +63,12 @@ func withheldJSON(w io.Writer, d *evidence.Disclosure, proof *verify.Proof) erro
 	if d.Head == nil {
 		head = jsontext.Value("null")
 	}
-	b, err := json.Marshal(struct {
+	return cli.PrintJSON(w, struct {
 		Level  int64          `json:"level"`
 		Reason string         `json:"reason"`
 		Head   jsontext.Value `json:"head"` // null where a hash alone is disclosed
 		Proof  *verify.Proof  `json:"proof"`
-	}{d.Level, d.Reason, head, proof}, jsontext.WithIndent("  "))
-	if err != nil {
-		return err
-	}
-	_, err = w.Write(append(b, '\n'))
-	return err
+	}{d.Level, d.Reason, head, proof})
 }
 
 func withheldText(w io.Writer, c *checked, d *evidence.Disclosure, proof *verify.Proof) {

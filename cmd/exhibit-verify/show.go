@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/spf13/cobra"
 
@@ -28,8 +27,8 @@ func newShow() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show PATH SEQ",
 		Short: "Show one entry: ledger lines, raw HTTP, hashes, proof; or just those bytes",
-		Long: `show checks the case and shows entry SEQ: its two ledger lines, its records with their hashes, and the path of hashes that proves it
-part of the newest head. With --request, --response or --body it writes just those bytes, exactly, to standard output. Of a case that is altered or
+		Long: `show checks the case and shows entry SEQ: its two ledger lines, its records with their hashes and, each line marked with |, what they hold, and the path of
+hashes that proves it part of the newest head. With --request, --response or --body it writes just those bytes, exactly, to standard output. Of a case that is altered or
 damaged it shows an entry that still proves against a signed head, and no other; the exit code is 3. Of an entry that a production withholds it shows what there is
 of it: the reason, the head line unless that is withheld too, and the proof.`,
 		Args: cobra.ExactArgs(2),
@@ -144,18 +143,13 @@ func newestProof(ctx context.Context, c *checked, seq int64) (*verify.Proof, err
 }
 
 func showJSON(w io.Writer, c *checked, e *evidence.Entry, proof *verify.Proof) error {
-	b, err := json.Marshal(struct {
+	return cli.PrintJSON(w, struct {
 		Head    jsontext.Value `json:"head"`
 		Detail  jsontext.Value `json:"detail"`
 		Proof   *verify.Proof  `json:"proof"`
 		Time    *committed     `json:"committed"` // null if no authority is pinned
 		Salvage *salvagedEntry `json:"salvage"`   // null of an intact case
-	}{e.HeadLine, e.DetailLine, proof, c.committed(e), c.salvagedEntry(e)}, jsontext.WithIndent("  "))
-	if err != nil {
-		return err
-	}
-	_, err = w.Write(append(b, '\n'))
-	return err
+	}{e.HeadLine, e.DetailLine, proof, c.committed(e), c.salvagedEntry(e)})
 }
 
 func showText(ctx context.Context, w io.Writer, c *checked, e *evidence.Entry, proof *verify.Proof) error {
@@ -201,7 +195,7 @@ func printProof(line func(string, ...any), proof *verify.Proof) {
 // maxShown is how much of a block is shown to a person.
 const maxShown = 16 << 10
 
-// showBlock shows a block as text: lines end in CR LF, and an LF alone is shown as \x0a.
+// showBlock shows a block as text.
 func showBlock(ctx context.Context, w io.Writer, c *verify.Container, e *evidence.Entry, i int) error {
 	block, err := c.Block(ctx, e, i)
 	if err != nil {
@@ -212,11 +206,21 @@ func showBlock(ctx context.Context, w io.Writer, c *verify.Container, e *evidenc
 	if _, err := block.ReadAt(b, 0); err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
-	for _, l := range strings.Split(string(b), "\r\n") {
-		fmt.Fprintln(w, cli.Escape(strings.ReplaceAll(l, "\n", "\\x0a\n")))
+	for _, l := range blockLines(b) {
+		fmt.Fprintln(w, l)
 	}
 	if block.Size > maxShown {
 		fmt.Fprintf(w, "… %d bytes more: use --request, --response or --body\n", block.Size-maxShown)
 	}
 	return nil
+}
+
+// blockLines are the lines of a block: they end in CR LF, and an LF alone is shown as \x0a. Each is marked, so that what a server wrote is not taken for what is said of it.
+func blockLines(b []byte) (lines []string) {
+	for l := range strings.SplitSeq(string(b), "\r\n") {
+		for part := range strings.SplitSeq(strings.ReplaceAll(l, "\n", "\\x0a\n"), "\n") {
+			lines = append(lines, "| "+cli.Escape(part))
+		}
+	}
+	return lines
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -252,9 +253,12 @@ func readNote(files fs.FS, name string) ([]byte, error) {
 
 // checkNote requires a head of this case and size, signed by a key that the case lists.
 func checkNote(note []byte, origin string, size int64, keys []trust.VKey) error {
-	text, _, err := trust.Verify(note, keys)
+	text, sigs, err := trust.Verify(note, keys)
 	if err != nil {
 		return err
+	}
+	if slices.ContainsFunc(sigs, func(s trust.Signature) bool { return !s.Known }) { // whose name may be any text
+		return errors.New("it has a signature line by a key that the case does not list")
 	}
 	head, err := trust.ParseHead(text)
 	if err == nil && (head.Origin != origin || head.Size != size) {

@@ -103,6 +103,7 @@ func TestContinuesRefused(t *testing.T) {
 		says string
 	}{
 		{strings.Replace(text, "\n", "x\n", 1), cli.Damaged, "the head over"}, {strings.Repeat("x", 200<<10), cli.Damaged, "at most"}, {"", cli.Damaged, "malformed note"},
+		{text + "\u2014 x\u009b31m\u202e AAAAAAAA\n", cli.Damaged, "does not list"}, // a name that a terminal obeys
 		{"gone", cli.Usage, "no signed head yet"},
 	} {
 		err := os.WriteFile(path, []byte(c.text), 0o600)
@@ -118,6 +119,9 @@ func TestContinuesRefused(t *testing.T) {
 		}
 		if _, err := os.Lstat(second); err == nil {
 			t.Fatal("a case was made")
+		}
+		if code, out, _ := typedAt(t, config, "head", first); code != c.code || out != "" {
+			t.Errorf("%.40q: head ends with %d and prints %q", c.text, code, out)
 		}
 	}
 }

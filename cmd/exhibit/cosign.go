@@ -68,6 +68,10 @@ func runCosign(cmd *cobra.Command, p *program, dir string, key *signing) error {
 	}
 	defer folder.Close()
 	name, err := evidence.Cosign(ctx, folder, head, s)
+	if errors.Is(err, evidence.ErrPlanted) {
+		return cli.Fail(cli.Damaged, err, "this key has not cosigned this head, and somebody put a file there that says so; nothing was added",
+			"find out who did, keep a copy of the file elsewhere, take it away, and run the same command again")
+	}
 	if errors.Is(err, fs.ErrExist) {
 		return cli.Fail(cli.Usage, err, "this key has cosigned this head before; nothing was added", "")
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/exhibit-dfir/exhibit/acquire/casefile"
 	"github.com/exhibit-dfir/exhibit/acquire/witness"
 	"github.com/exhibit-dfir/exhibit/cmd/cli"
+	"github.com/exhibit-dfir/exhibit/evidence"
 	"github.com/exhibit-dfir/exhibit/evidence/trust"
 )
 
@@ -90,14 +91,16 @@ func runInstallation(cmd *cobra.Command, p *program, o *installationFlags) error
 func (o *installationFlags) knownHeads() ([]trust.Head, error) {
 	var all []trust.Head
 	for _, name := range o.known {
-		b, err := os.ReadFile(name)
+		b, err := readBounded(name, trust.MaxNoteSize)
+		var head trust.Head
 		if err == nil {
-			var head trust.Head
 			text, _, _ := strings.Cut(string(b), "\n\n")
-			if head, err = trust.ParseHead(text + "\n"); err == nil {
-				all = append(all, head)
-			}
+			head, err = trust.ParseHead(text + "\n")
 		}
+		if err == nil && !evidence.IsInstallationOrigin(head.Origin) { // which says nothing about any such log
+			err = fmt.Errorf("%q is a head of %q, and of no installation log", name, head.Origin)
+		}
+		all = append(all, head)
 		if err != nil {
 			return nil, cli.Fail(cli.Usage, fmt.Errorf("--known-head: %w", err), "nothing was checked", "name a file as `exhibit installation --head` prints it")
 		}

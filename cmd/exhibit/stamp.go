@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"strings"
 
@@ -36,7 +37,7 @@ func (o *tsaOptions) check(flags *pflag.FlagSet, caFile string) error {
 	}
 	for _, u := range o.urls {
 		if acquire.OriginOf(u) == "" || len(u) > 2048 || strings.ContainsFunc(u, func(r rune) bool { return r <= ' ' || r > '~' || r == '#' }) {
-			return cli.Fail(cli.Usage, fmt.Errorf("--tsa %q is no URL of an authority", redacted([]string{u})[0]), "nothing was asked and nothing written",
+			return cli.Fail(cli.Usage, fmt.Errorf("--tsa %s is no URL of an authority", acquire.QuotedURL(u)), "nothing was asked and nothing written",
 				"give an http or https URL without user name and fragment, such as https://tsa.example/tsr")
 		}
 	}
@@ -61,7 +62,23 @@ func (o *tsaOptions) stamper(env casefile.Env, ledger stamping.Ledger, told func
 	}
 	return stamping.New(stamping.Options{Authorities: o.urls, Ledger: ledger, Now: env.Now, Rand: env.Rand, Operator: env.Operator, Host: env.Host,
 		Transport: &stamping.Client{SpoolDir: os.TempDir(), RootCAs: o.pool, Proxy: proxy, UserAgent: "exhibit", Now: env.Now},
-		Told:      told})
+		Told:      told, Scrub: acquire.Scrubbing(o.secrets()...)})
+}
+
+// secrets are what the URLs ask with, which no text repeats: their query, and the values in it. A key of a customer may be there.
+func (o *tsaOptions) secrets() (all []string) {
+	for _, u := range o.urls {
+		_, query, _ := strings.Cut(u, "?")
+		all = append(all, query)
+		for part := range strings.SplitSeq(query, "&") {
+			_, value, _ := strings.Cut(part, "=")
+			plain, err := url.QueryUnescape(value)
+			if all = append(all, value); err == nil {
+				all = append(all, plain)
+			}
+		}
+	}
+	return all
 }
 
 // sayTo writes lines for a person.

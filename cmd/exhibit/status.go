@@ -130,7 +130,7 @@ func (v *statusView) print(w io.Writer) {
 		if f.Name == evidence.FieldSupplements { // a note, whose first line says which case
 			value, _, _ = strings.Cut(value, "\n")
 		}
-		line("  %s: %s", f.Name, value)
+		line("  %s: %s", cli.FieldName(f.Name), value)
 	}
 	line("%s, %d of them under %s; %s in %s", cli.Count(v.Entries, "entry", "entries"), v.Signed, cli.Count(int64(v.Heads), "signed head", "signed heads"),
 		size(v.Bytes), cli.Count(v.Segments, "segment", "segments"))

@@ -8,14 +8,14 @@ import (
 
 // odd reports what the parties of a chain have to explain (docs/container.md, 12.5).
 func (c *Chain) odd() {
-	holders := map[trust.VKey]bool{}
+	var holder trust.VKey // of record 1, or of the last receipt
 	releases, answered := map[Hash]*Link{}, map[Hash]bool{}
 	for i := range c.Links {
 		l := &c.Links[i]
 		if i == 0 || l.Event == Received {
-			holders[l.Key] = true
-		} else if !holders[l.Key] {
-			c.report(CodeHolder, l.Path, "%s, signed by %s, who neither began the chain nor acknowledged to have received the case", l.Event, l.Key.Name())
+			holder = l.Key
+		} else if l.Key != holder {
+			c.report(CodeHolder, l.Path, "%s, signed by %s, and by the records before the case was held under the key %s", l.Event, l.Key.Name(), holder.Name())
 		}
 		if i > 0 && l.Time.Before(c.Links[i-1].Time) {
 			c.report(CodeTime, l.Path, "its time is before that of record %d", c.Links[i-1].Sequence)
@@ -46,6 +46,9 @@ func (c *Chain) receipt(l *Link, releases map[Hash]*Link) {
 	release := releases[*l.Answers]
 	if release == nil {
 		return // which is reported as a broken chain
+	}
+	if release.Key == l.Key {
+		c.report(CodeHandover, l.Path, "signed with the key %s, which signed the release as well", l.Key.Name())
 	}
 	if release.ReleasedBy.Name != l.ReleasedBy.Name {
 		c.report(CodeHandover, l.Path, "received from %q, and the release is by %q", clip(l.ReleasedBy.Name), clip(release.ReleasedBy.Name))

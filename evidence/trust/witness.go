@@ -46,9 +46,9 @@ type Witness struct {
 
 // ParseWitness reads VKEY=URL, the form in which witnesses are configured.
 func ParseWitness(s string) (Witness, error) {
-	vkey, address, ok := strings.Cut(s, "=") // 33 bytes in base64 have no padding
-	if !ok {
-		return Witness{}, fmt.Errorf("witness %q is not of the form VKEY=URL", clip(s))
+	vkey, address, ok := strings.Cut(s, "=")  // 33 bytes in base64 have no padding
+	if !ok || strings.Contains(vkey, "://") { // what is an address may hold a password: nothing of it is repeated
+		return Witness{}, errors.New("witness is not of the form VKEY=URL")
 	}
 	key, err := ParseWitnessKey(vkey)
 	if err != nil {

@@ -34,6 +34,16 @@ PLANTED = [
     ('if token["imprint"] != sha(data):', "if False:", "token-imprint"),
     ("if block != sha(raw) or", "if", "token-not-of-entry"),
     ("            if not self.has(name):\n                self.report.add(\"token-missing\"", "            if False:\n                self.report.add(\"token-missing\"", "token-missing"),
+    ("        if not whole_5_6(key, signature):", "        if False:", "token-signature-trailing"),
+    ("or part >= 1 << 24:", "and True:", "token-policy-part"),
+    ("if part == 0 and byte == 128 or part", "if part", "token-policy-spelling"),
+    ("        status.bits()\n", "        status.take(3)\n", "token-status-failure"),
+    ("if not 0 <= number <= 2 or self.serial < 0 or", "if self.serial < 0 or", "token-certificate-version"),
+    ("if not 0 <= number <= 2 or self.serial < 0 or", "if not 0 <= number <= 2 or", "token-certificate-serial"),
+    ("or tbs.element(0x30)[1] != algorithm:", "or tbs.element(0x30) is algorithm:", "token-certificate-algorithm"),
+    ("            if not allowed:\n", "            if False:\n", "token-certificate-name"),
+    ("not self.has(over) or not self.has(name) or", "not self.has(over) or", "token-late-folder"),
+    ("(token[\"nonce\"] is None or nonce", "(nonce", "token-entry-nonce-none"),
     ("or match[1] != values[0] or int(values[0]) > seq:", "or match[1] != values[0]:", "token-entry-later"),
 ]
 
@@ -63,6 +73,12 @@ class Tokens(unittest.TestCase):
                 honest = verdict(load(SOURCE), folder)
                 self.assertEqual(honest[0], want)
                 self.assertNotEqual(verdict(load(SOURCE.replace(old, new)), folder), honest, "nobody noticed")
+
+    def test_pinned_file(self):
+        """Of a PEM file nothing counts but what is called a certificate, as for the check."""
+        block = "-----BEGIN %sCERTIFICATE-----\nQUJD\n-----END %sCERTIFICATE-----\n"
+        pem = "text\n" + block % ("TRUSTED ", "TRUSTED ") + block % ("", "") + block % ("X509 ", "X509 ")
+        self.assertEqual(load(SOURCE).pinned_5_9(pem.encode()), [b"ABC"])
 
 
 if __name__ == "__main__":

@@ -753,6 +753,7 @@ OID_SIGNED_DATA, OID_TST_INFO = "2a864886f70d010702", "2a864886f70d0109100104"
 OID_TYPE, OID_DIGEST = "2a864886f70d010903", "2a864886f70d010904"
 OID_ID_V1, OID_ID_V2 = "2a864886f70d010910020c", "2a864886f70d010910022f"
 OID_KEY_USAGE, OID_EXT_USAGE, OID_STAMPING, OID_SKI = "551d0f", "551d25", "2b06010505070308", "551d0e"
+OID_ANY_USAGE = "551d2500"
 OID_RSA, OID_EC, OID_ED25519 = "2a864886f70d010101", "2a8648ce3d0201", "2b6570"
 CURVES = ("2a8648ce3d030107", "2b81040022", "2b81040023")    # P-256, P-384, P-521
 WITH_HASH = {"2a864886f70d01010b": "sha256", "2a864886f70d01010c": "sha384", "2a864886f70d01010d": "sha512",
@@ -801,7 +802,19 @@ class Der:
         content = self.take(6)
         if not content or content[-1] & 128:
             token_bad("malformed object identifier")
+        part = 0
+        for byte in content:
+            if part == 0 and byte == 128 or part >= 1 << 24:
+                token_bad("an object identifier in a second spelling, or with a part of 2^31 or more")
+            part = (part << 7 | byte & 127) if byte & 128 else 0
         return content.hex()
+
+    def bits(self):
+        """A BIT STRING: its bytes, after the number of unused bits, which are 0."""
+        content = self.take(3)
+        if not content or content[0] > 7 or content[-1] & (1 << content[0]) - 1 if len(content) > 1 else content != b"\0":
+            token_bad("malformed bit string")
+        return content[1:]
 
     def integer(self, tag=2):
         content = self.take(tag)
@@ -907,25 +920,59 @@ def extensions_5_6(info):
         extension.end()
 
 
+# What a text in the name of a certificate may hold, by its tag.
+TEXTS = {19: rb"[A-Za-z0-9 '()+,./:=?*&-]*", 20: rb"[\0-\xff]*", 22: rb"[\0-\x7f]*", 18: rb"[0-9 ]*", 30: rb"(?:[\0-\xff]{2})*"}
+
+
+def name_5_6(name):
+    """The form of a name in a certificate (RFC 5280, section 4.1.2.4)."""
+    while name.peek() >= 0:
+        part = name.inside(0x31)
+        while part.peek() >= 0:
+            pair = part.inside(0x30)
+            pair.oid()
+            tag, text = pair.peek(), pair.take(None)
+            try:
+                allowed = tag == 12 and text.decode() is not None or TEXTS.get(tag) and re.fullmatch(TEXTS[tag], text)
+            except ValueError:
+                allowed = False
+            if not allowed:
+                token_bad("a text in a certificate's name")
+
+
 class Certificate:
-    """What is needed of a certificate. What else it says is for openssl, when it looks for a chain."""
+    """What a certificate says, in its form (RFC 5280, section 4.1). Whether its signature is good is for openssl, when it looks for a chain."""
     def __init__(self, whole):
         self.whole = whole
-        tbs = Der(whole).inside(0x30).inside(0x30)
-        tbs.has(0xa0)
-        self.serial = tbs.integer()
-        tbs.take(0x30)
+        outer = Der(whole).inside(0x30)
+        tbs, algorithm = outer.inside(0x30), outer.element(0x30)[1]
+        outer.bits()
+        version = Der(tbs.has(0xa0) or b"\2\1\0")
+        number, self.serial = version.integer(), tbs.integer()
+        version.end()
+        if not 0 <= number <= 2 or self.serial < 0 or tbs.element(0x30)[1] != algorithm:
+            token_bad("a certificate of another version, with a serial number below 0, or with two algorithms")
         self.issuer = tbs.element(0x30)[1]
-        tbs.take(0x30)
-        tbs.take(0x30)
+        validity = tbs.inside(0x30)
+        for _ in range(2):
+            if validity.peek() not in (0x17, 0x18) or not re.fullmatch(rb"\d{12}(\d\d)?Z", validity.take(None)):
+                token_bad("a time in a certificate")
+        self.subject = tbs.element(0x30)[1]
+        for name in self.issuer, self.subject:
+            name_5_6(Der(name).inside(0x30))
         self.key = tbs.element(0x30)[1]
+        key = Der(self.key).inside(0x30)
+        key.inside(0x30).oid()
+        key.bits()
         self.extensions = {}
         tbs.has(0x81), tbs.has(0x82)
-        extensions = tbs.has(0xa3)
+        extensions = tbs.has(0xa3) if number == 2 else None
         todo = Der(Der(extensions).take(0x30) if extensions is not None else b"")
         while todo.peek() >= 0:
             extension = todo.inside(0x30)
             oid = extension.oid()
+            if oid in self.extensions:
+                token_bad("an extension that a certificate has twice")
             self.extensions[oid] = extension.boolean(), extension.take(4)
 
     def key_identifier(self):
@@ -943,9 +990,19 @@ class Certificate:
             token_bad("the certificate is for something else")
         usages.end()
         if OID_KEY_USAGE in self.extensions:
-            bits = Der(self.extensions[OID_KEY_USAGE][1]).take(3)
-            if not 1 <= len(bits) <= 2 or bits[1:] and bits[1] & 0x3f:      # digitalSignature, contentCommitment
+            bits = Der(self.extensions[OID_KEY_USAGE][1]).bits() + b"\0\0"
+            if bits[0] & 0x3f or bits[1] & 0x80:                          # digitalSignature, contentCommitment
                 token_bad("the certificate's key usage is not signatures alone")
+
+    def may_stamp_5_9(self):
+        """Whether it is not for other things than timestamps alone."""
+        usages = Der(Der(self.extensions.get(OID_EXT_USAGE, (False, b"\x30\0"))[1]).take(0x30))
+        if usages.peek() < 0:
+            return True
+        found = False
+        while usages.peek() >= 0:
+            found = usages.oid() in (OID_STAMPING, OID_ANY_USAGE) or found
+        return found
 
     def key_kind_5_6(self):
         spki = Der(self.key).inside(0x30)
@@ -966,7 +1023,8 @@ def status_5_6(status):
     todo = Der(texts or b"")
     while todo.peek() >= 0:
         todo.take(12)
-    status.has(3)
+    if status.peek() == 3:
+        status.bits()
     status.end()
     if code != 0:
         token_bad("status %d: not granted" % code)
@@ -1011,7 +1069,7 @@ def token_5_6(raw, openssl):
     signers.end()
     token = info_5_6(data)
     token["certificates"] = certificates
-    signer_5_6(signer, announced, certificates, data, openssl)
+    token["signer"] = signer_5_6(signer, announced, certificates, data, openssl)
     return token
 
 
@@ -1052,6 +1110,7 @@ def signer_5_6(signer, announced, certificates, data, openssl):
         token_bad("a signature algorithm that does not go with key and hash")
     if not openssl.signature(mine[0].key, digest, b"\x31" + attributes[1:], signature):
         token_bad("the signature is wrong")
+    return mine[0]
 
 
 def attributes_5_6(element, digest, data, certificate):
@@ -1102,6 +1161,47 @@ def certificate_id_5_6(value, oid, certificate):
     directory.end()
 
 
+def pinned_5_9(pem):
+    """The certificates in a PEM file that are called so, and nothing else in it."""
+    return [base64.b64decode(block) for block in re.findall(b"-----BEGIN CERTIFICATE-----(.*?)-----END CERTIFICATE-----", pem, re.DOTALL)]
+
+
+def leads_5_9(token, pinned):
+    """Whether names lead from the signer to a pinned certificate, without one that is for other things than timestamps alone."""
+    roots, todo, seen = [], [token["signer"]], set()
+    for whole in pinned:
+        try:
+            roots.append(Certificate(whole))
+        except Bad:
+            pass                                  # nothing leads to it
+    while todo:
+        this = todo.pop()
+        if this.whole in seen or not this.may_stamp_5_9():
+            continue
+        seen.add(this.whole)
+        if this.whole in pinned:
+            return True
+        todo += [above for above in roots + token["certificates"] if above.subject == this.issuer]
+    return False
+
+
+def whole_5_6(key, signature):
+    """Whether a signature is as long as one by this key is: for RSA as its modulus, for ECDSA as the two numbers say, for Ed25519 64 bytes."""
+    spki = Der(key).inside(0x30)
+    oid = spki.inside(0x30).oid()
+    if oid == OID_RSA:
+        return len(signature) == (Der(spki.bits()).inside(0x30).integer().bit_length() + 7) // 8
+    if oid == OID_ED25519:
+        return len(signature) == 64
+    try:
+        pair = Der(signature)
+        pair.take(0x30)
+        pair.end()
+    except Bad:
+        return False
+    return True
+
+
 class Timestamps:
     """What openssl does for tokens."""
     def run(self, files, arguments):
@@ -1118,6 +1218,8 @@ class Timestamps:
         """Whether a signature over signed attributes is good under a SubjectPublicKeyInfo."""
         pem = b"-----BEGIN PUBLIC KEY-----\n" + base64.encodebytes(key) + b"-----END PUBLIC KEY-----\n"
         files = {"key": pem, "signed": signed, "signature": signature}
+        if not whole_5_6(key, signature):         # openssl dgst does not read what follows it
+            return False
         if Der(key).inside(0x30).inside(0x30).oid() == OID_ED25519:
             how = ["pkeyutl", "-verify", "-rawin", "-pubin", "-inkey", "key", "-in", "signed", "-sigfile", "signature"]
         else:
@@ -1126,10 +1228,11 @@ class Timestamps:
 
     def trusted(self, token, raw, data, pem):
         """Whether `openssl ts -verify` finds a chain to these roots, as of the time that the token states."""
-        if token["time"][0] > time.time() + 86400:
+        if token["time"][0] > time.time() + 86400 or not leads_5_9(token, pinned_5_9(pem)):
             return False
-        done = self.run({"data": data, "token": raw, "roots": pem}, [
-            "ts", "-verify", "-data", "data", "-in", "token", "-CAfile", "roots", "-partial_chain", "-attime", str(token["time"][0])])
+        roots = b"".join(b"-----BEGIN CERTIFICATE-----\n" + base64.encodebytes(der) + b"-----END CERTIFICATE-----\n" for der in pinned_5_9(pem))
+        done = self.run({"data": data, "token": raw, "roots": roots}, [      # level 2: no weak key, no weak hash in the chain
+            "ts", "-verify", "-data", "data", "-in", "token", "-CAfile", "roots", "-partial_chain", "-auth_level", "2", "-attime", str(token["time"][0])])
         if b"nknown option" in done.stderr:
             raise Unexpected("this openssl cannot check timestamps as of another time: version 3.0 or later is needed")
         return done.returncode == 0
@@ -1222,6 +1325,10 @@ def custody_record_12(data):
 
 
 # ---- The case ---------------------------------------------------------------------------------------
+
+# What the codes begin with that say that entries could not be read.
+UNREAD = ("frame-", "batch-form", "batch-order", "record-header", "record-length", "record-end", "segment-missing", "entry-form", "production-form", "production-order")
+
 
 class Case:
     """One pass over a case folder. What it has seen so far stands in its fields."""
@@ -1730,13 +1837,17 @@ class Case:
             if size not in held:
                 self.report.add("head-entry", "data/checkpoints/%d.note" % size, "no checkpoint entry holds this head")
 
+    def in_stamps(self, end):
+        """What lies in stamps/ under names that end so, files or not."""
+        folder = self.path("stamps")
+        names = os.listdir(folder) if os.path.lexists(folder) and stat.S_ISDIR(os.lstat(folder).st_mode) else []
+        return sorted(n for n in names if n.endswith(end))
+
     def cosignatures_5_10(self, keys):
         """Files in stamps/ that say they are cosignatures. Known keys are those given and those of the case; nothing else is checked with."""
         self.cosigned = {}                        # key → size of the largest head that it has cosigned
         known = {key_hash_5_10(key): key for key in [(*pair, pub) for pair, pub in self.allowed.items()] + keys}
-        folder = self.path("stamps")
-        names = os.listdir(folder) if os.path.lexists(folder) and stat.S_ISDIR(os.lstat(folder).st_mode) else []
-        names = sorted(n for n in names if n.endswith(".cosignature"))
+        names = self.in_stamps(".cosignature")
         if len(names) > MAX_COSIGNATURES:
             self.report.add("cosignature-form", "stamps", "more than %d cosignatures" % MAX_COSIGNATURES)
         for name in names[:MAX_COSIGNATURES]:
@@ -1792,18 +1903,18 @@ class Case:
         """Every token: its form, what it is of, and the entry that states it."""
         openssl = Timestamps()
         names = sorted(n for n in self.files if re.fullmatch(TOKEN_NAME, n))
-        late = sorted(n for n in self.files if re.fullmatch(r"stamps/[^/]*\.tsr", n, re.DOTALL))
+        late = ["stamps/" + n for n in self.in_stamps(".tsr")]
         for name in names + late[:MAX_LATE]:
             over = "package.note" if name in late else "data/checkpoints/%s.note" % re.fullmatch(TOKEN_NAME, name)[1]
             try:
-                if not self.has(over) or name in late and not self.sealed:
-                    token_bad("what it should be of is not there: %s" % over)
+                if not self.has(over) or not self.has(name) or name in late and not self.sealed:
+                    token_bad("what it should be of is not there: %s; or it is no file" % over)
                 data, raw = self.read(over, MAX_NOTE + 1), self.read(name, MAX_TOKEN + 1)
                 token = token_5_6(raw, openssl)
                 if token["imprint"] != sha(data):
                     token_bad("it is of something else than %s" % over)
                 seq, block, nonce = self.stamps.get(name, (None, sha(raw), None))
-                if block != sha(raw) or nonce is not None and nonce != "%x" % (token["nonce"] if token["nonce"] is not None else -1):
+                if block != sha(raw) or nonce is not None and (token["nonce"] is None or nonce != "%x" % token["nonce"]):
                     token_bad("it is not the one that entry %d tells of" % seq)
                 self.tokens.append((name, None if name in late else int(over[17:-5]), token, raw, data, seq))
             except Bad as bad:
@@ -2015,9 +2126,9 @@ class Case:
         for number, (acquisition, state, _, _) in reversed(list(enumerate(self.windows, 1))):
             if state in ("complete", "empty"):
                 done.add(acquisition)
-            elif acquisition not in done:
+            elif state != "withheld" and acquisition not in done:    # what is withheld completes nothing that anybody can see
                 self.report.add("window-open" if state == "opened" else "window-incomplete", "window %d" % number,
-                                "%s, and no later window completed it" % state, incomplete=True)
+                                "%s, and no later window is known to have completed it" % state, incomplete=True)
 
     def pinned(self, keys):
         """The given keys that signed the final head and package.note (unsealed: the newest head)."""
@@ -2056,7 +2167,9 @@ class Case:
 
     def extends(self, head, name):
         """Whether the case goes on from a head of it that a trusted key signed."""
-        if head.size > self.tree.size:
+        if any(code.startswith(UNREAD) for code in self.report.count):   # what is missing here is damage, and no other history
+            self.report.add("head-unproven", name, "entries cannot be read, so that it cannot be told whether the case goes on from it")
+        elif head.size > self.tree.size:
             self.report.add("rolled-back", name, "it covers %d entries, and %d are there" % (head.size, self.tree.size))
         elif head.root != self.roots.get(head.size):
             self.report.add("fork", name, "over the first %d entries it has the root %s, and the case has %s" % (
@@ -2192,6 +2305,8 @@ class Production(Case):
                 else:
                     self.report.add("segment-missing", "data/evidence/%05d.warc.zst" % n, "there is no such segment")
             self.lines_13_3(file)
+        if not numbers and os.path.isdir(self.path("data/evidence")):
+            self.report.add("path-unexpected", "data/evidence", "no record is disclosed, and the folder is there")
 
     def first_13_2(self, line):
         if line[-1:] != b"\n":
@@ -2350,12 +2465,6 @@ class Production(Case):
         if self.has("package.note"):
             Case.package_note_6_3(self, {self.producer[:2]: self.producer[2]} if self.producer else {})
 
-    def windows_complete(self):
-        known = self.windows
-        self.windows = [[w[0], "empty" if w[1] == "withheld" else w[1], 0, 0] for w in known]
-        Case.windows_complete(self)
-        self.windows = known
-
     def complete(self):
         withheld = sum(w[1] == "withheld" for w in self.windows)
         return "not known: the outcome of %d windows is withheld" % withheld if withheld else "yes: this is what was acquired, not what is disclosed"
@@ -2381,6 +2490,8 @@ class Head_5_11:
         self.name = name
         lines, self.text, self.signatures = signed_note_5_2(data, 3, "known-head", MAX_KNOWN)
         self.origin = lines[0]
+        if not is_key_name(self.origin):
+            raise Bad("known-head", "an origin that no head has: %s" % show(self.origin))
         self.size, self.root = size_and_root(lines[1:], "known-head")
 
 
@@ -2513,7 +2624,7 @@ def given_key(text):
 def given_root(name):
     with open(name, "rb") as file:
         pem = file.read(1 << 23)
-    if b"-----BEGIN CERTIFICATE-----" not in pem:
+    if not pinned_5_9(pem):
         raise ValueError("no certificate in PEM")
     return name, pem
 
