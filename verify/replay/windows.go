@@ -1,0 +1,376 @@
+package replay
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/exhibit-dfir/exhibit/evidence"
+	"github.com/exhibit-dfir/exhibit/evidence/odata"
+	"github.com/exhibit-dfir/exhibit/verify"
+)
+
+// window is a recorded window of the source, and what derived answers can rely on in it.
+type window struct {
+	verify.Window
+	box    uint32 // its mailbox
+	class  int    // which properties its rows have: an index of windows.classes
+	covers bool   // it is known to hold all that it asked for
+	why    string // it does not
+
+	from, to    time.Time // if covers
+	types, apps []string  // likewise; nil for all
+
+	pages, rows int64 // that were found
+	oddCount    int64 // of them that are no plain listing, or no activity
+	oddSeq      int64 // the first such page
+}
+
+// odd notes something in a page that no query could be judged by.
+func (w *window) odd(seq int64) {
+	if w.oddCount == 0 {
+		w.oddSeq = seq
+	}
+	w.oddCount++
+}
+
+// windows are all of them.
+type windows struct {
+	list    map[int64]*window
+	order   []*window
+	boxes   map[string]uint32 // by user in lower case
+	names   []string          // of mailboxes as they were asked for, by number
+	classes []class
+}
+
+// class is a set of properties that was asked for; the first one is all of them.
+type class struct{ names []string } // in order; nil for all
+
+// Bounds. More windows than that are not looked at, which is said of them.
+const (
+	maxWindows = 4096
+	maxClasses = 32
+)
+
+// readWindows reads what the case says of its windows. present is how many exchanges of each are there.
+func readWindows(c *verify.Container, present map[int64]int64) *windows {
+	ws := &windows{list: map[int64]*window{}, boxes: map[string]uint32{}, classes: []class{{}}}
+	for n := int64(1); ; n++ {
+		of, ok := c.Window(n)
+		if !ok {
+			return ws
+		}
+		if of.Source != Source || len(ws.order) >= maxWindows {
+			continue
+		}
+		w := &window{Window: of}
+		w.Window.Window = n
+		w.box = ws.boxOf(of.User)
+		w.interpret(ws, present[n])
+		ws.list[n] = w
+		ws.order = append(ws.order, w)
+	}
+}
+
+func (ws *windows) of(n int64) *window { return ws.list[n] }
+
+func (ws *windows) boxOf(user string) uint32 {
+	name := strings.ToLower(user)
+	box, ok := ws.boxes[name]
+	if !ok {
+		box = uint32(len(ws.boxes))
+		ws.boxes[name] = box
+		ws.names = append(ws.names, user)
+	}
+	return box
+}
+
+// interpret says what a window covers, as far as it can be told before its pages are read.
+func (w *window) interpret(ws *windows, present int64) {
+	refuse := func(format string, args ...any) { w.why = fmt.Sprintf(format, args...) }
+	var fields []string
+	var errs [2]error
+	w.from, errs[0] = time.Parse(time.RFC3339Nano, w.From)
+	w.to, errs[1] = time.Parse(time.RFC3339Nano, w.To)
+	skipped := false
+	for _, p := range w.Parameters {
+		switch p.Name {
+		case "type":
+			w.types = append(w.types, p.Value)
+		case "app":
+			w.apps = append(w.apps, p.Value)
+		case "select":
+			fields = append(fields, p.Value)
+		case "skip":
+			skipped = p.Value != "0"
+		case "api-version", "order", "metadata", "page-size", "anchor", "max", "origin":
+		default:
+			refuse("this version does not know what its parameter %.64q means", p.Name)
+		}
+	}
+	class, ok := ws.classOf(fields)
+	w.class = class
+	switch {
+	case w.Outcome != evidence.Complete && w.Outcome != evidence.Empty:
+		refuse("it is %s%s", w.Outcome, because(w.Reason))
+	case errs[0] != nil || errs[1] != nil || !w.from.Before(w.to):
+		refuse("its bounds are no span of time")
+	case skipped:
+		refuse("it passed over the first rows")
+	case !ok:
+		refuse("there are more than %d selections of properties in this case", maxClasses)
+	case present != w.Requests:
+		refuse("exchanges of it are withheld")
+	}
+	w.covers = w.why == ""
+}
+
+func because(reason string) string {
+	if reason == "" {
+		return ""
+	}
+	return " (" + reason + ")"
+}
+
+// classOf is the number of a selection.
+func (ws *windows) classOf(fields []string) (n int, ok bool) {
+	if len(fields) == 0 {
+		return 0, true
+	}
+	fields = append(fields, columnName(colID)) // which comes back always
+	slices.Sort(fields)
+	fields = slices.Compact(fields)
+	for i, c := range ws.classes {
+		if i > 0 && slices.Equal(c.names, fields) {
+			return i, true
+		}
+	}
+	if len(ws.classes) == maxClasses {
+		return maxClasses, false
+	}
+	ws.classes = append(ws.classes, class{fields})
+	return len(ws.classes) - 1, true
+}
+
+// has reports whether rows of a class have all of the properties; nil stands for all that there are.
+func (c class) has(names []string) bool {
+	if c.names == nil {
+		return true
+	}
+	return names != nil && !slices.ContainsFunc(names, func(n string) bool { return !slices.Contains(c.names, n) })
+}
+
+// settle says what a window covers once all of its pages were read.
+func (ws *windows) settle() {
+	for _, w := range ws.order {
+		switch {
+		case !w.covers:
+		case w.oddCount > 0:
+			w.why = fmt.Sprintf("%s, the first in entry %d, cannot be read as activities", count(w.oddCount, "place in its answers", "places in its answers"), w.oddSeq)
+		case w.rows != w.Records:
+			w.why = fmt.Sprintf("%s of it were found, where %d were counted", count(w.rows, "row", "rows"), w.Records)
+		}
+		w.covers = w.why == ""
+	}
+}
+
+func count(n int64, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return strconv.FormatInt(n, 10) + " " + many
+}
+
+// region is what windows with the same bounds on types and applications cover together.
+type region struct {
+	types, apps []string // nil for all
+	spans       []span   // in order; they neither touch nor overlap
+}
+
+type span struct{ from, to time.Time }
+
+// regions returns what is covered of a mailbox by rows that have the properties.
+func (ws *windows) regions(box uint32, names []string) []*region {
+	var list []*region
+	for _, w := range ws.order {
+		if !w.covers || w.box != box || !ws.classes[w.class].has(names) {
+			continue
+		}
+		i := slices.IndexFunc(list, func(r *region) bool { return slices.Equal(r.types, w.types) && slices.Equal(r.apps, w.apps) })
+		if i < 0 {
+			list = append(list, &region{types: w.types, apps: w.apps})
+			i = len(list) - 1
+		}
+		list[i].spans = append(list[i].spans, span{w.from, w.to})
+	}
+	for _, r := range list {
+		r.merge()
+	}
+	return list
+}
+
+func (r *region) merge() {
+	slices.SortFunc(r.spans, func(a, b span) int { return a.from.Compare(b.from) })
+	out := r.spans[:0]
+	for _, s := range r.spans {
+		if n := len(out); n > 0 && !s.from.After(out[n-1].to) {
+			if s.to.After(out[n-1].to) {
+				out[n-1].to = s.to
+			}
+			continue
+		}
+		out = append(out, s)
+	}
+	r.spans = out
+}
+
+// contains reports whether a region holds a cell.
+func (r *region) contains(c *cell) bool {
+	if r.types != nil && (c.kind == "" || !slices.Contains(r.types, c.kind)) || r.apps != nil && (c.app == "" || !slices.Contains(r.apps, c.app)) {
+		return false
+	}
+	if c.from.IsZero() || c.to.IsZero() {
+		return false
+	}
+	i, found := slices.BinarySearchFunc(r.spans, c.from, func(s span, t time.Time) int { return s.from.Compare(t) })
+	if !found {
+		i--
+	}
+	return i >= 0 && !c.to.After(r.spans[i].to)
+}
+
+// cell is a part of all that there could be, which a region holds as a whole or not at all.
+type cell struct {
+	from, to  time.Time // zero for no bound
+	kind, app string    // "" for all that no region names
+	types     []string  // that the regions name
+	apps      []string
+}
+
+// domain is what is known of a property in the cell.
+func (c *cell) domain(path string) odata.Domain {
+	var d odata.Domain
+	switch columnOf(path) {
+	case colTime:
+		if !c.from.IsZero() {
+			d.From = odata.Time(c.from)
+		}
+		if !c.to.IsZero() {
+			d.Below = odata.Time(c.to)
+		}
+	case colType:
+		d = oneOf(c.kind, c.types)
+	case colApp:
+		d = oneOf(c.app, c.apps)
+	}
+	return d
+}
+
+func oneOf(value string, named []string) odata.Domain {
+	if value != "" {
+		return odata.Domain{Is: odata.String(value), Known: true}
+	}
+	return odata.Domain{Not: named}
+}
+
+// coverage is what the recorded windows say of a query.
+type coverage struct {
+	missing  *cell // a part that the query asks for and that is not recorded
+	any      bool  // some of what it asks for is recorded
+	open     bool  // it asks for all time before, or after, what is recorded
+	from, to time.Time
+	complex  bool // it cannot be told with reasonable effort
+}
+
+const maxCells = 1 << 16
+
+// cover holds a filter against the regions. Where a query leaves time open it asks for what the service has, so that it is answered as far as is recorded; a time that it names must be.
+func cover(f *odata.Filter, regions []*region) coverage {
+	var c coverage
+	times, types, apps := cuts(f, regions)
+	if (len(times)+1)*(len(types)+1)*(len(apps)+1)*(1+len(f.String())/16) > maxCells*16 {
+		c.complex = true
+		return c
+	}
+	for i := range len(times) + 1 {
+		for _, kind := range append(types, "") {
+			for _, app := range append(apps, "") {
+				at := cell{kind: kind, app: app, types: types, apps: apps}
+				if i > 0 {
+					at.from = times[i-1]
+				}
+				if i < len(times) {
+					at.to = times[i]
+				}
+				c.judge(f, regions, &at)
+			}
+		}
+	}
+	for _, r := range regions {
+		for _, s := range r.spans {
+			if c.from.IsZero() || s.from.Before(c.from) {
+				c.from = s.from
+			}
+			if s.to.After(c.to) {
+				c.to = s.to
+			}
+		}
+	}
+	return c
+}
+
+func (c *coverage) judge(f *odata.Filter, regions []*region, at *cell) {
+	if !f.Possible(at.domain) {
+		return
+	}
+	switch {
+	case slices.ContainsFunc(regions, func(r *region) bool { return r.contains(at) }):
+		c.any = true
+	case at.from.IsZero() || at.to.IsZero():
+		c.open = true
+	case c.missing == nil:
+		c.missing = at
+	}
+}
+
+// cuts returns where cells end: all instants that the windows or the filter name, and the types and applications that windows do.
+func cuts(f *odata.Filter, regions []*region) (times []time.Time, types, apps []string) {
+	for _, v := range f.Literals(columnName(colTime)) {
+		if seconds, nanos, ok := v.Instant(); ok {
+			times = append(times, time.Unix(seconds, int64(nanos)).UTC())
+		}
+	}
+	for _, r := range regions {
+		for _, s := range r.spans {
+			times = append(times, s.from, s.to)
+		}
+		types = append(types, r.types...)
+		apps = append(apps, r.apps...)
+	}
+	slices.SortFunc(times, time.Time.Compare)
+	times = slices.CompactFunc(times, time.Time.Equal)
+	slices.Sort(types)
+	slices.Sort(apps)
+	return times, slices.Compact(types), slices.Compact(apps)
+}
+
+// String says what a cell is, in words.
+func (c *cell) String() string {
+	s := "from " + stamp(c.from) + " to before " + stamp(c.to)
+	if c.kind != "" {
+		s += ", type " + c.kind
+	} else if len(c.types) > 0 {
+		s += ", types other than " + strings.Join(c.types, ", ")
+	}
+	if c.app != "" {
+		s += ", application " + c.app
+	} else if len(c.apps) > 0 {
+		s += ", applications other than " + strings.Join(c.apps, ", ")
+	}
+	return s
+}
+
+// stamp writes an instant as filters have it.
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.999999999Z") }
