@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
 	"errors"
@@ -295,6 +296,7 @@ func (b *bench) asked(target string, fields ...string) *answer {
 	if err != nil {
 		b.t.Fatal(err)
 	}
+	r.TLS = &tls.ConnectionState{}
 	w := &memory{header: http.Header{}}
 	b.ServeHTTP(w, r)
 	return &answer{&http.Response{StatusCode: w.status, Header: w.header}, w.body.Bytes()}
@@ -337,7 +339,10 @@ func differ(got, want *answer) string {
 			return fmt.Sprintf("row %d is %s, want %s", i, g.Value[i], w.Value[i])
 		}
 	}
-	link := func(l string) string { _, rest, _ := strings.Cut(strings.TrimPrefix(l, "http"), "/api/"); return unquoted(rest) }
+	link := func(l string) string {
+		_, rest, _ := strings.Cut(strings.TrimPrefix(l, "http"), "/api/")
+		return unquoted(rest)
+	}
 	if link(g.Next) != link(w.Next) {
 		return fmt.Sprintf("link %q, want %q", g.Next, w.Next)
 	}

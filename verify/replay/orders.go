@@ -148,13 +148,13 @@ func tailOf(it item) []byte { return it.key[len(it.key)-keyOnce:] }
 
 // group returns the versions of the next activity.
 func (s *scan) group() ([]item, error) {
-	if s.loaded == s.at.block && s.at.item >= len(s.items) {
-		s.at = place{s.at.block + 1, 0}
-	}
-	if s.at.block >= len(s.t.blocks) {
-		return nil, nil
-	}
-	if s.loaded != s.at.block {
+	for s.loaded != s.at.block || s.at.item >= len(s.items) {
+		if s.loaded == s.at.block {
+			s.at = place{s.at.block + 1, 0}
+		}
+		if s.at.block >= len(s.t.blocks) {
+			return nil, nil
+		}
 		items, err := s.t.read(s.at.block)
 		if err != nil {
 			return nil, err

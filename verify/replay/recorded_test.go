@@ -181,3 +181,17 @@ func TestBroken(t *testing.T) {
 		t.Errorf("%d: %s", got.StatusCode, got.body)
 	}
 }
+
+// exchangeURL is the URL of the only exchange with a status.
+func (p *player) exchangeURL(t *testing.T, status int64) (found string) {
+	t.Helper()
+	for _, e := range p.exchanges() {
+		if e.Head.Status == status {
+			if found != "" {
+				t.Fatalf("two exchanges with status %d", status)
+			}
+			found = e.Body.(*evidence.Exchange).URL
+		}
+	}
+	return found
+}
