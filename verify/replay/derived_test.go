@@ -278,7 +278,9 @@ func TestRules(t *testing.T) {
 		adele + "?$expand=x":                                                           nil,
 	} {
 		got, want := p.get("outlook.office.com", target, fields...), b.asked(target, fields...)
-		var g, w struct{ Error struct{ Code, Message string } }
+		var g, w struct {
+			Error struct{ Code, Message string }
+		}
 		if want.StatusCode != 401 {
 			if err := json.Unmarshal(want.body, &w); err != nil {
 				t.Fatal(err)

@@ -284,13 +284,13 @@ type coverage struct {
 	complex  bool // it cannot be told with reasonable effort
 }
 
-const maxCells = 1 << 16
+const maxEffort = 1 << 23 // cells times parts of the filter
 
 // cover holds a filter against the regions. Where a query leaves time open it asks for what the service has, so that it is answered as far as is recorded; a time that it names must be.
 func cover(f *odata.Filter, regions []*region) coverage {
 	var c coverage
 	times, types, apps := cuts(f, regions)
-	if (len(times)+1)*(len(types)+1)*(len(apps)+1)*(1+len(f.String())/16) > maxCells*16 {
+	if (len(times)+1)*(len(types)+1)*(len(apps)+1)*(1+len(f.String())/16) > maxEffort {
 		c.complex = true
 		return c
 	}
