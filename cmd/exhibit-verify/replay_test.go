@@ -307,3 +307,27 @@ func TestReplayAddresses(t *testing.T) {
 		t.Errorf("%s", r.talk)
 	}
 }
+
+// TestReplayAltered: a case that is altered meanwhile is not answered from, and the command ends with 3.
+func TestReplayAltered(t *testing.T) {
+	dir, ca := smallCase(t), filepath.Join(t.TempDir(), "ca.pem")
+	r := startReplay(t, dir, "--ca-out", ca)
+	client := r.client(waitFor(t, r, ca))
+	segments, err := filepath.Glob(filepath.Join(dir, "data", "evidence", "*"))
+	if err != nil || len(segments) == 0 {
+		t.Fatal(segments, err)
+	}
+	for _, name := range segments {
+		if err := os.WriteFile(name, make([]byte, 100_000), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	status, body, err := get(client, r.url+"/page/1")
+	if err != nil || status != 500 || !strings.Contains(body, "the case is not any more what was checked") {
+		t.Errorf("%d %q, %v", status, body, err)
+	}
+	if code := <-r.code; code != cli.Damaged || !strings.Contains(r.talk.String(), "check the case again") {
+		t.Errorf("exit code %d: %s", code, r.talk)
+	}
+	r.cancel()
+}

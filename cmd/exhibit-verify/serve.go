@@ -4,11 +4,14 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"sync"
 	"time"
 
+	"github.com/exhibit-dfir/exhibit/cmd/cli"
+	"github.com/exhibit-dfir/exhibit/verify"
 	"github.com/exhibit-dfir/exhibit/verify/replay"
 )
 
@@ -50,7 +53,9 @@ func (s *server) run(ctx context.Context) error {
 		if err != nil {
 			<-s.slots
 			if ctx.Err() == nil {
-				s.fail(err)
+				s.mu.Lock()
+				s.err = err
+				s.mu.Unlock()
 				cancel()
 			}
 			break
@@ -62,8 +67,7 @@ func (s *server) run(ctx context.Context) error {
 		}
 		all.Go(func() {
 			defer func() { <-s.slots }()
-			if err := s.converse(ctx, conn); err != nil {
-				s.fail(err)
+			if err := s.converse(ctx, conn); err != nil && s.fatal(ctx, err) {
 				cancel()
 			}
 			s.leave(conn)
@@ -103,12 +107,20 @@ func (s *server) leave(conn net.Conn) {
 	delete(s.open, conn)
 }
 
-func (s *server) fail(err error) {
+// fatal notes an error, and reports whether it ends the server: a case that was altered does. Everything else is one answer's affair, which is said.
+func (s *server) fatal(ctx context.Context, err error) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.err == nil && !errors.Is(err, context.Canceled) {
+	if !errors.Is(err, verify.ErrChanged) {
+		if ctx.Err() == nil {
+			fmt.Fprintln(s.talk, cli.EscapeLine("an answer could not be made: "+err.Error()))
+		}
+		return false
+	}
+	if s.err == nil {
 		s.err = err
 	}
+	return true
 }
 
 // notTLS answers a client that speaks HTTP where TLS is spoken.

@@ -98,13 +98,16 @@ func (a *Archive) Coverage() []string {
 		if len(w.apps) > 0 {
 			line += ", applications " + strings.Join(w.apps, " ")
 		}
-		if names := a.windows.classes[min(w.class, len(a.windows.classes)-1)].names; w.class > 0 {
-			line += ", properties " + strings.Join(names, " ")
+		if w.class > 0 && w.class < len(a.windows.classes) {
+			line += ", properties " + strings.Join(a.windows.classes[w.class].names, " ")
 		}
 		if !w.covers {
 			line += ": requests that were recorded alone, because " + w.why
 		}
 		lines = append(lines, line)
+	}
+	if a.windows.ignored > 0 {
+		lines = append(lines, fmt.Sprintf("%s more: requests that were recorded alone, because %d are looked at", count(a.windows.ignored, "window", "windows"), maxWindows))
 	}
 	return lines
 }

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/exhibit-dfir/exhibit/acquire/simtenant"
@@ -310,6 +311,7 @@ func TestNotRecorded(t *testing.T) {
 	for _, test := range []struct{ target, says string }{
 		{"/api/v2.0/Users('nobody@contoso.example')/Activities", "no activities of this mailbox were acquired"},
 		{"/api/v2.0/me/Activities", "who me is cannot be told"},
+		{"/api/v2.0/Users('me')/Activities", "no activities of this mailbox were acquired"},
 		{"/elsewhere", "holds no answer to GET"},
 		{"/api/v2.0/me/Events", "holds no answer to GET"},
 		{"/api/v3.0/me/Activities", "holds no answer to GET"},
@@ -399,5 +401,54 @@ func TestTwoAcquisitions(t *testing.T) {
 	slices.Sort(got)
 	if n := len(got); n == 0 || len(slices.Compact(got)) != n {
 		t.Errorf("%d rows, some twice", n)
+	}
+}
+
+// TestMe: me is what was acquired as me, whatever else is said; it is no UPN.
+func TestMe(t *testing.T) {
+	b := newBench(t, "", simtenant.Options{})
+	b.activities("me", wholeFrom, wholeTo)
+	b.activities(simtenant.Apostrophe, wholeFrom, wholeTo)
+	p := b.replay()
+	for _, anchor := range []string{"", simtenant.Apostrophe, "ME"} {
+		if d := differ(p.get("outlook.office.com", "/api/v1.0/me/Activities", "X-AnchorMailbox", anchor), b.asked("/api/v1.0/me/Activities")); d != "" {
+			t.Errorf("X-AnchorMailbox %q: %s", anchor, d)
+		}
+	}
+	for _, path := range []string{"/api/v1.0/Users('me')/Activities", "/api/v1.0/Users('" + simtenant.Owner + "')/Activities"} {
+		if got := p.get("outlook.office.com", path); got.StatusCode != 404 || !strings.HasPrefix(got.mark(), "not-recorded") {
+			t.Errorf("%s: %d, %q", path, got.StatusCode, got.mark())
+		}
+	}
+}
+
+// TestManyOrders asks for more orders than are kept, by several clients at once, and again.
+func TestManyOrders(t *testing.T) {
+	b := newBench(t, "", simtenant.Options{})
+	b.activities(simtenant.Apostrophe, wholeFrom, wholeTo)
+	p := b.replay()
+	names := strings.Split(strings.Replace(fields, "CustomProperties", "Id", 1), ",")
+	var targets []string
+	for _, a := range names {
+		for _, z := range names {
+			if a < z {
+				targets = append(targets, "/api/v2.0/Users('o''neil@contoso.example')/Activities?$top=40&$skip=20&$orderby="+a+","+z+"+desc")
+			}
+		}
+	}
+	var all sync.WaitGroup
+	for n := range 3 {
+		for i := range targets {
+			target := targets[(i*(n+1)+n)%len(targets)]
+			all.Go(func() {
+				if d := differ(p.get("outlook.office.com", target), b.asked(target)); d != "" {
+					t.Errorf("%s: %s", target, d)
+				}
+			})
+		}
+	}
+	all.Wait()
+	if len(targets) < 20 {
+		t.Errorf("%d orders", len(targets))
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/url"
 	"slices"
 	"strings"
@@ -216,9 +217,19 @@ func (x *exchanges) find(ctx context.Context, c *verify.Container, method, targe
 	return found, nil
 }
 
+// readBlock reads a record. One that is not where it was, or not as it was, is [verify.ErrChanged].
+func readBlock(ctx context.Context, c *verify.Container, e *evidence.Entry, i int) (*verify.Block, error) {
+	block, err := c.Block(ctx, e, i)
+	var form *warc.FormatError
+	if errors.As(err, &form) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("entry %d: %w", e.Head.Seq, verify.ErrChanged)
+	}
+	return block, err
+}
+
 // readRequest reads the head of a recorded request. Of one that was cut while it was sent it returns what is there.
 func readRequest(ctx context.Context, c *verify.Container, e *evidence.Entry) (r httpblock.RequestLayout, err error) {
-	block, err := c.Block(ctx, e, 0)
+	block, err := readBlock(ctx, c, e, 0)
 	if err != nil {
 		return r, err
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/exhibit-dfir/exhibit/evidence"
 	"github.com/exhibit-dfir/exhibit/evidence/bag"
 	"github.com/exhibit-dfir/exhibit/evidence/sample"
+	"github.com/exhibit-dfir/exhibit/verify"
 	"github.com/exhibit-dfir/exhibit/verify/replay"
 )
 
@@ -360,7 +361,7 @@ func TestChanged(t *testing.T) {
 	}
 	s := &scripted{in: "GET /page/1 HTTP/1.1\r\n" + end}
 	err = p.Serve(context.Background(), s, replay.ServeOptions{Now: time.Now})
-	if err == nil || !strings.HasPrefix(s.out.String(), "HTTP/1.1 500 ") || strings.Contains(s.out.String(), "200 OK") {
+	if !errors.Is(err, verify.ErrChanged) || !strings.HasPrefix(s.out.String(), "HTTP/1.1 500 ") || strings.Contains(s.out.String(), "200 OK") {
 		t.Errorf("%v: %.300q", err, s.out.String())
 	}
 }

@@ -3,7 +3,6 @@ package replay
 import (
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"net/url"
@@ -148,8 +147,8 @@ func (a *Archive) mailbox(r *Request, p listingPath) (box uint32, ok bool, ancho
 		anchor, _ = r.Fields.Get("X-AnchorMailbox")
 		users = []string{"me", anchor}
 	}
-	for _, u := range users {
-		if box, ok = a.windows.boxes[strings.ToLower(u)]; ok {
+	for i, u := range users {
+		if box, ok = a.windows.boxes[strings.ToLower(u)]; ok && (p.users == nil && i == 0 || !strings.EqualFold(u, "me")) {
 			return box, true, anchor
 		}
 	}
@@ -455,12 +454,4 @@ func appendRowText(b, raw []byte, selected []string, bare bool) []byte {
 		b = append(b, raw[m.name:m.valueEnd]...)
 	}
 	return append(b, '}')
-}
-
-// join2 is errors.Join where the first error is there.
-func join2(err, other error) error {
-	if other == nil {
-		return err
-	}
-	return errors.Join(err, other)
 }

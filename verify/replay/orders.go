@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/exhibit-dfir/exhibit/evidence/odata"
@@ -22,8 +24,10 @@ type orders struct {
 type ordering struct {
 	keys string // canonical
 	sorted
-	users  sync.WaitGroup
 	cursor cursors
+
+	users int  // who reads it now; guarded by orders.mu
+	gone  bool // others pushed it out: the last reader frees it
 }
 
 const maxOrders = 8
@@ -36,39 +40,43 @@ func (o *orders) take(ctx context.Context, by []odata.Order) (t *ordering, relea
 	keys := fmt.Sprint(by)
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for i, t := range o.made {
-		if t.keys == keys {
-			o.made = append(append(o.made[:i:i], o.made[i+1:]...), t)
-			t.users.Add(1)
-			return t, t.users.Done, nil
+	if i := slices.IndexFunc(o.made, func(t *ordering) bool { return t.keys == keys }); i >= 0 {
+		t = o.made[i]
+		o.made = slices.Delete(o.made, i, i+1)
+	} else {
+		s, err := o.rows.inOrder(ctx, by)
+		if err != nil {
+			return nil, nil, err
 		}
+		t = &ordering{keys: keys, sorted: *s}
 	}
-	s, err := o.rows.inOrder(ctx, by)
-	if err != nil {
-		return nil, nil, err
-	}
-	t = &ordering{keys: keys, sorted: *s}
 	o.made = append(o.made, t)
-	if len(o.made) > maxOrders {
-		old := o.made[0]
-		o.made = o.made[1:]
-		go func() { // whoever reads it may go on
-			old.users.Wait()
-			_ = old.close() // the file has no name any more, and nobody reads it
-		}()
+	t.users++
+	release = func() { o.release(t) }
+	if len(o.made) <= maxOrders {
+		return t, release, nil
 	}
-	t.users.Add(1)
-	return t, t.users.Done, nil
+	old := o.made[0]
+	o.made = slices.Delete(o.made, 0, 1)
+	if old.gone = true; old.users == 0 {
+		err = old.close()
+	}
+	return t, release, err
 }
 
-func (o *orders) close() (err error) {
+// release frees an order that was pushed out once nobody reads it.
+func (o *orders) release(t *ordering) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if t.users--; t.gone && t.users == 0 {
+		_ = t.close() // a temporary file that was only read
+	}
+}
+
+// close frees all of them. Nobody may be reading.
+func (o *orders) close() (err error) {
 	for _, t := range o.made {
-		t.users.Wait()
-		if e := t.close(); err == nil {
-			err = e
-		}
+		err = errors.Join(err, t.close())
 	}
 	o.made = nil
 	return err
@@ -79,7 +87,7 @@ func (r *rows) inOrder(ctx context.Context, by []odata.Order) (*sorted, error) {
 	s := newSorter(r.dir, grouping{tail: keyTail, most: maxVersions})
 	for n := range r.base.blocks {
 		if err := ctx.Err(); err != nil {
-			return nil, join2(err, s.close())
+			return nil, errors.Join(err, s.close())
 		}
 		items, err := r.base.read(n)
 		for _, it := range items {
@@ -94,7 +102,7 @@ func (r *rows) inOrder(ctx context.Context, by []odata.Order) (*sorted, error) {
 			err = s.add(append(key, it.key[4:]...), it.payload)
 		}
 		if err != nil {
-			return nil, join2(err, s.close())
+			return nil, errors.Join(err, s.close())
 		}
 	}
 	return s.finish()

@@ -28,9 +28,14 @@ func fits(found []*candidate, r *Request) (all []fit, withheld bool) {
 			withheld = true
 			continue
 		}
-		all = append(all, fit{c, samePreferences(c.request.Fields, r.Fields), sameAccept(c.request.Fields, r.Fields), strings.EqualFold(c.host, r.Host)})
+		all = append(all, fit{c, samePreferences(c.request.Fields, r.Fields), sameAccept(c.request.Fields, r.Fields), sameHost(c.host, r.Host)})
 	}
 	return all, withheld
+}
+
+// sameHost reports whether two authorities are the same, with the port of HTTPS or without.
+func sameHost(a, b string) bool {
+	return strings.EqualFold(strings.TrimSuffix(a, ":443"), strings.TrimSuffix(b, ":443"))
 }
 
 // best returns the first candidate of a rank for which ok holds, preferring those that were asked with the same Host, the same Prefer and the same Accept.
@@ -115,7 +120,7 @@ func (a *Archive) enter(ctx context.Context, size int64) (leave func(), err erro
 
 // response is replay, once there is room.
 func (a *Archive) response(ctx context.Context, r *Request, c *candidate) (*Answer, error) {
-	block, err := a.c.Block(ctx, c.entry, 1)
+	block, err := readBlock(ctx, a.c, c.entry, 1)
 	if err != nil {
 		return nil, err
 	}

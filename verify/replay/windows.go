@@ -43,6 +43,7 @@ type windows struct {
 	boxes   map[string]uint32 // by user in lower case
 	names   []string          // of mailboxes as they were asked for, by number
 	classes []class
+	ignored int64 // windows beyond maxWindows
 }
 
 // class is a set of properties that was asked for; the first one is all of them.
@@ -62,7 +63,11 @@ func readWindows(c *verify.Container, present map[int64]int64) *windows {
 		if !ok {
 			return ws
 		}
-		if of.Source != Source || len(ws.order) >= maxWindows {
+		if of.Source != Source {
+			continue
+		}
+		if len(ws.order) == maxWindows {
+			ws.ignored++
 			continue
 		}
 		w := &window{Window: of}
