@@ -50,30 +50,27 @@ func unescapedPath(s string) string {
 // listing answers a request for a listing of activities: with what was recorded for the same request, else by the rules of the service, else with what can be
 // derived, else with what the service refused then.
 func (a *Archive) listing(ctx context.Context, r *Request, p listingPath, found []*candidate) (*Answer, error) {
-	all, withheld := fits(found, r)
+	all, _ := fits(found, r) // without Authorization deriving is refused, too
 	same := func(f *fit) bool {
 		return f.prefers && noMetadata(f.request.Fields.Values("Accept")) == noMetadata(r.Fields.Values("Accept"))
 	}
-	beside := int64(-1) // an exchange of the same request whose bytes would lead the client elsewhere
-	if f := best(all, rankPage, same); f != nil {
-		answer, err := a.recordedPage(ctx, r, f)
+	beside := int64(-1) // an exchange of the same request whose bytes would not do
+	recorded := best(all, rankPage, same)
+	if recorded != nil {
+		answer, err := a.recordedPage(ctx, r, recorded)
 		if answer != nil || err != nil {
 			return answer, err
 		}
-		beside = f.entry.Head.Seq
+		beside = recorded.entry.Head.Seq
 	}
-	refused := best(all, rankComplete, same)
 	derived, err := a.derive(ctx, r, p, beside)
-	if err == nil && derived.Kind == Derived || refused == nil {
-		if derived != nil && derived.Kind != Derived && withheld && !authorized(r.Fields) {
-			return a.unauthorized(), err
-		}
+	if recorded == nil {
+		recorded = best(all, rankComplete, same)
+	}
+	if err != nil || derived.Kind == Derived || recorded == nil {
 		return derived, err
 	}
-	if err != nil {
-		return nil, err
-	}
-	return a.replay(ctx, r, refused.candidate)
+	return a.replay(ctx, r, recorded.candidate)
 }
 
 // recordedPage replays a page, unless that would not do: its coding is one that the client does not take, or it was asked of another host and leads there for the next page.

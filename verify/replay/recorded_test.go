@@ -8,7 +8,9 @@ import (
 	"testing"
 
 	"github.com/exhibit-dfir/exhibit/acquire/simtenant"
+	"github.com/exhibit-dfir/exhibit/acquire/urls"
 	"github.com/exhibit-dfir/exhibit/evidence"
+	"github.com/exhibit-dfir/exhibit/evidence/sample"
 )
 
 // block reads record i of an entry.
@@ -194,4 +196,60 @@ func (p *player) exchangeURL(t *testing.T, status int64) (found string) {
 		}
 	}
 	return found
+}
+
+// TestWhichOfSeveral: of several answers to the same target that of the same host goes first, then the one to the same Accept, then the newest.
+func TestWhichOfSeveral(t *testing.T) {
+	b := newBench(t, "", simtenant.Options{Pages: map[string][][]byte{"audit": {[]byte(`{"value":[]}`)}}})
+	here, there := b.url, strings.Replace(b.url, "127.0.0.1", "localhost", 1)
+	for _, of := range []struct{ origin, accept string }{{here, "text/plain"}, {there, "text/plain"}, {here, "*/*"}, {here, "*/*"}, {there, "*/*"}, {there, "*/*"}} {
+		b.acquire(urls.Source{}, "url", of.origin+"/pages/audit/1", "accept", of.accept)
+	}
+	p := b.replay()
+	list := p.exchanges()
+	for _, test := range []struct {
+		host, accept string
+		want         int
+	}{
+		{here, "text/plain", 0}, {here, "TEXT/plain ", 0}, {there, "text/plain", 1}, {here, "*/*", 3}, {there, "*/*", 5}, {here, "text/html", 3}, {"https://other.example", "text/html", 5}, {"https://other.example", "text/plain", 1},
+	} {
+		got := p.raw(head(strings.TrimPrefix(test.host, "https://"), "/pages/audit/1", "Accept", test.accept))
+		if got != p.block(list[test.want], 1) {
+			for i, e := range list {
+				if got == p.block(e, 1) {
+					t.Errorf("host %s, Accept %q: the answer is %d, want %d", test.host, test.accept, i, test.want)
+				}
+			}
+		}
+	}
+}
+
+// TestConnectionEnds: after recorded bytes that end with their connection, or say that it ends, no other answer follows; after others it does.
+func TestConnectionEnds(t *testing.T) {
+	for head, answers := range map[string]int{
+		"HTTP/1.1 200 OK": 1,
+		"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close": 1,
+		"HTTP/1.0 200 OK\r\nContent-Length: 2":                      1,
+		"HTTP/1.1 200 OK\r\nContent-Length: 2":                      2,
+	} {
+		m := sample.New(t, nil)
+		m.Operator(evidence.ActionRunStart, "exhibit acquire http")
+		m.Connect()
+		w := evidence.Window{State: evidence.Opened, From: "", To: ""}
+		m.Window(1, w)
+		framing := "content-length"
+		if !strings.Contains(head, "Length") {
+			framing = "close"
+		}
+		last := m.Exchange(sample.Answer{Window: 1, Page: 1, Parent: evidence.None, RetryOf: evidence.None, Status: 200, Head: head, Body: "ok", Framing: framing})
+		w.State, w.Requests, w.Pages, w.Records, w.Last = evidence.Complete, 1, 1, 1, last
+		m.Window(1, w)
+		m.Seal()
+		p := play(t, m.Folder.FS())
+		ask := "GET /page/1 HTTP/1.1\r\nHost: service.example\r\n\r\n"
+		got := p.raw(ask + strings.Replace(ask, "\r\n\r\n", "\r\nConnection: close\r\n\r\n", 1))
+		if got != strings.Repeat(head+"\r\n\r\nok", answers) {
+			t.Errorf("%q: %q", head, got)
+		}
+	}
 }

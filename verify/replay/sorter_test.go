@@ -2,6 +2,7 @@ package replay
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
@@ -155,6 +156,25 @@ func TestKeysOrder(t *testing.T) {
 					t.Errorf("%v and %v, descending %v: %d, want %d", a, b, descending, got, want)
 				}
 			}
+		}
+	}
+	var times []odata.Value
+	for _, text := range []string{"0000-01-01T00:00:00Z", "1969-12-31T23:59:59.999Z", "1970-01-01T00:00:00Z", "1970-01-01T00:00:00.000000001Z", "2018-06-21T12:14:13.019Z", "2018-06-21T12:14:13.02Z", "9999-12-31T23:59:59Z"} {
+		v, err := columnValue(colTime, []byte(`"`+text+`"`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		times = append(times, v)
+	}
+	for i, a := range times {
+		for k, b := range times {
+			if got, want := bytes.Compare(appendValue(nil, a), appendValue(nil, b)), cmp.Compare(i, k); got != want {
+				t.Errorf("%v and %v: %d, want %d", a, b, got, want)
+			}
+		}
+		r := row{colID: odata.String("x"), colTime: a, colItem: odata.String("y")}
+		if back, at, length := readPayload(appendRow(nil, &r, 7, 9)); back != r || at != 7 || length != 9 {
+			t.Errorf("%v comes back as %v, %d, %d", r, back, at, length)
 		}
 	}
 }
