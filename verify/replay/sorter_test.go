@@ -46,7 +46,7 @@ func expected(list []item, by grouping) (want []item) {
 
 // TestSorter sorts in memory, in one run and in many.
 func TestSorter(t *testing.T) {
-	for _, n := range []int{0, 1, 50, 3000, 20_000} {
+	for _, n := range []int{0, 1, 3000, 20_000} {
 		for _, by := range []grouping{{9, 8, 64}, {9, 0, 64}, {9, 0, 2}, {8, 8, 1}} {
 			for _, limit := range []int{sorterMemory, 64 << 10} {
 				list := items(n)
@@ -89,7 +89,7 @@ func same(t *testing.T, s *sorted, want []item) {
 	if !slices.EqualFunc(got, want, equal) || s.count != int64(len(want)) {
 		t.Fatalf("%d items, want %d", len(got), len(want))
 	}
-	for k := range 301 {
+	for k := 0; k <= 300; k += 20 {
 		prefix := fmt.Appendf(nil, "%03d", k)
 		group, err := s.group(append(prefix, 1))
 		if err != nil {
