@@ -63,9 +63,9 @@ func best(all []fit, rank int, ok func(*fit) bool) *fit {
 // document answers a request for anything but a listing of activities.
 func (a *Archive) document(ctx context.Context, r *Request, found []*candidate) (*Answer, error) {
 	all, withheld := fits(found, r)
-	any := func(*fit) bool { return true }
+	whatever := func(*fit) bool { return true }
 	for _, rank := range []int{rankPage, rankComplete} {
-		if f := best(all, rank, any); f != nil {
+		if f := best(all, rank, whatever); f != nil {
 			return a.replay(ctx, r, f.candidate)
 		}
 	}
