@@ -29,8 +29,9 @@ forbid 'cmd/exhibit-verify' "$module/acquire"
 forbid 'cmd/cli' "$module/(acquire|verify)"
 forbid 'evidence/odata' "$module"
 forbid 'evidence/(warc|httpblock|trust|signer|bag|boltread)(/|$)' "$module/evidence\$"
-# verify looks at what it is given: no network.
-forbid 'verify' 'net/http$' 'verify/replay'
+# verify looks at what it is given: no network. What it replays goes through a stream that cmd/exhibit-verify accepts, the one place that listens there; nothing dials.
+forbid 'verify' 'net/http$'
+forbid 'verify' '(net|crypto/tls)$'
 forbid 'evidence' 'net/http$'
 # One home for each dependency.
 forbid '(acquire|evidence|verify)' 'github.com/spf13/cobra'
@@ -48,6 +49,9 @@ for bad in golang.org/x/oauth2 go.etcd.io/bbolt net/http "$module/acquire"; do
   if grep -q "^$bad\(/\|\$\)" <<<"$linked"; then fail "exhibit-verify links $bad"; fi
 done
 
+dials=$(grep -rnE '(net|tls)\.(Dial|Resolver|Lookup|DefaultResolver)' --include='*.go' --exclude='*_test.go' cmd/exhibit-verify cmd/cli verify || true)
+[ -z "$dials" ] || fail "exhibit-verify makes connections: $dials"
+
 # No grab bags, no init, no registration.
 bags=$(go list ./... | grep -E '/(util|utils|common|helpers?|types|misc|internal)(/|$)' || true)
 [ -z "$bags" ] || fail "grab bags: $bags"
@@ -57,7 +61,7 @@ inits=$(grep -rnE '^func init\(\)' --include='*.go' . || true)
 if [ "${1:-}" = --self-test ]; then
   temp=$(mktemp)
   trap 'rm -f "$temp"' EXIT
-  for edge in "$module/verify $module/acquire" "$module/evidence $module/verify" "$module/verify/extract net/http" \
+  for edge in "$module/verify $module/acquire" "$module/evidence $module/verify" "$module/verify/extract net/http" "$module/verify/replay net" \
     "$module/evidence go.etcd.io/bbolt" "$module/verify encoding/json" "$module/acquire/wire golang.org/x/oauth2" "$module/verify filippo.io/age/agessh"; do
     echo "$edge" >"$temp"
     if LAYERS_EDGES=$temp "$0" >/dev/null 2>&1; then fail "self-test: \"$edge\" was not noticed"; fi

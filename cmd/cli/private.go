@@ -1,11 +1,31 @@
 package cli
 
-import "regexp"
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+)
 
-// privateKeys are private keys in the forms in which people have them: of `exhibit key new`, of age, and in PEM, whose end may be missing.
-var privateKeys = regexp.MustCompile(`(PRIVATE\+KEY\+|AGE-SECRET-KEY-)[^\s"'\\]*|(-----BEGIN [A-Z ]*PRIVATE KEY-----)(?s:.*?)(-----END [A-Z ]*-----|$)`)
-
-// withoutKeys takes private keys out of a message: somebody may give one where a public key or the name of a file belongs, and messages are kept in logs.
-func withoutKeys(message string) string {
-	return privateKeys.ReplaceAllString(message, "${1}${2}… (a private key, which is not shown here; others may have read it from the command line)")
+// WritePrivate puts the file that a flag names in place, whole, with mode 0600. An empty path is none. Another process that waits for the file sees it whole or not at all.
+func WritePrivate(flag, path, text string) error {
+	if path == "" {
+		return nil
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".exhibit-*")
+	if err == nil {
+		_, err = f.WriteString(text)
+		if e := f.Close(); err == nil {
+			err = e
+		}
+		if err == nil {
+			err = os.Rename(f.Name(), path)
+		}
+		if err != nil {
+			os.Remove(f.Name())
+		}
+	}
+	if err != nil {
+		return Fail(Usage, fmt.Errorf("--%s: %w", flag, err), "", "name a file in a folder that can be written to")
+	}
+	return nil
 }

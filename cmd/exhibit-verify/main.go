@@ -1,5 +1,5 @@
-// Command exhibit-verify checks a case that somebody else made, shows what is in it and extracts records. It can neither sign
-// in nor fetch anything.
+// Command exhibit-verify checks a case that somebody else made, shows what is in it, extracts records, and answers
+// clients of the API from it. It can neither sign in nor fetch anything.
 package main
 
 import (
@@ -30,7 +30,7 @@ func run(ctx context.Context, args []string, s cli.Streams) int {
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "exhibit-verify",
-		Short: "Check a case offline, show what is in it, extract records",
+		Short: "Check a case offline, show what is in it, extract records, serve the API again from it",
 		Long: `exhibit-verify checks a case that somebody else made. It trusts nothing in it, signs nothing and fetches nothing.
 
 PATH is a case folder, sealed or not, or the file that "exhibit pack" made of one; - reads such a file from standard input. Data goes to standard output, everything else to standard error.
@@ -38,6 +38,6 @@ PATH is a case folder, sealed or not, or the file that "exhibit pack" made of on
 Exit codes: 0 verified · 1 unexpected · 2 usage · 3 altered or damaged · 4 incomplete or not sealed ·
 8 intact, but a trust flag that was given is not met. 3 counts before 4, and 4 before 8.`,
 	}
-	root.AddCommand(newCheck(), newExtract(), newShow(), cli.NewVersion())
+	root.AddCommand(newCheck(), newExtract(), newShow(), newReplay(), cli.NewVersion())
 	return root
 }

@@ -51,6 +51,11 @@ var wrong = map[string][]string{
 	"witness-quorum": {"", "x", "0", "-1", "1"},
 
 	"max-content": {"", "x", "-1", "1.5", "16G", "99999999"},
+
+	"listen":   {"", "x", "127.0.0.1", "127.0.0.1:99999", "nowhere.invalid:0", "https://127.0.0.1:0"},
+	"ca-out":   {"", "nowhere/ca.pem"},
+	"tls-cert": {"", "nowhere", "usage_test.go"},
+	"tls-key":  {"", "nowhere", "usage_test.go"},
 }
 
 // TestMistyped mistypes the name of every command and flag, and gives every flag values that it cannot have.

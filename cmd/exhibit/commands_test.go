@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/json"
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
@@ -11,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -45,6 +47,8 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 		"tree":    listFolder,
 		"modes":   modes,
 		"glob":    glob,
+
+		"samerecords": sameRecords,
 	}
 }
 
@@ -237,5 +241,24 @@ func glob(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	if (len(found) > 0) == neg {
 		ts.Fatalf("%s: %q", args[0], found)
+	}
+}
+
+// sameRecords FILE FILE fails unless two files of records say the same, in whatever order, but for where each record comes from.
+func sameRecords(ts *testscript.TestScript, neg bool, args []string) {
+	var sets [2][]string
+	for i, name := range args {
+		for line := range strings.Lines(ts.ReadFile(name)) {
+			var record map[string]json.RawMessage
+			ts.Check(json.Unmarshal([]byte(line), &record))
+			delete(record, "provenance")
+			b, err := json.Marshal(record)
+			ts.Check(err)
+			sets[i] = append(sets[i], string(b))
+		}
+		slices.Sort(sets[i])
+	}
+	if len(sets[0]) == 0 || slices.Equal(sets[0], sets[1]) == neg {
+		ts.Fatalf("%s has %d records, %s has %d", args[0], len(sets[0]), args[1], len(sets[1]))
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -42,7 +43,17 @@ func (w withVerifier) Run() int {
 func runVerifier() {
 	cmd := exec.Command(os.Getenv(verifierVar), os.Args[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	err := cmd.Run()
+	came := make(chan os.Signal, 1)
+	signal.Notify(came, os.Interrupt)
+	err := cmd.Start()
+	if err == nil {
+		go func() {
+			for s := range came {
+				_ = cmd.Process.Signal(s) // one that has ended needs none
+			}
+		}()
+		err = cmd.Wait()
+	}
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		fmt.Fprintln(os.Stderr, err)

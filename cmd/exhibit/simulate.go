@@ -4,8 +4,6 @@ import (
 	"crypto/rand"
 	"fmt"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -94,7 +92,7 @@ func runSimulate(cmd *cobra.Command, p *program, o *simulateOptions) error {
 		if f.flag == "witness-out" && witness != nil {
 			f.text = trust.Witness{Key: witness.Key(), URL: server.URL() + witnessPath}.String() + "\n"
 		}
-		if err := writePrivate(f.flag, f.path, f.text); err != nil {
+		if err := cli.WritePrivate(f.flag, f.path, f.text); err != nil {
 			return err
 		}
 	}
@@ -132,28 +130,4 @@ func (o *simulateOptions) witness(tenant http.Handler) (http.Handler, *simwitnes
 		}
 		tenant.ServeHTTP(out, r)
 	}), w, nil
-}
-
-// writePrivate puts the file that a flag names in place, whole, with mode 0600. An empty path is none.
-func writePrivate(flag, path, text string) error {
-	if path == "" {
-		return nil
-	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".exhibit-*")
-	if err == nil {
-		_, err = f.WriteString(text)
-		if e := f.Close(); err == nil {
-			err = e
-		}
-		if err == nil {
-			err = os.Rename(f.Name(), path)
-		}
-		if err != nil {
-			os.Remove(f.Name())
-		}
-	}
-	if err != nil {
-		return cli.Fail(cli.Usage, fmt.Errorf("--%s: %w", flag, err), "", "name a file in a folder that can be written to")
-	}
-	return nil
 }

@@ -40,6 +40,10 @@
 // filter is an error (unknown property, operands of different types) does not
 // depend on the data.
 //
+// [Filter.Possible] tells whether a condition can hold anywhere in a part of all
+// that there could be, given by the [Domain] of each property. It sees single
+// comparisons exactly and joins them without looking from one to the other.
+//
 // # Queries
 //
 // [ParseQuery] reads a raw URL query with the options $filter, $orderby,

@@ -1,0 +1,188 @@
+package replay
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/exhibit-dfir/exhibit/evidence"
+	"github.com/exhibit-dfir/exhibit/verify"
+)
+
+// window is a recorded window of the source, and what derived answers can rely on in it.
+type window struct {
+	verify.Window
+	box    uint32 // its mailbox
+	class  int    // which properties its rows have: an index of windows.classes
+	covers bool   // it is known to hold all that it asked for
+	why    string // it does not
+
+	from, to    time.Time // if covers
+	types, apps []string  // likewise; nil for all
+
+	pages, rows int64 // that were found
+	oddCount    int64 // of them that are no plain listing, or no activity
+	oddSeq      int64 // the first such page
+}
+
+// odd notes something in a page that no query could be judged by.
+func (w *window) odd(seq int64) {
+	if w.oddCount == 0 {
+		w.oddSeq = seq
+	}
+	w.oddCount++
+}
+
+// windows are all of them.
+type windows struct {
+	list    map[int64]*window
+	order   []*window
+	boxes   map[string]uint32 // by user in lower case
+	names   []string          // of mailboxes as they were asked for, by number
+	classes []class
+	ignored int64 // windows beyond maxWindows
+}
+
+// class is a set of properties that was asked for; the first one is all of them.
+type class struct{ names []string } // in order; nil for all
+
+// Bounds. More windows than that are not looked at, which is said of them.
+const (
+	maxWindows = 4096
+	maxClasses = 32
+)
+
+// readWindows reads what the case says of its windows. present is how many exchanges of each are there.
+func readWindows(c *verify.Container, present map[int64]int64) *windows {
+	ws := &windows{list: map[int64]*window{}, boxes: map[string]uint32{}, classes: []class{{}}}
+	for n := int64(1); ; n++ {
+		of, ok := c.Window(n)
+		if !ok {
+			return ws
+		}
+		if of.Source != Source {
+			continue
+		}
+		if len(ws.order) == maxWindows {
+			ws.ignored++
+			continue
+		}
+		w := &window{Window: of}
+		w.Window.Window = n
+		w.box = ws.boxOf(of.User)
+		w.interpret(ws, present[n])
+		ws.list[n] = w
+		ws.order = append(ws.order, w)
+	}
+}
+
+func (ws *windows) of(n int64) *window { return ws.list[n] }
+
+func (ws *windows) boxOf(user string) uint32 {
+	name := strings.ToLower(user)
+	box, ok := ws.boxes[name]
+	if !ok {
+		box = uint32(len(ws.boxes))
+		ws.boxes[name] = box
+		ws.names = append(ws.names, user)
+	}
+	return box
+}
+
+// interpret says what a window covers, as far as it can be told before its pages are read.
+func (w *window) interpret(ws *windows, present int64) {
+	refuse := func(format string, args ...any) { w.why = fmt.Sprintf(format, args...) }
+	var fields []string
+	var errs [2]error
+	w.from, errs[0] = time.Parse(time.RFC3339Nano, w.From)
+	w.to, errs[1] = time.Parse(time.RFC3339Nano, w.To)
+	skipped := false
+	for _, p := range w.Parameters {
+		switch p.Name {
+		case "type":
+			w.types = append(w.types, p.Value)
+		case "app":
+			w.apps = append(w.apps, p.Value)
+		case "select":
+			fields = append(fields, p.Value)
+		case "skip":
+			skipped = p.Value != "0"
+		case "api-version", "order", "metadata", "page-size", "anchor", "max", "origin":
+		default:
+			refuse("this version does not know what its parameter %.64q means", p.Name)
+		}
+	}
+	class, ok := ws.classOf(fields)
+	w.class = class
+	switch {
+	case w.Outcome != evidence.Complete && w.Outcome != evidence.Empty:
+		refuse("it is %s%s", w.Outcome, because(w.Reason))
+	case errs[0] != nil || errs[1] != nil || !w.from.Before(w.to):
+		refuse("its bounds are no span of time")
+	case skipped:
+		refuse("it passed over the first rows")
+	case !ok:
+		refuse("there are more than %d selections of properties in this case", maxClasses)
+	case present != w.Requests:
+		refuse("exchanges of it are withheld")
+	}
+	w.covers = w.why == ""
+}
+
+func because(reason string) string {
+	if reason == "" {
+		return ""
+	}
+	return " (" + reason + ")"
+}
+
+// classOf is the number of a selection.
+func (ws *windows) classOf(fields []string) (n int, ok bool) {
+	if len(fields) == 0 {
+		return 0, true
+	}
+	fields = append(fields, columnName(colID)) // which comes back always
+	slices.Sort(fields)
+	fields = slices.Compact(fields)
+	for i, c := range ws.classes {
+		if i > 0 && slices.Equal(c.names, fields) {
+			return i, true
+		}
+	}
+	if len(ws.classes) == maxClasses {
+		return maxClasses, false
+	}
+	ws.classes = append(ws.classes, class{fields})
+	return len(ws.classes) - 1, true
+}
+
+// has reports whether rows of a class have all of the properties; nil stands for all that there are.
+func (c class) has(names []string) bool {
+	if c.names == nil {
+		return true
+	}
+	return names != nil && !slices.ContainsFunc(names, func(n string) bool { return !slices.Contains(c.names, n) })
+}
+
+// settle says what a window covers once all of its pages were read.
+func (ws *windows) settle() {
+	for _, w := range ws.order {
+		switch {
+		case !w.covers:
+		case w.oddCount > 0:
+			w.why = fmt.Sprintf("%s, the first in entry %d, cannot be read as activities", count(w.oddCount, "place in its answers", "places in its answers"), w.oddSeq)
+		case w.rows != w.Records:
+			w.why = fmt.Sprintf("%s of it were found, where %d were counted", count(w.rows, "row", "rows"), w.Records)
+		}
+		w.covers = w.why == ""
+	}
+}
+
+func count(n int64, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return strconv.FormatInt(n, 10) + " " + many
+}
