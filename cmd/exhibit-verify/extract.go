@@ -87,33 +87,42 @@ func runExtract(cmd *cobra.Command, path string, o *extractOptions) error {
 	return summarise(cmd.ErrOrStderr(), path, c, sum)
 }
 
-// writeRecords writes to a new file or to standard output. A file that could not be finished is removed.
+// writeRecords writes to a new file or to standard output.
 func writeRecords(ctx context.Context, stdout io.Writer, c *checked, o *extractOptions) (sum extract.Summary, err error) {
+	format, err := export.Find(o.format)
+	if err != nil {
+		return sum, err
+	}
+	err = toFile(stdout, o.out, func(w io.Writer) (err error) {
+		sum, err = format.Extract(ctx, c.container, extract.Options{Sources: o.source}, w)
+		return err
+	})
+	return sum, err
+}
+
+// toFile has something written that is made of the case: to a new file, or to standard output. A file that could not be finished is removed.
+func toFile(stdout io.Writer, out string, write func(io.Writer) error) (err error) {
 	w := stdout
-	if o.out != "-" {
-		f, oerr := os.OpenFile(o.out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if out != "-" {
+		f, oerr := os.OpenFile(out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 		if oerr != nil {
-			return sum, cli.Fail(cli.Usage, fmt.Errorf("--out: %w", oerr), "nothing was written", "name a file that does not exist yet")
+			return cli.Fail(cli.Usage, fmt.Errorf("--out: %w", oerr), "nothing was written", "name a file that does not exist yet")
 		}
 		defer func() {
 			if cerr := f.Close(); err == nil {
 				err = cerr
 			}
 			if err != nil {
-				os.Remove(o.out)
+				os.Remove(out)
 			}
 		}()
 		w = f
 	}
-	format, err := export.Find(o.format)
-	if err != nil {
-		return sum, err
-	}
-	sum, err = format.Extract(ctx, c.container, extract.Options{Sources: o.source}, w)
+	err = write(w)
 	if errors.Is(err, verify.ErrChanged) {
 		err = cli.Fail(cli.Damaged, err, "what was written so far cannot be relied on", "check the case again")
 	}
-	return sum, err
+	return err
 }
 
 // tell says what was extracted and what could not be read. It returns the number of windows that this version cannot read.
@@ -135,13 +144,18 @@ func tell(w io.Writer, c *checked, sum extract.Summary) (unread int) {
 // summarise tells all that, and whether the case itself is incomplete.
 func summarise(w io.Writer, path string, c *checked, sum extract.Summary) error {
 	unread := tell(w, c, sum)
+	if unread > 0 && sum.ProblemCount == 0 {
+		return cli.Fail(cli.Incomplete, fmt.Errorf("%d windows are of sources that this version cannot read", unread), "the recorded bytes are kept; they are not among the records",
+			"use a newer exhibit-verify")
+	}
+	return incomplete(path, c, sum)
+}
+
+// incomplete says what is missing: what could not become records, or was not acquired.
+func incomplete(path string, c *checked, sum extract.Summary) error {
 	if sum.ProblemCount > 0 {
 		return cli.Fail(cli.Incomplete, fmt.Errorf("%d places in the answers could not become records", sum.ProblemCount),
 			"the recorded bytes are kept; what they say there is not among the records", "look at them with `exhibit-verify show "+path+" SEQ --body`")
-	}
-	if unread > 0 {
-		return cli.Fail(cli.Incomplete, fmt.Errorf("%d windows are of sources that this version cannot read", unread), "the recorded bytes are kept; they are not among the records",
-			"use a newer exhibit-verify")
 	}
 	if code := c.report.Exit(); code != cli.Done {
 		return cli.Fail(code, fmt.Errorf("%s: %s", path, verdict(c.report)), "the records are those of what was acquired", "run `exhibit-verify check "+path+"` to see what is missing")

@@ -43,6 +43,8 @@ var wrong = map[string][]string{
 	"format": {"", "json", "xlsx", "JSONL", "cvs"},
 	"out":    {"", "nowhere/r.jsonl", "."},
 	"source": {"", "outlook", "htpp"},
+	"kind":   {"", "logon", "Logons", "mails"},
+	"user":   {"", "nobody@contoso.example", "adele@contoso.exampl"},
 
 	"tsa-ca":         {"", "no-such-file", ".", "usage_test.go"},
 	"known-head":     {"", "no-such-file", ".", "usage_test.go"},

@@ -1,0 +1,485 @@
+package views
+
+import (
+	"encoding/binary"
+	"errors"
+	"slices"
+	"strings"
+)
+
+// How an event was attributed to a logon.
+const (
+	howNone      = iota // there is no logon that it could belong to
+	howItself           // it is a logon
+	howSession          // a logon of the same client session
+	howInferred         // the latest logon of the same application
+	howAmbiguous        // one of several
+	howService          // the service did it, no client
+	howCount
+)
+
+// HowWords lists the words of the column "How", for tools that count them.
+func HowWords() []string {
+	words := howWords()
+	return words[:]
+}
+
+func howWords() [howCount]string {
+	return [howCount]string{"none", "itself", "same session", "inferred", "ambiguous", "service"}
+}
+
+// attribution says to which logon an event belongs.
+type attribution struct {
+	how byte
+	gap instant // from the logon to the event
+	// logon is the one; of howAmbiguous, the latest of those that are possible.
+	logon event
+	// candidates are all that are possible, the latest first; of howAmbiguous alone.
+	candidates []event
+	// cut says that there were more than maxAlive at once, so that candidates may lack older ones.
+	cut bool
+	// session is that of the logon, or the one session at its address that can be meant.
+	session string
+}
+
+const (
+	// day is how long, in seconds, a logon without session counts as alive before the next one of the same application from the same address.
+	day = 24 * 60 * 60
+	// maxAlive is how many logons of one application are held as possible at once.
+	maxAlive = 256
+	// maxCandidates is how many of them are listed.
+	maxCandidates = 16
+)
+
+const (
+	typeServerLogon = "ServerLogon"
+	typeLogon       = "Logon"
+	typeDelivered   = "MessageDelivered"
+)
+
+func isLogon(typ string) bool { return typ == typeServerLogon || typ == typeLogon }
+
+// admitted reports whether a logon can have led to anything: one that states another result than success cannot.
+func (e *event) admitted() bool {
+	r := e.text[fResult]
+	return r == "" || strings.EqualFold(r, "success")
+}
+
+// linker finds the logon of each event.
+type linker struct {
+	sessions *sorter // by mailbox, session, time: logons, rows, signs
+	apps     *sorter // by mailbox, application, time: logons and when they end, rows that no session explains
+	places   *sorter // by mailbox, application, address, time: logons without session
+	result   *sorter // by n: attributions
+	buf      []byte
+}
+
+// What stands in linker.sessions and linker.apps.
+const (
+	isSign = iota
+	isALogon
+	isRow
+)
+
+func newLinker(r *scratch) *linker {
+	return &linker{sessions: r.sorter(), apps: r.sorter(), places: r.sorter(), result: r.sorter()}
+}
+
+// sessionKey is the key in linker.sessions, but for what makes it unique.
+func (e *event) sessionKey(b []byte) []byte {
+	return appendInstant(appendKey(appendKey(b, e.text[fMailbox]), e.text[fSession]), e.at)
+}
+
+// appKey is the key in linker.apps. Logons come before rows of the same time.
+func (e *event) appKey(b []byte, what byte) []byte {
+	b = appendInstant(appendKey(appendKey(b, e.text[fMailbox]), e.text[fApp]), e.at)
+	return binary.BigEndian.AppendUint64(append(b, what), e.n)
+}
+
+// login is what of a logon is kept beside the events that it is attributed.
+func (e *event) login() event {
+	l := event{at: e.at, seq: e.seq, n: e.n}
+	for _, f := range [...]field{fTime, fType, fApp, fSession, fAddress, fAgent, fPointer, fMailbox} {
+		l.text[f] = e.text[f]
+	}
+	return l
+}
+
+// row is what of an event is needed to link it.
+func (e *event) rowToLink() event {
+	l := event{at: e.at, n: e.n}
+	for _, f := range [...]field{fMailbox, fApp, fSession} {
+		l.text[f] = e.text[f]
+	}
+	return l
+}
+
+// add takes an event, with its n. row says whether it is one of the view.
+func (l *linker) add(e *event, row bool) error {
+	logon := isLogon(e.text[fType])
+	switch {
+	case logon && row:
+		a := attribution{how: howItself, logon: e.login(), session: e.text[fSession]}
+		if err := l.found(e.n, &a); err != nil {
+			return err
+		}
+	case row && (!e.at.known() || e.text[fType] == typeDelivered && e.text[fSession] == ""):
+		a := attribution{how: howNone}
+		if e.at.known() {
+			a.how = howService
+		}
+		return l.found(e.n, &a)
+	}
+	if !e.at.known() || logon && !e.admitted() {
+		return nil
+	}
+	switch {
+	case e.text[fSession] != "":
+		return l.inSession(e, logon)
+	case logon:
+		k := appendKey(appendKey(appendKey(nil, e.text[fMailbox]), e.text[fApp]), e.text[fAddress])
+		login := e.login()
+		return l.places.add(binary.BigEndian.AppendUint64(appendInstant(k, e.at), e.n), login.append(nil))
+	}
+	small := e.rowToLink()
+	return l.apps.add(e.appKey(nil, isRow), small.append(nil))
+}
+
+func (l *linker) inSession(e *event, logon bool) error {
+	what, small := byte(isRow), e.rowToLink()
+	if logon {
+		what, small = isALogon, e.login()
+	}
+	key := binary.BigEndian.AppendUint64(append(e.sessionKey(nil), what), e.n)
+	return l.sessions.add(key, small.append([]byte{what}))
+}
+
+func (l *linker) found(n uint64, a *attribution) error {
+	l.buf = a.append(l.buf[:0])
+	return l.result.add(binary.BigEndian.AppendUint64(nil, n), l.buf)
+}
+
+// finish links everything that was added. The result is by n.
+func (l *linker) finish() (*sorter, error) {
+	if err := l.bySession(); err != nil {
+		return nil, err
+	}
+	if err := l.sessions.close(); err != nil {
+		return nil, err
+	}
+	if err := l.byPlace(); err != nil {
+		return nil, err
+	}
+	if err := l.places.close(); err != nil {
+		return nil, err
+	}
+	if err := l.byApp(); err != nil {
+		return nil, err
+	}
+	return l.result, l.apps.close()
+}
+
+// bySession attributes what happened in a session that a logon names. One stream goes ahead to the end of each session, the other follows.
+func (l *linker) bySession() error {
+	ahead, err := l.sessions.stream()
+	if err != nil {
+		return err
+	}
+	behind, err := l.sessions.stream()
+	if err != nil {
+		return err
+	}
+	for more := ahead.next(); more; {
+		var s session
+		group := slices.Clone(groupOf(ahead.key, 2))
+		for ; more && string(groupOf(ahead.key, 2)) == string(group); more = ahead.next() {
+			s.look(ahead.key[len(group):], ahead.value)
+		}
+		for range s.count {
+			if !behind.next() {
+				return errors.Join(errShort, behind.err)
+			}
+			if err := l.member(&s, behind.value); err != nil {
+				return err
+			}
+		}
+	}
+	return errors.Join(ahead.err, behind.err)
+}
+
+var errShort = errors.New("temporary file is shorter than what was written")
+
+// session is what is known of one client session.
+type session struct {
+	count int64
+	first *event // logon
+	last  instant
+	logon *event // the latest so far
+}
+
+// look takes an item that lies ahead.
+func (s *session) look(rest, value []byte) {
+	s.count++
+	s.last = readInstant(rest)
+	if value[0] == isALogon && s.first == nil {
+		s.first = new(event)
+		decodeEvent(s.first, value[1:])
+	}
+}
+
+// member attributes one item of a session.
+func (l *linker) member(s *session, value []byte) error {
+	var e event
+	switch value[0] {
+	case isALogon:
+		s.logon = &e
+		decodeEvent(&e, value[1:])
+		return l.apps.add(e.appKey(nil, isALogon), e.append(appendInstant(nil, s.last)))
+	case isRow:
+		decodeEvent(&e, value[1:])
+		logon := s.logon
+		if logon == nil {
+			logon = s.first
+		}
+		if logon == nil {
+			return l.apps.add(e.appKey(nil, isRow), value[1:])
+		}
+		return l.found(e.n, &attribution{how: howSession, gap: e.at.minus(logon.at), logon: *logon, session: e.text[fSession]})
+	}
+	return nil
+}
+
+// byPlace finds out how long each logon without session is alive: to the next one of the same application from the same address, if that comes within a day.
+func (l *linker) byPlace() error {
+	var held event
+	var group []byte
+	pass := func(end instant) error {
+		if group == nil {
+			return nil
+		}
+		return l.apps.add(held.appKey(nil, isALogon), held.append(appendInstant(nil, end)))
+	}
+	err := l.places.each(func(key, value []byte) error {
+		var e event
+		decodeEvent(&e, value)
+		end := held.at
+		if g := groupOf(key, 3); string(g) == string(group) {
+			if e.at.minus(held.at).sec < day {
+				end = e.at
+			}
+		} else if err := pass(end); err != nil {
+			return err
+		} else {
+			held, group = e, append(group[:0:0], g...)
+			return nil
+		}
+		if err := pass(end); err != nil {
+			return err
+		}
+		held = e
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return pass(held.at)
+}
+
+// byApp goes through the logons and the rest of the rows of each application, by time.
+func (l *linker) byApp() error {
+	var a application
+	return l.apps.each(func(key, value []byte) error {
+		if g := groupOf(key, 2); string(g) != string(a.group) {
+			a = application{group: slices.Clone(g)}
+		}
+		if key[len(a.group)+instantSize] == isALogon {
+			s := &source{end: readInstant(value)}
+			decodeEvent(&s.logon, value[instantSize:])
+			a.enter(s)
+			return nil
+		}
+		var e event
+		decodeEvent(&e, value)
+		found := a.attribute(&e)
+		return l.found(e.n, &found)
+	})
+}
+
+// groupOf is the beginning of a key: so many texts.
+func groupOf(key []byte, texts int) []byte {
+	i := 0
+	for ; texts > 0; texts-- {
+		for key[i] != 0 || key[i+1] != 0 {
+			if key[i] == 0 { // and the byte that says that it is one of the text
+				i++
+			}
+			i++
+		}
+		i += 2
+	}
+	return key[:i]
+}
+
+// source is a logon with the time up to which something shows that it was in use.
+type source struct {
+	logon event
+	end   instant
+}
+
+// application is what is known of one application of a mailbox at a time.
+type application struct {
+	group  []byte
+	alive  []*source // by the time of their logons; ended ones may be among them
+	latest []*source // those with the latest logon; several if at the same time
+	plain  []*source // likewise, of those without session
+	lost   instant   // when the last of those ends that there was no room for
+	any    bool      // whether lost is set
+}
+
+// enter takes a logon, in the order of time.
+func (a *application) enter(s *source) {
+	a.latest = newest(a.latest, s)
+	if s.logon.text[fSession] == "" {
+		a.plain = newest(a.plain, s)
+	}
+	if len(a.alive) >= maxAlive {
+		a.alive = slices.DeleteFunc(a.alive, func(o *source) bool { return o.end.before(s.logon.at) })
+	}
+	if len(a.alive) >= maxAlive {
+		if !a.any || a.lost.before(a.alive[0].end) {
+			a.lost, a.any = a.alive[0].end, true
+		}
+		a.alive = slices.Delete(a.alive, 0, 1)
+	}
+	a.alive = append(a.alive, s)
+}
+
+// newest adds a logon to those of the latest time.
+func newest(list []*source, s *source) []*source {
+	if len(list) > 0 && list[0].logon.at != s.logon.at {
+		list = list[:0]
+	}
+	if len(list) < maxAlive {
+		list = append(list, s)
+	}
+	return list
+}
+
+// attribute says to which logon an event belongs that is in no session of which a logon is known.
+func (a *application) attribute(e *event) attribution {
+	latest := a.latest
+	if e.text[fSession] != "" { // which is not that of any logon
+		latest = a.plain
+	}
+	var possible []candidate
+	for _, s := range slices.Backward(latest) {
+		possible = addCandidate(possible, s)
+	}
+	for _, s := range slices.Backward(a.alive) {
+		if !s.end.before(e.at) && (e.text[fSession] == "" || s.logon.text[fSession] == "") {
+			possible = addCandidate(possible, s)
+		}
+	}
+	possible = joined(possible)
+	found := attribution{how: howNone, cut: a.any && !a.lost.before(e.at)}
+	if len(possible) == 0 {
+		return found
+	}
+	first := possible[0]
+	found.how, found.logon, found.gap, found.session = howInferred, *first.logon, e.at.minus(first.logon.at), first.session
+	if len(possible) > 1 || found.cut {
+		found.how, found.session = howAmbiguous, ""
+		for _, c := range possible[:min(len(possible), maxCandidates)] {
+			found.candidates = append(found.candidates, *c.logon)
+		}
+		found.cut = found.cut || len(possible) > maxCandidates
+	}
+	return found
+}
+
+// candidate is a logon that an event may belong to.
+type candidate struct {
+	logon   *event
+	session string
+}
+
+func (c candidate) address() string { return c.logon.text[fAddress] }
+
+// addCandidate adds a logon, unless there is a later one of the same session, or of none, at the same address.
+func addCandidate(list []candidate, s *source) []candidate {
+	c := candidate{&s.logon, s.logon.text[fSession]}
+	for _, o := range list {
+		if o.session == c.session && o.address() == c.address() {
+			return list
+		}
+	}
+	return append(list, c)
+}
+
+// joined takes a logon without session and one with a session from the same address for one sign-in, if there is no other session there: a browser leaves both kinds.
+func joined(list []candidate) []candidate {
+	var out []candidate
+	gone := make(map[int]bool)
+	for i, c := range list {
+		if c.session != "" {
+			continue
+		}
+		at := -1
+		for j, o := range list {
+			switch {
+			case o.session == "" || o.address() != c.address():
+			case at < 0:
+				at = j
+			default:
+				at = len(list)
+			}
+		}
+		switch {
+		case at < 0:
+		case at == len(list) || at < i:
+			gone[i] = true
+		default:
+			list[i].session = list[at].session
+			gone[at] = true
+		}
+	}
+	for i, c := range list {
+		if !gone[i] {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// append appends the attribution in the form that attribution reads.
+func (a *attribution) append(b []byte) []byte {
+	cut := byte(0)
+	if a.cut {
+		cut = 1
+	}
+	b = appendText(appendInstant(append(b, a.how, cut), a.gap), a.session)
+	if a.how == howNone || a.how == howService {
+		return b
+	}
+	b = binary.AppendUvarint(a.logon.append(b), uint64(len(a.candidates)))
+	for i := range a.candidates {
+		b = a.candidates[i].append(b)
+	}
+	return b
+}
+
+func (r *reader) attribution(a *attribution) {
+	*a = attribution{how: r.s[0], cut: r.s[1] != 0}
+	r.s = r.s[2:]
+	a.gap, a.session = r.instant(), r.text()
+	if a.how == howNone || a.how == howService {
+		return
+	}
+	r.event(&a.logon)
+	if n := r.uvarint(); n > 0 {
+		a.candidates = make([]event, n)
+	}
+	for i := range a.candidates {
+		r.event(&a.candidates[i])
+	}
+}

@@ -1,0 +1,157 @@
+package views
+
+import (
+	"encoding/binary"
+)
+
+// mail is what the records of a mailbox say of one of its items, whatever their types.
+type mail struct {
+	subject, from, received, messageID, folder string
+
+	// told is the record that says the most important of it: its type and where it stands.
+	typ, pointer string
+	seq          int64
+	delivered    instant // the time of the first delivery, if there is a record of one
+}
+
+// What stands in mails.told.
+const (
+	mailTold  = iota // what a record says
+	mailAsked        // by a row
+)
+
+// mailRank says whom to believe first: the record of the delivery has everything, sent items have none.
+func mailRank(typ string) byte {
+	if typ == typeDelivered {
+		return 0
+	}
+	return 1
+}
+
+// mails is the dictionary of mails by mailbox and item.
+type mails struct {
+	told   *sorter // by mailbox, item: what records say, in the order in which they are believed, then rows that ask
+	result *sorter // by n: mails
+	buf    []byte
+}
+
+func newMails(r *scratch) *mails { return &mails{told: r.sorter(), result: r.sorter()} }
+
+// ask has the mail of a row looked up.
+func (m *mails) ask(e *event) error {
+	if e.text[fItem] == "" {
+		return nil
+	}
+	key := append(appendKey(appendKey(nil, e.text[fMailbox]), e.text[fItem]), mailAsked)
+	return m.told.add(binary.BigEndian.AppendUint64(key, e.n), nil)
+}
+
+// finish looks up everything that was asked. The result is by n.
+func (m *mails) finish() (*sorter, error) {
+	var group []byte
+	var is mail
+	var e event
+	err := m.told.each(func(key, value []byte) error {
+		if len(group) == 0 || len(key) < len(group) || string(key[:len(group)]) != string(group) {
+			group = append(group[:0], groupOf(key, 2)...)
+			is = mail{delivered: noTime()}
+		}
+		if key[len(group)] == mailTold {
+			decodeEvent(&e, value)
+			is.learn(&e)
+			return nil
+		}
+		n := key[len(key)-8:]
+		m.buf = is.append(m.buf[:0])
+		return m.result.add(n, m.buf)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return m.result, m.told.close()
+}
+
+// ofMail is what of an event its mail's entry is made of.
+func (e *event) ofMail() event {
+	m := event{at: e.at, seq: e.seq}
+	for _, f := range [...]field{fType, fPointer, fSubject, fFrom, fReceived, fMessageID, fFolder} {
+		m.text[f] = e.text[f]
+	}
+	return m
+}
+
+// learn takes what a record says, where none that is believed sooner said it.
+func (m *mail) learn(e *event) {
+	if e.text[fType] == typeDelivered && e.at.before(m.delivered) {
+		m.delivered = e.at
+	}
+	for _, f := range []struct {
+		to   *string
+		from field
+	}{{&m.subject, fSubject}, {&m.from, fFrom}, {&m.received, fReceived}, {&m.messageID, fMessageID}, {&m.folder, fFolder}} {
+		if *f.to == "" {
+			*f.to = e.text[f.from]
+		}
+	}
+	if m.typ == "" {
+		m.typ, m.seq, m.pointer = e.text[fType], e.seq, e.text[fPointer]
+	}
+}
+
+func (m *mail) append(b []byte) []byte {
+	for _, s := range m.texts() {
+		b = appendText(b, *s)
+	}
+	return appendInstant(binary.AppendVarint(b, m.seq), m.delivered)
+}
+
+func (m *mail) texts() []*string {
+	return []*string{&m.subject, &m.from, &m.received, &m.messageID, &m.folder, &m.typ, &m.pointer}
+}
+
+func (r *reader) mail(m *mail) {
+	for _, s := range m.texts() {
+		*s = r.text()
+	}
+	m.seq, m.delivered = r.varint(), r.instant()
+}
+
+// fill puts what is known of the mail where the event itself says nothing.
+func (m *mail) fill(e *event) {
+	for f, s := range map[field]string{fSubject: m.subject, fFrom: m.from, fReceived: m.received, fMessageID: m.messageID, fFolder: m.folder} {
+		if e.text[f] == "" {
+			e.text[f] = s
+		}
+	}
+}
+
+// byNumber reads results, which are keyed by n, beside the rows.
+type byNumber struct {
+	s    *stream
+	more bool
+}
+
+func numbered(s *sorter) (*byNumber, error) {
+	if s == nil {
+		return &byNumber{}, nil
+	}
+	in, err := s.stream()
+	if err != nil {
+		return nil, err
+	}
+	return &byNumber{in, in.next()}, nil
+}
+
+// take returns the result for n, if there is one. It is asked with growing n.
+func (b *byNumber) take(n uint64) (*reader, error) {
+	for b.more && binary.BigEndian.Uint64(b.s.key) < n {
+		b.more = b.s.next()
+	}
+	if b.s == nil || !b.more || binary.BigEndian.Uint64(b.s.key) != n {
+		if b.s != nil {
+			return nil, b.s.err
+		}
+		return nil, nil
+	}
+	return &reader{string(b.s.value)}, nil
+}
