@@ -16,6 +16,8 @@ type row struct {
 	a      attribution
 	m      mail
 	s      search
+	fresh  bool     // it is the first logon from its address
+	x      *session // of the view of sessions
 }
 
 // column is one column of a view.
@@ -105,6 +107,7 @@ func logonColumns() []column {
 	return slices.Concat(when(), []column{
 		of("Source IP", "source_ip", fAddress), of("Logon Type", "logon_type", fType), of("App Type", "app_type", fApp),
 		of("User", "user", fUser), of("Client", "client", fAgent), of("Result", "result", fResult),
+		{"New Address", "new_address", false, func(r *row) value { return truth(r.fresh) }},
 	}, common())
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -74,6 +75,15 @@ func (i instant) minus(j instant) instant {
 	return d
 }
 
+// plus is a span that is longer by d.
+func (i instant) plus(d instant) instant {
+	i = instant{i.sec + d.sec, i.nsec + d.nsec}
+	if i.nsec >= 1e9 {
+		i.sec, i.nsec = i.sec+1, i.nsec-1e9
+	}
+	return i
+}
+
 // event is what views know of a record.
 type event struct {
 	text    [fieldCount]string
@@ -86,6 +96,7 @@ type event struct {
 	differs bool   // in other words
 	also    []place
 	n       uint64 // its place in the order of the view
+	chain   uint64 // of a logon without session: the n of the first one of its chain
 }
 
 // place is where another record of an event stands.
@@ -120,15 +131,11 @@ func (e *event) append(b []byte) []byte {
 	b = binary.LittleEndian.AppendUint32(b, have)
 	b = binary.LittleEndian.AppendUint32(b, e.cut)
 	b = appendInstant(b, e.at)
-	b = binary.BigEndian.AppendUint64(b, e.n)
+	b = binary.AppendUvarint(binary.AppendUvarint(b, e.n), e.chain)
 	b = binary.AppendVarint(b, e.seq)
 	b = binary.AppendVarint(b, e.offset)
 	b = append(b, e.sha[:]...)
-	differs := byte(0)
-	if e.differs {
-		differs = 1
-	}
-	b = append(binary.AppendVarint(b, e.copies), differs)
+	b = append(binary.AppendVarint(b, e.copies), bit(e.differs))
 	b = binary.AppendUvarint(b, uint64(len(e.also)))
 	for _, a := range e.also {
 		b = appendText(binary.AppendVarint(b, a.seq), a.pointer)
@@ -139,6 +146,13 @@ func (e *event) append(b []byte) []byte {
 		}
 	}
 	return b
+}
+
+func bit(b bool) byte {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 func appendText(b []byte, s string) []byte {
@@ -187,7 +201,7 @@ func (r *reader) event(e *event) {
 	have := r.uint32()
 	e.cut = r.uint32()
 	e.at = r.instant()
-	e.n = binary.BigEndian.Uint64([]byte(r.bytes(8)))
+	e.n, e.chain = r.uvarint(), r.uvarint()
 	e.seq, e.offset = r.varint(), r.varint()
 	copy(e.sha[:], r.bytes(len(e.sha)))
 	e.copies = r.varint()
@@ -227,12 +241,11 @@ func appendKey(b []byte, s string) []byte {
 		b = append(b, 0xff, 0xff) // in no UTF-8
 		s = string(h[:])
 	}
-	for i := range len(s) {
-		if b = append(b, s[i]); s[i] == 0 {
-			b = append(b, 0xff)
-		}
+	for i := strings.IndexByte(s, 0); i >= 0; i = strings.IndexByte(s, 0) {
+		b = append(append(b, s[:i+1]...), 0xff)
+		s = s[i+1:]
 	}
-	return append(b, 0, 0)
+	return append(append(b, s...), 0, 0)
 }
 
 const maxKey = 512

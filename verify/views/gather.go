@@ -27,7 +27,7 @@ func (g *gatherer) Append(dst []byte, r *extract.Record) ([]byte, error) {
 		return dst, nil
 	}
 	row, logon := p.row(r.Type), isLogon(r.Type)
-	isEvent := row || logon && p.link
+	isEvent := row || logon
 	if isEvent || p.dictionary && r.ItemID != "" {
 		e := eventOf(r)
 		if isEvent {
@@ -45,7 +45,7 @@ func (g *gatherer) Append(dst []byte, r *extract.Record) ([]byte, error) {
 			dst = g.frame(dst, tagMail, &e)
 		}
 	}
-	if p.link && r.SessionID != "" && !isEvent {
+	if r.SessionID != "" && !isEvent {
 		if at := parseInstant(r.Time); at.known() {
 			e := event{at: at, seq: r.Provenance.Seq, offset: r.Provenance.Offset}
 			e.set(fMailbox, r.Mailbox)

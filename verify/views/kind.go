@@ -12,8 +12,8 @@ type Kind struct {
 	About string // one line for people
 
 	row        func(typ string) bool // whether a type of activity is a row of the view
-	link       bool                  // rows are attributed to logons
 	dictionary bool                  // rows are told of which mail they are
+	fresh      bool                  // logons are told whether their address is new to the mailbox
 	order      order
 	columns    func() []column
 }
@@ -31,13 +31,14 @@ const (
 // Kinds lists all views.
 func Kinds() []Kind {
 	return []Kind{
-		{"logons", "every logon, whatever the application", isLogon, true, false, byTime, logonColumns},
-		{"searches", "searches as they were typed, letter by letter", isSearch, true, false, bySearch, searchColumns},
-		{"reading", "mails that a reading pane displayed", isReading, true, true, byTime, readingColumns},
-		{"reading-by-item", "the same, mail by mail", isReading, true, true, byItem, itemColumns},
-		{"attachments", "attachments that were opened", is("OpenedAnAttachment"), true, true, byTime, attachmentColumns},
-		{"delivered", "mails that were delivered", is(typeDelivered), true, true, byTime, deliveredColumns},
-		{"read", "mails that were marked as read", is(typeMarkAsRead), true, true, byTime, readColumns},
+		{Name: "logons", About: "every logon, whatever the application", row: isLogon, fresh: true, columns: logonColumns},
+		{Name: "searches", About: "searches as they were typed, letter by letter", row: isSearch, order: bySearch, columns: searchColumns},
+		{Name: "reading", About: "mails that a reading pane displayed", row: isReading, dictionary: true, columns: readingColumns},
+		{Name: "reading-by-item", About: "the same, mail by mail", row: isReading, dictionary: true, order: byItem, columns: itemColumns},
+		{Name: "attachments", About: "attachments that were opened", row: is(typeAttachment), dictionary: true, columns: attachmentColumns},
+		{Name: "delivered", About: "mails that were delivered", row: is(typeDelivered), dictionary: true, columns: deliveredColumns},
+		{Name: "read", About: "mails that were marked as read", row: is(typeMarkAsRead), dictionary: true, columns: readColumns},
+		{Name: "sessions", About: "what was done in each session, from its first event to its last", row: everything, dictionary: true, fresh: true, order: bySession, columns: sessionColumns},
 	}
 }
 
@@ -54,9 +55,16 @@ func FindKind(name string) (Kind, error) {
 	return Kind{}, fmt.Errorf("%w %q", ErrUnknownKind, name)
 }
 
-const typeMarkAsRead = "MarkAsRead"
+const (
+	typeMarkAsRead = "MarkAsRead"
+	typeAttachment = "OpenedAnAttachment"
+	readingStart   = "ReadingPaneDisplayStart"
+	readingEnd     = "ReadingPaneDisplayEnd"
+)
 
 func is(typ string) func(string) bool { return func(t string) bool { return t == typ } }
+
+func everything(string) bool { return true }
 
 func isSearch(typ string) bool { return strings.HasPrefix(typ, "Search") }
 

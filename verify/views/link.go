@@ -1,6 +1,7 @@
 package views
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"slices"
@@ -43,8 +44,10 @@ type attribution struct {
 }
 
 const (
-	// day is how long, in seconds, a logon without session counts as alive before the next one of the same application from the same address.
-	day = 24 * 60 * 60
+	// halfDay is how long, in seconds, a logon without session counts as alive before the next one of the same application from the same address.
+	halfDay = 12 * 60 * 60
+	// signIn is how long, in seconds, after a logon without session one with a session from the same address counts as the same sign-in: a browser leaves both.
+	signIn = 60
 	// maxAlive is how many logons of one application are held as possible at once.
 	maxAlive = 256
 	// maxCandidates is how many of them are listed.
@@ -65,11 +68,14 @@ func (e *event) admitted() bool {
 	return r == "" || strings.EqualFold(r, "success")
 }
 
+// plain reports whether a logon led to something, and names no session.
+func (e *event) plain() bool { return e.admitted() && e.text[fSession] == "" }
+
 // linker finds the logon of each event.
 type linker struct {
 	sessions *sorter // by mailbox, session, time: logons, rows, signs
 	apps     *sorter // by mailbox, application, time: logons and when they end, rows that no session explains
-	places   *sorter // by mailbox, application, address, time: logons without session
+	places   *sorter // by mailbox, application, address, time: logons
 	result   *sorter // by n: attributions
 	buf      []byte
 }
@@ -118,9 +124,8 @@ func (e *event) rowToLink() event {
 func (l *linker) add(e *event, row bool) error {
 	logon := isLogon(e.text[fType])
 	switch {
-	case logon && row:
-		a := attribution{how: howItself, logon: e.login(), session: e.text[fSession]}
-		if err := l.found(e.n, &a); err != nil {
+	case logon && row && (!e.plain() || !e.at.known()):
+		if err := l.itself(e.login(), e.text[fSession]); err != nil {
 			return err
 		}
 	case row && (!e.at.known() || e.text[fType] == typeDelivered && e.text[fSession] == ""):
@@ -133,13 +138,18 @@ func (l *linker) add(e *event, row bool) error {
 	if !e.at.known() || logon && !e.admitted() {
 		return nil
 	}
+	if logon {
+		k := appendKey(appendKey(appendKey(nil, e.text[fMailbox]), e.text[fApp]), e.text[fAddress])
+		login := e.login()
+		if err := l.places.add(binary.BigEndian.AppendUint64(appendInstant(k, e.at), e.n), login.append([]byte{bit(row)})); err != nil {
+			return err
+		}
+	}
 	switch {
 	case e.text[fSession] != "":
 		return l.inSession(e, logon)
 	case logon:
-		k := appendKey(appendKey(appendKey(nil, e.text[fMailbox]), e.text[fApp]), e.text[fAddress])
-		login := e.login()
-		return l.places.add(binary.BigEndian.AppendUint64(appendInstant(k, e.at), e.n), login.append(nil))
+		return nil
 	}
 	small := e.rowToLink()
 	return l.apps.add(e.appKey(nil, isRow), small.append(nil))
@@ -190,7 +200,7 @@ func (l *linker) bySession() error {
 		return err
 	}
 	for more := ahead.next(); more; {
-		var s session
+		var s linked
 		group := slices.Clone(groupOf(ahead.key, 2))
 		for ; more && string(groupOf(ahead.key, 2)) == string(group); more = ahead.next() {
 			s.look(ahead.key[len(group):], ahead.value)
@@ -209,8 +219,8 @@ func (l *linker) bySession() error {
 
 var errShort = errors.New("temporary file is shorter than what was written")
 
-// session is what is known of one client session.
-type session struct {
+// linked is what is known of one client session.
+type linked struct {
 	count int64
 	first *event // logon
 	last  instant
@@ -218,7 +228,7 @@ type session struct {
 }
 
 // look takes an item that lies ahead.
-func (s *session) look(rest, value []byte) {
+func (s *linked) look(rest, value []byte) {
 	s.count++
 	s.last = readInstant(rest)
 	if value[0] == isALogon && s.first == nil {
@@ -228,7 +238,7 @@ func (s *session) look(rest, value []byte) {
 }
 
 // member attributes one item of a session.
-func (l *linker) member(s *session, value []byte) error {
+func (l *linker) member(s *linked, value []byte) error {
 	var e event
 	switch value[0] {
 	case isALogon:
@@ -249,40 +259,49 @@ func (l *linker) member(s *session, value []byte) error {
 	return nil
 }
 
-// byPlace finds out how long each logon without session is alive: to the next one of the same application from the same address, if that comes within a day.
+// byPlace finds out how long each logon without session is alive: to the next one of the same application from the same address, if that comes within half a day.
+// Logons that are alive one after another are a chain.
 func (l *linker) byPlace() error {
 	var held event
 	var group []byte
-	pass := func(end instant) error {
-		if group == nil {
+	row := false
+	pass := func(end instant, session string) error {
+		if group == nil || held.text[fSession] != "" {
 			return nil
+		}
+		if row {
+			if err := l.itself(held, session); err != nil {
+				return err
+			}
 		}
 		return l.apps.add(held.appKey(nil, isALogon), held.append(appendInstant(nil, end)))
 	}
 	err := l.places.each(func(key, value []byte) error {
 		var e event
-		decodeEvent(&e, value)
-		end := held.at
-		if g := groupOf(key, 3); string(g) == string(group) {
-			if e.at.minus(held.at).sec < day {
-				end = e.at
+		decodeEvent(&e, value[1:])
+		end, session, g := held.at, "", groupOf(key, 3)
+		e.chain = e.n
+		if gap := e.at.minus(held.at).sec; string(g) == string(group) && gap < halfDay {
+			end, e.chain = e.at, held.chain
+			if gap < signIn {
+				session = e.text[fSession]
 			}
-		} else if err := pass(end); err != nil {
-			return err
-		} else {
-			held, group = e, append(group[:0:0], g...)
-			return nil
 		}
-		if err := pass(end); err != nil {
+		if err := pass(end, session); err != nil {
 			return err
 		}
-		held = e
+		held, row, group = e, value[0] != 0, append(group[:0], g...)
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	return pass(held.at)
+	return pass(held.at, "")
+}
+
+// itself says that a row is a logon, and of which session.
+func (l *linker) itself(logon event, session string) error {
+	return l.found(logon.n, &attribution{how: howItself, logon: logon, session: session})
 }
 
 // byApp goes through the logons and the rest of the rows of each application, by time.
@@ -308,14 +327,11 @@ func (l *linker) byApp() error {
 // groupOf is the beginning of a key: so many texts.
 func groupOf(key []byte, texts int) []byte {
 	i := 0
-	for ; texts > 0; texts-- {
-		for key[i] != 0 || key[i+1] != 0 {
-			if key[i] == 0 { // and the byte that says that it is one of the text
-				i++
-			}
-			i++
+	for texts > 0 {
+		i += bytes.IndexByte(key[i:], 0) + 2
+		if key[i-1] == 0 { // else it is one of the text
+			texts--
 		}
-		i += 2
 	}
 	return key[:i]
 }
@@ -453,11 +469,7 @@ func joined(list []candidate) []candidate {
 
 // append appends the attribution in the form that attribution reads.
 func (a *attribution) append(b []byte) []byte {
-	cut := byte(0)
-	if a.cut {
-		cut = 1
-	}
-	b = appendText(appendInstant(append(b, a.how, cut), a.gap), a.session)
+	b = appendText(appendInstant(append(b, a.how, bit(a.cut)), a.gap), a.session)
 	if a.how == howNone || a.how == howService {
 		return b
 	}

@@ -6,12 +6,19 @@ import (
 
 // mail is what the records of a mailbox say of one of its items, whatever their types.
 type mail struct {
-	subject, from, received, messageID, folder string
+	text [mailCount]string // in the order of mailFields
 
 	// told is the record that says the most important of it: its type and where it stands.
 	typ, pointer string
 	seq          int64
 	delivered    instant // the time of the first delivery, if there is a record of one
+}
+
+const mailCount = 5
+
+// mailFields are the fields of an event that are of the mail.
+func mailFields() [mailCount]field {
+	return [mailCount]field{fSubject, fFrom, fReceived, fMessageID, fFolder}
 }
 
 // What stands in mails.told.
@@ -85,12 +92,9 @@ func (m *mail) learn(e *event) {
 	if e.text[fType] == typeDelivered && e.at.before(m.delivered) {
 		m.delivered = e.at
 	}
-	for _, f := range []struct {
-		to   *string
-		from field
-	}{{&m.subject, fSubject}, {&m.from, fFrom}, {&m.received, fReceived}, {&m.messageID, fMessageID}, {&m.folder, fFolder}} {
-		if *f.to == "" {
-			*f.to = e.text[f.from]
+	for i, f := range mailFields() {
+		if m.text[i] == "" {
+			m.text[i] = e.text[f]
 		}
 	}
 	if m.typ == "" {
@@ -98,31 +102,29 @@ func (m *mail) learn(e *event) {
 	}
 }
 
-func (m *mail) append(b []byte) []byte {
-	for _, s := range m.texts() {
-		b = appendText(b, *s)
+// fill puts what is known of the mail where the event itself says nothing.
+func (m *mail) fill(e *event) {
+	for i, f := range mailFields() {
+		if e.text[f] == "" {
+			e.text[f] = m.text[i]
+		}
 	}
+}
+
+func (m *mail) append(b []byte) []byte {
+	for _, s := range m.text {
+		b = appendText(b, s)
+	}
+	b = appendText(appendText(b, m.typ), m.pointer)
 	return appendInstant(binary.AppendVarint(b, m.seq), m.delivered)
 }
 
-func (m *mail) texts() []*string {
-	return []*string{&m.subject, &m.from, &m.received, &m.messageID, &m.folder, &m.typ, &m.pointer}
-}
-
 func (r *reader) mail(m *mail) {
-	for _, s := range m.texts() {
-		*s = r.text()
+	for i := range m.text {
+		m.text[i] = r.text()
 	}
+	m.typ, m.pointer = r.text(), r.text()
 	m.seq, m.delivered = r.varint(), r.instant()
-}
-
-// fill puts what is known of the mail where the event itself says nothing.
-func (m *mail) fill(e *event) {
-	for f, s := range map[field]string{fSubject: m.subject, fFrom: m.from, fReceived: m.received, fMessageID: m.messageID, fFolder: m.folder} {
-		if e.text[f] == "" {
-			e.text[f] = s
-		}
-	}
 }
 
 // byNumber reads results, which are keyed by n, beside the rows.
@@ -131,9 +133,9 @@ type byNumber struct {
 	more bool
 }
 
-func numbered(s *sorter) (*byNumber, error) {
-	if s == nil {
-		return &byNumber{}, nil
+func numbered(s *sorter, err error) (*byNumber, error) {
+	if err != nil {
+		return nil, err
 	}
 	in, err := s.stream()
 	if err != nil {
@@ -147,11 +149,8 @@ func (b *byNumber) take(n uint64) (*reader, error) {
 	for b.more && binary.BigEndian.Uint64(b.s.key) < n {
 		b.more = b.s.next()
 	}
-	if b.s == nil || !b.more || binary.BigEndian.Uint64(b.s.key) != n {
-		if b.s != nil {
-			return nil, b.s.err
-		}
-		return nil, nil
+	if !b.more || binary.BigEndian.Uint64(b.s.key) != n {
+		return nil, b.s.err
 	}
 	return &reader{string(b.s.value)}, nil
 }

@@ -107,7 +107,7 @@ func faults() []fault {
 			name: "mails that were marked as read have no report",
 			boxes: one(delivered("08:00:00", "m1", "Invoice 7", "a@example.net"), serverLogon("08:29:00", "Mobile", phone),
 				act("08:30:00", "Mobile", "MarkAsRead", "", "m1", "SenderAddress", "a@example.net", "ReceivedTime", "6/1/2018 8:00:00 AM")),
-			old:  func(o old) string { return fmt.Sprint(len(o.Searches) + len(o.Reading) + len(o.Attachments)) }, wrong: "0",
+			old: func(o old) string { return fmt.Sprint(len(o.Searches) + len(o.Reading) + len(o.Attachments)) }, wrong: "0",
 			kind: "read", columns: []string{"subject", "from", "last_login_ip", "how"}, right: "Invoice 7 | a@example.net | " + phone + " | inferred\n",
 		},
 		{

@@ -154,15 +154,13 @@ func (t *typing) keep(q *query) {
 func (v *view) bySearch() error {
 	clients, searches := v.room.sorter(), v.room.sorter()
 	at := uint64(0)
-	err := v.events.each(func(_, value []byte) error {
-		var e event
-		decodeEvent(&e, value)
+	err := v.collapse(func(e *event) error {
 		if !v.row(e.text[fType]) {
-			return v.place(&e, nil)
+			return v.place(e, nil)
 		}
 		at++
 		key := appendKey(appendKey(appendKey(nil, e.text[fMailbox]), e.text[fApp]), e.text[fSession])
-		return clients.add(binary.BigEndian.AppendUint64(key, at), value)
+		return clients.add(binary.BigEndian.AppendUint64(key, at), e.append(nil))
 	})
 	if err != nil {
 		return err

@@ -31,6 +31,8 @@ type sorter struct {
 	size  int64  // of the file
 	runs  []span
 	done  bool
+	loose bool   // whether items were added in another order than that of their keys
+	last  []byte // the key that was added last
 }
 
 // sortItem is an item in the arena.
@@ -79,6 +81,10 @@ func (s *sorter) add(key, value []byte) error {
 			return err
 		}
 	}
+	if !s.loose {
+		s.loose = bytes.Compare(key, s.last) < 0
+		s.last = append(s.last[:0], key...)
+	}
 	at := len(s.arena)
 	s.arena = append(append(s.arena, key...), value...)
 	s.items = append(s.items, sortItem{prefix(key), at, len(key), len(key) + len(value)})
@@ -99,6 +105,9 @@ func (s *sorter) key(i sortItem) []byte   { return s.arena[i.at : i.at+i.key] }
 func (s *sorter) value(i sortItem) []byte { return s.arena[i.at+i.key : i.at+i.all] }
 
 func (s *sorter) sort() {
+	if !s.loose {
+		return
+	}
 	slices.SortFunc(s.items, func(a, b sortItem) int {
 		if a.prefix != b.prefix {
 			if a.prefix < b.prefix {
@@ -186,6 +195,9 @@ func (s *sorter) finish() error {
 		return err
 	}
 	s.arena, s.items = nil, nil
+	if !s.loose { // the runs are one
+		s.runs = []span{{0, s.size}}
+	}
 	for len(s.runs) > fanIn {
 		m, err := s.merge(s.runs[:fanIn])
 		if err != nil {

@@ -49,7 +49,7 @@ func Write(ctx context.Context, c *verify.Container, k Kind, f Format, opt Optio
 		}
 	}()
 	v := &view{Kind: k, room: room, user: opt.User, events: room.sorter(), sum: &sum}
-	v.linker, v.mails = newLinker(room), newMails(room)
+	v.linker, v.mails, v.places = newLinker(room), newMails(room), room.sorter()
 	to := &frames{[3]*sorter{tagEvent: v.events, tagSign: v.linker.sessions, tagMail: v.mails.told}}
 	sum.Extract, err = extract.Write(ctx, c, extract.Options{Sources: []string{Source}, TempDir: opt.TempDir, Workers: opt.Workers}, to,
 		func() extract.Encoder { return &gatherer{view: v} })
@@ -70,6 +70,7 @@ type view struct {
 	events *sorter // by mailbox, time, id
 	linker *linker
 	mails  *mails
+	places *sorter // by mailbox, address, time: logons
 	rows   *sorter // by n
 	next   uint64  // the n of the next row
 	sum    *Summary
@@ -77,9 +78,6 @@ type view struct {
 
 // write makes rows of what was gathered.
 func (v *view) write(caseID string, out *writer) (map[string]int64, error) {
-	if err := v.collapse(); err != nil {
-		return nil, err
-	}
 	v.rows = v.room.sorter()
 	if err := v.number(); err != nil {
 		return nil, err
@@ -89,37 +87,72 @@ func (v *view) write(caseID string, out *writer) (map[string]int64, error) {
 	}
 	how := make(map[string]int64)
 	words := howWords()
+	put := func(r *row) error {
+		v.sum.Rows++
+		return out.row(r)
+	}
+	var groups *sorter
+	if v.order == bySession {
+		groups = v.room.sorter()
+		put = func(r *row) error { return addToSession(groups, r) }
+	}
 	err := v.join(func(r *row) error {
 		how[words[r.a.how]]++
-		v.sum.Rows++
 		r.caseID = caseID
-		return out.row(r)
+		return put(r)
 	})
+	if err == nil && v.order == bySession {
+		err = v.sessions(groups, func(r *row) error {
+			v.sum.Rows++
+			r.caseID = caseID
+			return out.row(r)
+		})
+	}
 	if err != nil {
 		return nil, err
 	}
 	return how, out.end()
 }
 
-// collapse makes one event of records with the same id. Those that say the same stand side by side by time; only where some do not, all are put in the order of their ids.
-func (v *view) collapse() error {
-	if v.sum.Extract.Flags["duplicate_id_other_bytes"] > 0 {
-		ids := v.room.sorter()
-		if err := v.events.each(func(key, value []byte) error {
-			var e event
-			decodeEvent(&e, value)
-			group := groupOf(key, 1)
-			id := appendKey(append([]byte(nil), group...), e.text[fID])
-			return ids.add(append(id, key[len(group):]...), value)
-		}); err != nil {
-			return err
-		}
-		if err := v.events.close(); err != nil {
-			return err
-		}
-		v.events = ids
+// collapse gives each event once, in the order of mailbox and time, however many records have its id. Records that say the same stand side by side by time; only
+// where some do not, all are put in the order of their ids first.
+func (v *view) collapse(emit func(*event) error) error {
+	if v.sum.Extract.Flags["duplicate_id_other_bytes"] == 0 {
+		return v.once(v.events, emit)
 	}
-	once := v.room.sorter()
+	ids, sorted := v.room.sorter(), v.room.sorter()
+	if err := v.events.each(func(key, value []byte) error {
+		var e event
+		decodeEvent(&e, value)
+		group := groupOf(key, 1)
+		id := appendKey(append([]byte(nil), group...), e.text[fID])
+		return ids.add(append(id, key[len(group):]...), value)
+	}); err != nil {
+		return err
+	}
+	if err := v.events.close(); err != nil {
+		return err
+	}
+	if err := v.once(ids, func(e *event) error {
+		key := appendInstant(appendKey(nil, e.text[fMailbox]), e.at)
+		key = append(appendKey(key, e.text[fID]), e.sha[:]...)
+		key = binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(key, uint64(e.seq)), uint64(e.offset))
+		return sorted.add(key, e.append(nil))
+	}); err != nil {
+		return err
+	}
+	if err := ids.close(); err != nil {
+		return err
+	}
+	return sorted.each(func(_, value []byte) error {
+		var e event
+		decodeEvent(&e, value)
+		return emit(&e)
+	})
+}
+
+// once makes one event of neighbours with the same id: the first, which knows of the others.
+func (v *view) once(from *sorter, emit func(*event) error) error {
 	var held event
 	have := false
 	put := func() error {
@@ -129,12 +162,9 @@ func (v *view) collapse() error {
 		if held.differs {
 			v.sum.Differing++
 		}
-		key := appendInstant(appendKey(nil, held.text[fMailbox]), held.at)
-		key = append(appendKey(key, held.text[fID]), held.sha[:]...)
-		key = binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(key, uint64(held.seq)), uint64(held.offset))
-		return once.add(key, held.append(nil))
+		return emit(&held)
 	}
-	err := v.events.each(func(_, value []byte) error {
+	err := from.each(func(_, value []byte) error {
 		var e event
 		decodeEvent(&e, value)
 		if have && e.text[fID] != "" && e.text[fID] == held.text[fID] && e.text[fMailbox] == held.text[fMailbox] {
@@ -146,14 +176,10 @@ func (v *view) collapse() error {
 		held, have = e, true
 		return err
 	})
-	if err == nil {
-		err = put()
+	if err != nil {
+		return err
 	}
-	if err == nil {
-		err = v.events.close()
-	}
-	v.events = once
-	return err
+	return put()
 }
 
 // again notes another record of the event.
@@ -173,11 +199,7 @@ func (v *view) number() error {
 	case bySearch:
 		return v.bySearch()
 	}
-	return v.events.each(func(_, value []byte) error {
-		var e event
-		decodeEvent(&e, value)
-		return v.place(&e, nil)
-	})
+	return v.collapse(func(e *event) error { return v.place(e, nil) })
 }
 
 // place gives an event the next number. extra is what else belongs to its row.
@@ -185,8 +207,12 @@ func (v *view) place(e *event, extra func([]byte) []byte) error {
 	v.next++
 	e.n = v.next
 	isRow := v.row(e.text[fType])
-	if v.link {
-		if err := v.linker.add(e, isRow); err != nil {
+	if err := v.linker.add(e, isRow); err != nil {
+		return err
+	}
+	if v.fresh && isLogon(e.text[fType]) && e.text[fAddress] != "" && e.at.known() {
+		key := appendInstant(appendKey(appendKey(nil, e.text[fMailbox]), e.text[fAddress]), e.at)
+		if err := v.places.add(binary.BigEndian.AppendUint64(key, e.n), []byte{bit(e.admitted())}); err != nil {
 			return err
 		}
 	}
@@ -209,14 +235,12 @@ func (v *view) place(e *event, extra func([]byte) []byte) error {
 func (v *view) byItem() error {
 	items, ordered := v.room.sorter(), v.room.sorter()
 	at := uint64(0)
-	err := v.events.each(func(_, value []byte) error {
-		var e event
-		decodeEvent(&e, value)
+	err := v.collapse(func(e *event) error {
 		if !v.row(e.text[fType]) {
-			return v.place(&e, nil)
+			return v.place(e, nil)
 		}
 		at++
-		return items.add(binary.BigEndian.AppendUint64(appendKey(appendKey(nil, e.text[fMailbox]), e.text[fItem]), at), value)
+		return items.add(binary.BigEndian.AppendUint64(appendKey(appendKey(nil, e.text[fMailbox]), e.text[fItem]), at), e.append(nil))
 	})
 	if err != nil {
 		return err
@@ -241,28 +265,19 @@ func (v *view) byItem() error {
 
 // join brings together what belongs to each row.
 func (v *view) join(emit func(*row) error) error {
-	var links, mails *byNumber
-	var from *sorter
+	var links, mails, fresh *byNumber
 	var err error
-	if v.link {
-		if from, err = v.linker.finish(); err != nil {
-			return err
-		}
-	}
-	if links, err = numbered(from); err != nil {
+	if links, err = numbered(v.linker.finish()); err != nil {
 		return err
 	}
-	from = nil
-	if v.dictionary {
-		if from, err = v.mails.finish(); err != nil {
-			return err
-		}
+	if mails, err = numbered(v.mails.finish()); err != nil {
+		return err
 	}
-	if mails, err = numbered(from); err != nil {
+	if fresh, err = numbered(v.firsts()); err != nil {
 		return err
 	}
 	return v.rows.each(func(_, value []byte) error {
-		var r row
+		r := row{}
 		in := reader{string(value)}
 		in.event(&r.e)
 		if v.order == bySearch {
@@ -283,6 +298,28 @@ func (v *view) join(emit func(*row) error) error {
 			m.mail(&r.m)
 			r.m.fill(&r.e)
 		}
+		first, err := fresh.take(r.e.n)
+		if err != nil {
+			return err
+		}
+		r.fresh = first != nil
 		return emit(&r)
 	})
+}
+
+// firsts finds the first logon from each address of a mailbox, and the first that led to something. The result is by n.
+func (v *view) firsts() (*sorter, error) {
+	first := v.room.sorter()
+	var group []byte
+	admitted := false
+	err := v.places.each(func(key, value []byte) error {
+		g := groupOf(key, 2)
+		same := string(g) == string(group)
+		if same && (admitted || value[0] == 0) {
+			return nil
+		}
+		group, admitted = append(group[:0], g...), value[0] != 0
+		return first.add(key[len(key)-8:], nil)
+	})
+	return first, err
 }
