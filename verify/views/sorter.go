@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/bits"
 	"os"
 	"slices"
 )
@@ -309,7 +310,7 @@ func (m *stream) next() bool {
 func (s *sorter) merge(runs []span) (*stream, error) {
 	m := &stream{}
 	for _, r := range runs {
-		in := &runReader{r: bufio.NewReaderSize(io.NewSectionReader(s.file, r.from, r.to-r.from), runBuffer)}
+		in := &runReader{left: r.to - r.from, r: bufio.NewReaderSize(io.NewSectionReader(s.file, r.from, r.to-r.from), runBuffer)}
 		more, err := in.next()
 		if err != nil {
 			return nil, err
@@ -325,16 +326,17 @@ func (s *sorter) merge(runs []span) (*stream, error) {
 // runReader reads one run.
 type runReader struct {
 	r          *bufio.Reader
+	left       int64 // bytes that are to come
 	prefix     uint64
 	key, value []byte
 	buf        []byte
 }
 
 func (r *runReader) next() (bool, error) {
-	k, err := binary.ReadUvarint(r.r)
-	if err == io.EOF {
+	if r.left == 0 {
 		return false, nil
 	}
+	k, err := binary.ReadUvarint(r.r)
 	v, verr := binary.ReadUvarint(r.r)
 	if err = errors.Join(err, verr); err != nil {
 		return false, fmt.Errorf("temporary file: %w", err)
@@ -344,8 +346,11 @@ func (r *runReader) next() (bool, error) {
 		return false, fmt.Errorf("temporary file: %w", err)
 	}
 	r.key, r.value, r.prefix = r.buf[:k], r.buf[k:], prefix(r.buf[:k])
+	r.left -= int64(uvarintLen(k)+uvarintLen(v)) + int64(k+v)
 	return true, nil
 }
+
+func uvarintLen(v uint64) int { return (bits.Len64(v|1) + 6) / 7 }
 
 // runHeap has the run with the least key first.
 type runHeap []*runReader
