@@ -40,6 +40,8 @@ func TestAttribution(t *testing.T) {
 			"08:30:00.000Z | 192.0.2.1 | ambiguous | 1200 | s2 | [192.0.2.1 192.0.2.1]\n"},
 		{"one sign-in that leaves two logons", []activity{serverLogon("08:00:00", "Web", home), webLogon("08:00:02", "s1", home), open("08:30:00", "Web", ""), serverLogon("09:00:00", "Web", home)},
 			"08:30:00.000Z | 192.0.2.1 | inferred | 1798 | s1 | []\n"},
+		{"a session, and a logon without one from the same address: one origin", []activity{webLogon("08:00:00", "s1", home), serverLogon("08:20:00", "Web", home), open("08:30:00", "Web", ""), read("08:40:00", "Web", "s1", "m")},
+			"08:30:00.000Z | 192.0.2.1 | inferred | 600 |  | []\n"},
 		{"a session of which there is no logon, and a logon of another", []activity{webLogon("08:00:00", "s1", home), open("08:30:00", "Web", "s9")},
 			"08:30:00.000Z |  | none | <nil> |  | []\n"},
 		{"a session of which there is no logon, and one without session", []activity{serverLogon("08:00:00", "Web", abroad), webLogon("08:10:00", "s1", home), open("08:30:00", "Web", "s9")},

@@ -36,6 +36,10 @@ func TestSearches(t *testing.T) {
 			[]activity{start("09:00:00", "s", "q1"), typed("09:00:01", "s", "a"), execute("09:00:02", "s", "q1"), start("09:00:03", "s", "q2"), typed("09:00:04", "s", "b"), result("09:00:05", "s", "q1", "a"), typed("09:00:06", "s", "bc"), result("09:00:07", "s", "q2", "bc")},
 			"09:00:00.000Z | start |  | q1 | 1 | a | result\n09:00:01.000Z | typed | a | q1 | 1 | a | result\n09:00:02.000Z | executed |  | q1 | 1 | a | result\n09:00:05.000Z | result | a | q1 | 1 | a | result\n" +
 				"09:00:03.000Z | start |  | q2 | 2 | bc | result\n09:00:04.000Z | typed | b | q2 | 2 | bc | result\n09:00:06.000Z | typed | bc | q2 | 2 | bc | result\n09:00:07.000Z | result | bc | q2 | 2 | bc | result\n"},
+		{"results that come when the next query of the session is being typed",
+			[]activity{start("09:00:00", "s", "q"), typed("09:00:01", "s", "a"), execute("09:00:02", "s", "q"), typed("09:00:03", "s", "b"), result("09:00:04", "s", "q", "a"), result("09:00:05", "s", "q", "b")},
+			"09:00:00.000Z | start |  | q | 1 | a | result\n09:00:01.000Z | typed | a | q | 1 | a | result\n09:00:02.000Z | executed |  | q | 1 | a | result\n09:00:04.000Z | result | a | q | 1 | a | result\n" +
+				"09:00:03.000Z | typed | b | q | 1 | b | result\n09:00:05.000Z | result | b | q | 1 | b | result\n"},
 		{"given up, and another one after a pause",
 			[]activity{typed("09:00:00", "s", "x"), typed("09:00:01", "s", "xy"), typed("09:10:02", "s", "z")},
 			"09:00:00.000Z | typed | x |  | 2 | xy | typed\n09:00:01.000Z | typed | xy |  | 2 | xy | typed\n09:10:02.000Z | typed | z |  | 1 | z | typed\n"},

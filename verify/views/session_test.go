@@ -103,13 +103,16 @@ func TestSessionKinds(t *testing.T) {
 	list := []activity{
 		open("06:00:00"), serverLogon("07:00:00", "Outlook", home), open("07:10:00"), serverLogon("07:30:00", "Outlook", home), open("07:40:00"),
 		serverLogon("08:00:00", "Outlook", abroad), open("08:10:00"), open("08:20:00"), serverLogon("09:00:00", "Outlook", home), serverLogon("23:30:00", "Outlook", home),
+		serverLogon("23:40:00", "Web", phone), webLogon("23:40:59", "s1", phone), serverLogon("23:50:00", "Web", abroad), webLogon("23:51:00", "s2", abroad),
 	}
 	rows := show(t, container(t, one(list...)), "sessions", Options{})
 	want := "no logon | 2018-06-01T06:00:00.000Z | 1 | 0 | 0\n" +
 		"inferred | 2018-06-01T07:00:00.000Z | 5 | 3 | 0\n" +
 		"inferred | 2018-06-01T08:00:00.000Z | 1 | 1 | 0\n" +
 		"ambiguous | 2018-06-01T08:10:00.000Z | 2 | 0 | 2\n" +
-		"inferred | 2018-06-01T23:30:00.000Z | 1 | 1 | 0\n"
+		"inferred | 2018-06-01T23:30:00.000Z | 1 | 1 | 0\n" +
+		"client session | 2018-06-01T23:40:00.000Z | 2 | 2 | 0\n" +
+		"inferred | 2018-06-01T23:50:00.000Z | 1 | 1 | 0\nclient session | 2018-06-01T23:51:00.000Z | 1 | 1 | 0\n"
 	for _, r := range rows {
 		r["candidates"] = len(r["candidates"].([]any))
 	}
