@@ -92,7 +92,7 @@ func (t *typing) take(e *event, number uint64) *query {
 	if q.id == "" {
 		q.id = id
 	}
-	if step == stepStart || step == stepTyped || t.now == nil || t.now.id == "" {
+	if step == stepStart || step == stepTyped || t.now == nil {
 		t.now = q
 	}
 	q.executed = q.executed || step == stepExecuted || step == stepResult
