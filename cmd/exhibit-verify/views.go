@@ -154,10 +154,17 @@ func tellView(w io.Writer, path string, c *checked, sum views.Summary) error {
 		fmt.Fprintln(w)
 	}
 	tellWithheld(w, c.report)
+	var me []string
 	for _, win := range c.report.Windows {
+		if win.Source == views.Source && win.User == "me" {
+			me = append(me, fmt.Sprint(win.Window))
+		}
 		if win.Source != views.Source {
 			fmt.Fprintln(w, cli.EscapeLine(fmt.Sprintf("window %d: source %q is not part of the views; extract its records", win.Window, win.Source)))
 		}
+	}
+	if len(me) > 1 {
+		fmt.Fprintf(w, "windows %s were asked for \"me\": they are shown as one mailbox, and are one only if the tokens were of one user\n", strings.Join(me, ", "))
 	}
 	for _, p := range sum.Extract.Problems {
 		fmt.Fprintln(w, cli.EscapeLine("problem: "+p.String()))

@@ -87,6 +87,9 @@ func (s *sorter) add(key, value []byte) error {
 		s.last = append(s.last[:0], key...)
 	}
 	at := len(s.arena)
+	if need := at + len(key) + len(value); need > cap(s.arena) && need > s.room.memory/8 {
+		s.arena = slices.Grow(s.arena, max(s.room.memory, need)-at) // once, and not by doubling
+	}
 	s.arena = append(append(s.arena, key...), value...)
 	s.items = append(s.items, sortItem{prefix(key), at, len(key), len(key) + len(value)})
 	return nil
@@ -136,6 +139,9 @@ func (s *sorter) flush() error {
 		}
 	}
 	s.arena, s.items = s.arena[:0], s.items[:0]
+	if cap(s.arena) > 2*s.room.memory { // for one large item
+		s.arena = nil
+	}
 	return w.end()
 }
 

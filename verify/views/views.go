@@ -56,10 +56,8 @@ func Write(ctx context.Context, c *verify.Container, k Kind, f Format, opt Optio
 	if err != nil {
 		return sum, err
 	}
-	if sum.How, err = v.write(c.CaseID(), f.writer(w, k, &opt)); err != nil {
-		return sum, err
-	}
-	return sum, nil
+	sum.How = make(map[string]int64)
+	return sum, v.write(c.CaseID(), f.writer(w, k, &opt))
 }
 
 // view makes one view.
@@ -77,41 +75,35 @@ type view struct {
 }
 
 // write makes rows of what was gathered.
-func (v *view) write(caseID string, out *writer) (map[string]int64, error) {
+func (v *view) write(caseID string, out *writer) error {
 	v.rows = v.room.sorter()
 	if err := v.number(); err != nil {
-		return nil, err
+		return err
 	}
 	if err := v.events.close(); err != nil {
-		return nil, err
+		return err
 	}
-	how := make(map[string]int64)
-	words := howWords()
 	put := func(r *row) error {
 		v.sum.Rows++
+		r.caseID = caseID
 		return out.row(r)
 	}
-	var groups *sorter
+	each, groups := put, v.room.sorter()
 	if v.order == bySession {
-		groups = v.room.sorter()
-		put = func(r *row) error { return addToSession(groups, r) }
+		each = func(r *row) error { return addToSession(groups, r) }
 	}
+	words := howWords()
 	err := v.join(func(r *row) error {
-		how[words[r.a.how]]++
-		r.caseID = caseID
-		return put(r)
+		v.sum.How[words[r.a.how]]++
+		return each(r)
 	})
 	if err == nil && v.order == bySession {
-		err = v.sessions(groups, func(r *row) error {
-			v.sum.Rows++
-			r.caseID = caseID
-			return out.row(r)
-		})
+		err = v.sessions(groups, put)
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return how, out.end()
+	return out.end()
 }
 
 // collapse gives each event once, in the order of mailbox and time, however many records have its id. Records that say the same stand side by side by time; only
