@@ -120,9 +120,15 @@ func (e *event) set(f field, s string) {
 	e.text[f] = s
 }
 
+// hasHash is a bit beside those of the fields.
+const hasHash = 1 << 31
+
 // append appends the event in the form that decodeEvent reads.
 func (e *event) append(b []byte) []byte {
 	var have uint32
+	if e.sha != [sha256.Size]byte{} {
+		have = hasHash
+	}
 	for f := range e.text {
 		if e.text[f] != "" {
 			have |= 1 << f
@@ -134,7 +140,9 @@ func (e *event) append(b []byte) []byte {
 	b = binary.AppendUvarint(binary.AppendUvarint(b, e.n), e.chain)
 	b = binary.AppendVarint(b, e.seq)
 	b = binary.AppendVarint(b, e.offset)
-	b = append(b, e.sha[:]...)
+	if have&hasHash != 0 {
+		b = append(b, e.sha[:]...)
+	}
 	b = append(binary.AppendVarint(b, e.copies), bit(e.differs))
 	b = binary.AppendUvarint(b, uint64(len(e.also)))
 	for _, a := range e.also {
@@ -203,7 +211,9 @@ func (r *reader) event(e *event) {
 	e.at = r.instant()
 	e.n, e.chain = r.uvarint(), r.uvarint()
 	e.seq, e.offset = r.varint(), r.varint()
-	copy(e.sha[:], r.bytes(len(e.sha)))
+	if have&hasHash != 0 {
+		copy(e.sha[:], r.bytes(len(e.sha)))
+	}
 	e.copies = r.varint()
 	e.differs = r.bytes(1) != "\x00"
 	for range r.uvarint() {

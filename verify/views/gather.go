@@ -26,16 +26,9 @@ func (g *gatherer) Append(dst []byte, r *extract.Record) ([]byte, error) {
 	if p.user != "" && !strings.EqualFold(p.user, r.Mailbox) {
 		return dst, nil
 	}
-	row, logon := p.row(r.Type), isLogon(r.Type)
-	isEvent := row || logon
+	isEvent := p.takes(r.Type, r.SessionID) || isLogon(r.Type)
 	if isEvent || p.dictionary && r.ItemID != "" {
 		e := eventOf(r)
-		if isEvent {
-			g.key = appendInstant(appendKey(g.key[:0], e.text[fMailbox]), e.at)
-			g.key = append(appendKey(g.key, e.text[fID]), r.Provenance.SHA256[:]...)
-			g.value = e.append(g.value[:0])
-			dst = g.frame(dst, tagEvent, &e)
-		}
 		if p.dictionary && r.ItemID != "" && e.tellsOfMail() {
 			g.key = appendKey(appendKey(g.key[:0], e.text[fMailbox]), e.text[fItem])
 			g.key = appendInstant(append(g.key, mailTold, mailRank(r.Type)), e.at)
@@ -43,6 +36,13 @@ func (g *gatherer) Append(dst []byte, r *extract.Record) ([]byte, error) {
 			m := e.ofMail()
 			g.value = m.append(g.value[:0])
 			dst = g.frame(dst, tagMail, &e)
+		}
+		if isEvent {
+			p.trim(&e)
+			g.key = appendInstant(appendKey(g.key[:0], e.text[fMailbox]), e.at)
+			g.key = append(appendKey(g.key, e.text[fID]), r.Provenance.SHA256[:]...)
+			g.value = e.append(g.value[:0])
+			dst = g.frame(dst, tagEvent, &e)
 		}
 	}
 	if r.SessionID != "" && !isEvent {
@@ -88,6 +88,25 @@ func eventOf(r *extract.Record) event {
 	}
 	e.properties(r.Details)
 	return e
+}
+
+// takes reports whether activities of a type are rows. What no client did is in no session.
+func (v *view) takes(typ, session string) bool {
+	return v.row(typ) && (v.order != bySession || typ != typeDelivered || session != "")
+}
+
+// trim takes away what the view does not show.
+func (v *view) trim(e *event) {
+	if v.order == bySession {
+		for _, f := range [...]field{fUser, fMessageID, fReceived, fFolder, fRecipients} {
+			e.text[f] = ""
+		}
+		return
+	}
+	e.text[fCreated] = ""
+	if v.Name != "delivered" {
+		e.text[fRecipients] = ""
+	}
 }
 
 // tellsOfMail reports whether an event says anything of the mail that its item is.

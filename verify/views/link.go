@@ -170,23 +170,19 @@ func (l *linker) found(n uint64, a *attribution) error {
 }
 
 // finish links everything that was added. The result is by n.
-func (l *linker) finish() (*sorter, error) {
-	if err := l.bySession(); err != nil {
-		return nil, err
+func (l *linker) finish() error {
+	for _, step := range []struct {
+		link func() error
+		done *sorter
+	}{{l.bySession, l.sessions}, {l.byPlace, l.places}, {l.byApp, l.apps}} {
+		if err := step.link(); err != nil {
+			return err
+		}
+		if err := step.done.close(); err != nil {
+			return err
+		}
 	}
-	if err := l.sessions.close(); err != nil {
-		return nil, err
-	}
-	if err := l.byPlace(); err != nil {
-		return nil, err
-	}
-	if err := l.places.close(); err != nil {
-		return nil, err
-	}
-	if err := l.byApp(); err != nil {
-		return nil, err
-	}
-	return l.result, l.apps.close()
+	return nil
 }
 
 // bySession attributes what happened in a session that a logon names. One stream goes ahead to the end of each session, the other follows.

@@ -54,7 +54,7 @@ func (m *mails) ask(e *event) error {
 }
 
 // finish looks up everything that was asked. The result is by n.
-func (m *mails) finish() (*sorter, error) {
+func (m *mails) finish() error {
 	var group []byte
 	var is mail
 	var e event
@@ -73,9 +73,9 @@ func (m *mails) finish() (*sorter, error) {
 		return m.result.add(n, m.buf)
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return m.result, m.told.close()
+	return m.told.close()
 }
 
 // ofMail is what of an event its mail's entry is made of.
@@ -133,10 +133,7 @@ type byNumber struct {
 	more bool
 }
 
-func numbered(s *sorter, err error) (*byNumber, error) {
-	if err != nil {
-		return nil, err
-	}
+func numbered(s *sorter) (*byNumber, error) {
 	in, err := s.stream()
 	if err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package views
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
 	"slices"
 	"strings"
@@ -56,9 +57,14 @@ func addToSession(groups *sorter, r *row) error {
 		return nil
 	}
 	key := appendKey(appendKey(appendKey(nil, r.e.text[fMailbox]), kind), group)
-	value := appendText(nil, kind)
-	value = r.m.append(r.a.append(r.e.append(value)))
-	return groups.add(binary.BigEndian.AppendUint64(key, r.e.n), append(value, bit(r.fresh)))
+	e, link := r.e, r.a
+	e.sha, e.text[fID] = [sha256.Size]byte{}, ""
+	e.text[fMessageID], e.text[fReceived], e.text[fFolder] = "", "", "" // of the mail
+	if link.how != howAmbiguous {
+		link.logon = event{}
+	}
+	value := appendInstant(link.append(e.append(appendText(nil, kind))), r.m.delivered)
+	return groups.add(binary.BigEndian.AppendUint64(key, r.e.n), append(value, bit(r.m.typ != ""), bit(r.fresh)))
 }
 
 // sessions makes a row of each session. Sessions come in the order of their first events.
@@ -86,8 +92,9 @@ func (v *view) sessions(groups *sorter, emit func(*row) error) error {
 		var r row
 		in.event(&r.e)
 		in.attribution(&r.a)
-		in.mail(&r.m)
-		r.fresh = in.s != "\x00"
+		r.m.delivered = in.instant()
+		inMails := in.s[0] != 0
+		r.fresh = in.s[1] != 0
 		if s == nil || string(key[:8]) != string(first) {
 			if s != nil {
 				if err := emit(s.row()); err != nil {
@@ -96,6 +103,9 @@ func (v *view) sessions(groups *sorter, emit func(*row) error) error {
 			}
 			first = append(first[:0], key[:8]...)
 			s = newSession(kind, &r)
+		}
+		if !inMails {
+			r.m.delivered = noTime()
 		}
 		s.take(&r)
 		return nil
@@ -184,7 +194,9 @@ func newSession(kind string, r *row) *session {
 	case ofOneOf:
 		s.candidates = r.a
 	case ofClient:
-		_, s.client, _ = r.sessionGroup()
+		if s.client = r.e.text[fSession]; s.client == "" {
+			s.client = r.a.session
+		}
 	}
 	return s
 }
@@ -368,7 +380,7 @@ func (s *session) observe(r *row) {
 		s.remark(e, "before-logon", "an event of the session lies before its first logon, by "+instant{}.minus(r.a.gap).seconds()+" s")
 	}
 	item := e.text[fItem]
-	if d := r.m.delivered; item != "" && r.m.typ != "" && d.known() && e.at.known() && e.at.before(d) && e.text[fType] != typeDelivered {
+	if d := r.m.delivered; item != "" && d.known() && e.at.known() && e.at.before(d) && e.text[fType] != typeDelivered {
 		s.remark(e, "before-delivery", "an item was acted on before it was delivered, by "+d.minus(e.at).seconds()+" s")
 	}
 	if item != "" && s.deleted[item] && e.text[fType] != readingEnd { // which is what a deletion leads to

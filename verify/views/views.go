@@ -3,7 +3,9 @@ package views
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"io"
+	"sync"
 
 	"github.com/exhibit-dfir/exhibit/verify"
 	"github.com/exhibit-dfir/exhibit/verify/extract"
@@ -198,7 +200,7 @@ func (v *view) number() error {
 func (v *view) place(e *event, extra func([]byte) []byte) error {
 	v.next++
 	e.n = v.next
-	isRow := v.row(e.text[fType])
+	isRow := v.takes(e.text[fType], e.text[fSession])
 	if err := v.linker.add(e, isRow); err != nil {
 		return err
 	}
@@ -257,19 +259,30 @@ func (v *view) byItem() error {
 
 // join brings together what belongs to each row.
 func (v *view) join(emit func(*row) error) error {
-	var links, mails, fresh *byNumber
-	var err error
-	if links, err = numbered(v.linker.finish()); err != nil {
+	firsts := v.room.sorter()
+	var wait sync.WaitGroup
+	var errs [3]error
+	wait.Go(func() { errs[0] = v.linker.finish() })
+	wait.Go(func() { errs[1] = v.mails.finish() })
+	wait.Go(func() { errs[2] = v.firsts(firsts) })
+	wait.Wait()
+	if err := errors.Join(errs[:]...); err != nil {
 		return err
 	}
-	if mails, err = numbered(v.mails.finish()); err != nil {
+	links, err := numbered(v.linker.result)
+	if err != nil {
 		return err
 	}
-	if fresh, err = numbered(v.firsts()); err != nil {
+	mails, err := numbered(v.mails.result)
+	if err != nil {
+		return err
+	}
+	fresh, err := numbered(firsts)
+	if err != nil {
 		return err
 	}
 	return v.rows.each(func(_, value []byte) error {
-		r := row{}
+		var r row
 		in := reader{string(value)}
 		in.event(&r.e)
 		if v.order == bySearch {
@@ -300,18 +313,16 @@ func (v *view) join(emit func(*row) error) error {
 }
 
 // firsts finds the first logon from each address of a mailbox, and the first that led to something. The result is by n.
-func (v *view) firsts() (*sorter, error) {
-	first := v.room.sorter()
+func (v *view) firsts(result *sorter) error {
 	var group []byte
 	admitted := false
-	err := v.places.each(func(key, value []byte) error {
+	return v.places.each(func(key, value []byte) error {
 		g := groupOf(key, 2)
 		same := string(g) == string(group)
 		if same && (admitted || value[0] == 0) {
 			return nil
 		}
 		group, admitted = append(group[:0], g...), value[0] != 0
-		return first.add(key[len(key)-8:], nil)
+		return result.add(key[len(key)-8:], nil)
 	})
-	return first, err
 }
