@@ -83,9 +83,6 @@ func eventOf(r *extract.Record) event {
 	e.set(fSubject, r.Subject)
 	e.set(fMessageID, r.MessageID)
 	e.set(fPointer, r.Provenance.Pointer)
-	if isLogon(r.Type) {
-		e.set(fUser, r.User)
-	}
 	e.properties(r.Details)
 	return e
 }

@@ -77,7 +77,6 @@ type linker struct {
 	apps     *sorter // by mailbox, application, time: logons and when they end, rows that no session explains
 	places   *sorter // by mailbox, application, address, time: logons
 	result   *sorter // by n: attributions
-	buf      []byte
 }
 
 // What stands in linker.sessions and linker.apps.
@@ -139,9 +138,11 @@ func (l *linker) add(e *event, row bool) error {
 		return nil
 	}
 	if logon {
-		k := appendKey(appendKey(appendKey(nil, e.text[fMailbox]), e.text[fApp]), e.text[fAddress])
-		login := e.login()
-		if err := l.places.add(binary.BigEndian.AppendUint64(appendInstant(k, e.at), e.n), login.append([]byte{bit(row)})); err != nil {
+		to, login := l.places, e.login()
+		to.key0 = appendKey(appendKey(appendKey(to.key0[:0], e.text[fMailbox]), e.text[fApp]), e.text[fAddress])
+		to.key0 = binary.BigEndian.AppendUint64(appendInstant(to.key0, e.at), e.n)
+		to.value0 = login.append(append(to.value0[:0], bit(row)))
+		if err := to.put(); err != nil {
 			return err
 		}
 	}
@@ -152,7 +153,8 @@ func (l *linker) add(e *event, row bool) error {
 		return nil
 	}
 	small := e.rowToLink()
-	return l.apps.add(e.appKey(nil, isRow), small.append(nil))
+	l.apps.key0, l.apps.value0 = e.appKey(l.apps.key0[:0], isRow), small.append(l.apps.value0[:0])
+	return l.apps.put()
 }
 
 func (l *linker) inSession(e *event, logon bool) error {
@@ -160,13 +162,15 @@ func (l *linker) inSession(e *event, logon bool) error {
 	if logon {
 		what, small = isALogon, e.login()
 	}
-	key := binary.BigEndian.AppendUint64(append(e.sessionKey(nil), what), e.n)
-	return l.sessions.add(key, small.append([]byte{what}))
+	to := l.sessions
+	to.key0 = binary.BigEndian.AppendUint64(append(e.sessionKey(to.key0[:0]), what), e.n)
+	to.value0 = small.append(append(to.value0[:0], what))
+	return to.put()
 }
 
 func (l *linker) found(n uint64, a *attribution) error {
-	l.buf = a.append(l.buf[:0])
-	return l.result.add(binary.BigEndian.AppendUint64(nil, n), l.buf)
+	l.result.key0, l.result.value0 = binary.BigEndian.AppendUint64(l.result.key0[:0], n), a.append(l.result.value0[:0])
+	return l.result.put()
 }
 
 // finish links everything that was added. The result is by n.
@@ -240,7 +244,7 @@ func (l *linker) member(s *linked, value []byte) error {
 	case isALogon:
 		s.logon = &e
 		decodeEvent(&e, value[1:])
-		return l.apps.add(e.appKey(nil, isALogon), e.append(appendInstant(nil, s.last)))
+		return l.enter(&e, s.last)
 	case isRow:
 		decodeEvent(&e, value[1:])
 		logon := s.logon
@@ -270,7 +274,7 @@ func (l *linker) byPlace() error {
 				return err
 			}
 		}
-		return l.apps.add(held.appKey(nil, isALogon), held.append(appendInstant(nil, end)))
+		return l.enter(&held, end)
 	}
 	err := l.places.each(func(key, value []byte) error {
 		var e event
@@ -293,6 +297,12 @@ func (l *linker) byPlace() error {
 		return err
 	}
 	return pass(held.at, "")
+}
+
+// enter gives a logon to those of its application, with the time until which it was in use.
+func (l *linker) enter(e *event, end instant) error {
+	l.apps.key0, l.apps.value0 = e.appKey(l.apps.key0[:0], isALogon), e.append(appendInstant(l.apps.value0[:0], end))
+	return l.apps.put()
 }
 
 // itself says that a row is a logon, and of which session.

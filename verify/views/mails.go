@@ -39,7 +39,6 @@ func mailRank(typ string) byte {
 type mails struct {
 	told   *sorter // by mailbox, item: what records say, in the order in which they are believed, then rows that ask
 	result *sorter // by n: mails
-	buf    []byte
 }
 
 func newMails(r *scratch) *mails { return &mails{told: r.sorter(), result: r.sorter()} }
@@ -49,8 +48,10 @@ func (m *mails) ask(e *event) error {
 	if e.text[fItem] == "" {
 		return nil
 	}
-	key := append(appendKey(appendKey(nil, e.text[fMailbox]), e.text[fItem]), mailAsked)
-	return m.told.add(binary.BigEndian.AppendUint64(key, e.n), nil)
+	to := m.told
+	to.key0 = append(appendKey(appendKey(to.key0[:0], e.text[fMailbox]), e.text[fItem]), mailAsked)
+	to.key0 = binary.BigEndian.AppendUint64(to.key0, e.n)
+	return to.put()
 }
 
 // finish looks up everything that was asked. The result is by n.
@@ -68,9 +69,8 @@ func (m *mails) finish() error {
 			is.learn(&e)
 			return nil
 		}
-		n := key[len(key)-8:]
-		m.buf = is.append(m.buf[:0])
-		return m.result.add(n, m.buf)
+		m.result.value0 = is.append(m.result.value0[:0])
+		return m.result.add(key[len(key)-8:], m.result.value0)
 	})
 	if err != nil {
 		return err

@@ -91,6 +91,8 @@ func property(name []byte) (field, int) {
 		return fQuery, 1
 	case "Sid", "SearchSessionId":
 		return fSearch, 1
+	case "UserName":
+		return fUser, 1
 	case "Result":
 		return fResult, 1
 	case "AttachmentAction":

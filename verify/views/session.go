@@ -56,15 +56,17 @@ func addToSession(groups *sorter, r *row) error {
 	if !ok {
 		return nil
 	}
-	key := appendKey(appendKey(appendKey(nil, r.e.text[fMailbox]), kind), group)
+	groups.key0 = appendKey(appendKey(appendKey(groups.key0[:0], r.e.text[fMailbox]), kind), group)
+	groups.key0 = binary.BigEndian.AppendUint64(groups.key0, r.e.n)
 	e, link := r.e, r.a
 	e.sha, e.text[fID] = [sha256.Size]byte{}, ""
 	e.text[fMessageID], e.text[fReceived], e.text[fFolder] = "", "", "" // of the mail
 	if link.how != howAmbiguous {
 		link.logon = event{}
 	}
-	value := appendInstant(link.append(e.append(appendText(nil, kind))), r.m.delivered)
-	return groups.add(binary.BigEndian.AppendUint64(key, r.e.n), append(value, bit(r.m.typ != ""), bit(r.fresh)))
+	groups.value0 = appendInstant(link.append(e.append(appendText(groups.value0[:0], kind))), r.m.delivered)
+	groups.value0 = append(groups.value0, bit(r.m.typ != ""), bit(r.fresh))
+	return groups.put()
 }
 
 // sessions makes a row of each session. Sessions come in the order of their first events.

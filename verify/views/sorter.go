@@ -34,6 +34,8 @@ type sorter struct {
 	done  bool
 	loose bool   // whether items were added in another order than that of their keys
 	last  []byte // the key that was added last
+
+	key0, value0 []byte // for put
 }
 
 // sortItem is an item in the arena.
@@ -94,6 +96,9 @@ func (s *sorter) add(key, value []byte) error {
 	s.items = append(s.items, sortItem{prefix(key), at, len(key), len(key) + len(value)})
 	return nil
 }
+
+// put adds what stands in key0 and value0, whose memory is used again: whoever puts an item makes it there.
+func (s *sorter) put() error { return s.add(s.key0, s.value0) }
 
 // prefix is the beginning of a key as a number of the same order.
 func prefix(key []byte) uint64 {

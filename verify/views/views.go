@@ -205,8 +205,10 @@ func (v *view) place(e *event, extra func([]byte) []byte) error {
 		return err
 	}
 	if v.fresh && isLogon(e.text[fType]) && e.text[fAddress] != "" && e.at.known() {
-		key := appendInstant(appendKey(appendKey(nil, e.text[fMailbox]), e.text[fAddress]), e.at)
-		if err := v.places.add(binary.BigEndian.AppendUint64(key, e.n), []byte{bit(e.admitted())}); err != nil {
+		to := v.places
+		to.key0 = appendInstant(appendKey(appendKey(to.key0[:0], e.text[fMailbox]), e.text[fAddress]), e.at)
+		to.key0, to.value0 = binary.BigEndian.AppendUint64(to.key0, e.n), append(to.value0[:0], bit(e.admitted()))
+		if err := to.put(); err != nil {
 			return err
 		}
 	}
@@ -218,11 +220,12 @@ func (v *view) place(e *event, extra func([]byte) []byte) error {
 			return err
 		}
 	}
-	value := e.append(nil)
+	to := v.rows
+	to.key0, to.value0 = binary.BigEndian.AppendUint64(to.key0[:0], e.n), e.append(to.value0[:0])
 	if extra != nil {
-		value = extra(value)
+		to.value0 = extra(to.value0)
 	}
-	return v.rows.add(binary.BigEndian.AppendUint64(nil, e.n), value)
+	return to.put()
 }
 
 // byItem puts the rows of each item together. Items come in the order of their first rows.
