@@ -94,15 +94,16 @@ func (v *view) takes(typ, session string) bool {
 
 // trim takes away what the view does not show.
 func (v *view) trim(e *event) {
-	if v.order == bySession {
-		for _, f := range [...]field{fUser, fMessageID, fReceived, fFolder, fRecipients} {
-			e.text[f] = ""
-		}
-		return
+	drop := []field{fCreated, fRecipients}
+	switch {
+	case v.order == bySession:
+		drop = []field{fUser, fMessageID, fReceived, fFolder, fRecipients}
+	case v.Name == "delivered":
+		drop = drop[:1]
 	}
-	e.text[fCreated] = ""
-	if v.Name != "delivered" {
-		e.text[fRecipients] = ""
+	for _, f := range drop {
+		e.text[f] = ""
+		e.cut &^= 1 << f
 	}
 }
 

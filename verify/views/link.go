@@ -37,7 +37,7 @@ type attribution struct {
 	logon event
 	// candidates are all that are possible, the latest first; of howAmbiguous alone.
 	candidates []event
-	// cut says that there were more than maxAlive at once, so that candidates may lack older ones.
+	// cut says that there may be more candidates than are listed.
 	cut bool
 	// session is that of the logon, or the one session at its address that can be meant.
 	session string
@@ -50,6 +50,8 @@ const (
 	signIn = 60
 	// maxAlive is how many logons of one application are held as possible at once.
 	maxAlive = 256
+	// maxGathered is how many of them are compared with each other.
+	maxGathered = 64
 	// maxCandidates is how many of them are listed.
 	maxCandidates = 16
 )
@@ -110,8 +112,8 @@ func (e *event) login() event {
 	return l
 }
 
-// row is what of an event is needed to link it.
-func (e *event) rowToLink() event {
+// toLink is what of an event is needed to link it.
+func (e *event) toLink() event {
 	l := event{at: e.at, n: e.n}
 	for _, f := range [...]field{fMailbox, fApp, fSession} {
 		l.text[f] = e.text[f]
@@ -152,13 +154,13 @@ func (l *linker) add(e *event, row bool) error {
 	case logon:
 		return nil
 	}
-	small := e.rowToLink()
+	small := e.toLink()
 	l.apps.key0, l.apps.value0 = e.appKey(l.apps.key0[:0], isRow), small.append(l.apps.value0[:0])
 	return l.apps.put()
 }
 
 func (l *linker) inSession(e *event, logon bool) error {
-	what, small := byte(isRow), e.rowToLink()
+	what, small := byte(isRow), e.toLink()
 	if logon {
 		what, small = isALogon, e.login()
 	}
@@ -402,8 +404,8 @@ func (a *application) attribute(e *event) attribution {
 			possible = addCandidate(possible, s)
 		}
 	}
+	found := attribution{how: howNone, cut: len(possible) == maxGathered || a.any && !a.lost.before(e.at)}
 	possible = joined(possible)
-	found := attribution{how: howNone, cut: a.any && !a.lost.before(e.at)}
 	if len(possible) == 0 {
 		return found
 	}
@@ -435,11 +437,17 @@ func addCandidate(list []candidate, s *source) []candidate {
 			return list
 		}
 	}
+	if len(list) == maxGathered {
+		return list
+	}
 	return append(list, c)
 }
 
 // joined takes a logon without session and one with a session from the same address for one sign-in, if there is no other session there: a browser leaves both kinds.
 func joined(list []candidate) []candidate {
+	if len(list) < 2 {
+		return list
+	}
 	var out []candidate
 	gone := make(map[int]bool)
 	for i, c := range list {
