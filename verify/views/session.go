@@ -70,7 +70,7 @@ func addToSession(groups *sorter, r *row) error {
 }
 
 // sessions makes a row of each session. Sessions come in the order of their first events.
-func (v *view) sessions(groups *sorter, emit func(*row) error) error {
+func (v *view) sessions(groups *sorter, emit func(*session) error) error {
 	ordered := v.room.sorter()
 	var group, first []byte
 	err := groups.each(func(key, value []byte) error {
@@ -99,7 +99,7 @@ func (v *view) sessions(groups *sorter, emit func(*row) error) error {
 		r.fresh = in.s[1] != 0
 		if s == nil || string(key[:8]) != string(first) {
 			if s != nil {
-				if err := emit(s.row()); err != nil {
+				if err := emit(s); err != nil {
 					return err
 				}
 			}
@@ -115,7 +115,7 @@ func (v *view) sessions(groups *sorter, emit func(*row) error) error {
 	if err != nil || s == nil {
 		return err
 	}
-	return emit(s.row())
+	return emit(s)
 }
 
 // How much of one session is listed. What goes beyond is counted, and in omitted.

@@ -85,24 +85,24 @@ func (v *view) write(caseID string, out *writer) error {
 	if err := v.events.close(); err != nil {
 		return err
 	}
-	put := func(r *row) error {
+	written := newLane(func(r *row) error {
 		v.sum.Rows++
 		r.caseID = caseID
 		return out.row(r)
-	}
-	each, groups := put, v.room.sorter()
+	})
+	each, groups := written.send, v.room.sorter()
 	if v.order == bySession {
-		each = func(r *row) error { return addToSession(groups, r) }
+		each = func(r *row, _ int) error { return addToSession(groups, r) }
 	}
 	words := howWords()
-	err := v.join(func(r *row) error {
+	err := v.join(func(r *row, size int) error {
 		v.sum.How[words[r.a.how]]++
-		return each(r)
+		return each(r, size)
 	})
 	if err == nil && v.order == bySession {
-		err = v.sessions(groups, put)
+		err = v.sessions(groups, func(s *session) error { return written.send(s.row(), sessionTexts-s.room) })
 	}
-	if err != nil {
+	if err := written.end(err); err != nil {
 		return err
 	}
 	return out.end()
@@ -260,8 +260,8 @@ func (v *view) byItem() error {
 	})
 }
 
-// join brings together what belongs to each row.
-func (v *view) join(emit func(*row) error) error {
+// join brings together what belongs to each row. size is about how many bytes that is.
+func (v *view) join(emit func(r *row, size int) error) error {
 	firsts := v.room.sorter()
 	var wait sync.WaitGroup
 	var errs [3]error
@@ -295,7 +295,9 @@ func (v *view) join(emit func(*row) error) error {
 		if err != nil {
 			return err
 		}
+		size := len(value)
 		if link != nil {
+			size += len(link.s)
 			link.attribution(&r.a)
 		}
 		m, err := mails.take(r.e.n)
@@ -303,6 +305,7 @@ func (v *view) join(emit func(*row) error) error {
 			return err
 		}
 		if m != nil {
+			size += len(m.s)
 			m.mail(&r.m)
 			r.m.fill(&r.e)
 		}
@@ -311,7 +314,7 @@ func (v *view) join(emit func(*row) error) error {
 			return err
 		}
 		r.fresh = first != nil
-		return emit(&r)
+		return emit(&r, size)
 	})
 }
 
