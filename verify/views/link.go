@@ -79,6 +79,7 @@ type linker struct {
 	apps     *sorter // by mailbox, application, time: logons and when they end, rows that no session explains
 	places   *sorter // by mailbox, application, address, time: logons
 	result   *sorter // by n: attributions
+	brief    bool    // of a logon nobody asks for more than which it is
 }
 
 // What stands in linker.sessions and linker.apps.
@@ -88,8 +89,8 @@ const (
 	isRow
 )
 
-func newLinker(r *scratch) *linker {
-	return &linker{sessions: r.sorter(), apps: r.sorter(), places: r.sorter(), result: r.sorter()}
+func newLinker(r *scratch, brief bool) *linker {
+	return &linker{sessions: r.sorter(), apps: r.sorter(), places: r.sorter(), result: r.sorter(), brief: brief}
 }
 
 // sessionKey is the key in linker.sessions, but for what makes it unique.
@@ -171,6 +172,9 @@ func (l *linker) inSession(e *event, logon bool) error {
 }
 
 func (l *linker) found(n uint64, a *attribution) error {
+	if l.brief && a.how != howAmbiguous {
+		a.logon = event{chain: a.logon.chain, text: [fieldCount]string{fSession: a.logon.text[fSession]}}
+	}
 	l.result.key0, l.result.value0 = binary.BigEndian.AppendUint64(l.result.key0[:0], n), a.append(l.result.value0[:0])
 	return l.result.put()
 }

@@ -39,9 +39,12 @@ func mailRank(typ string) byte {
 type mails struct {
 	told   *sorter // by mailbox, item: what records say, in the order in which they are believed, then rows that ask
 	result *sorter // by n: mails
+	brief  bool    // nobody asks for more than subject, sender and delivery
 }
 
-func newMails(r *scratch) *mails { return &mails{told: r.sorter(), result: r.sorter()} }
+func newMails(r *scratch, brief bool) *mails {
+	return &mails{told: r.sorter(), result: r.sorter(), brief: brief}
+}
 
 // ask has the mail of a row looked up.
 func (m *mails) ask(e *event) error {
@@ -69,7 +72,12 @@ func (m *mails) finish() error {
 			is.learn(&e)
 			return nil
 		}
-		m.result.value0 = is.append(m.result.value0[:0])
+		answer := is
+		if m.brief {
+			answer = mail{typ: is.typ, delivered: is.delivered}
+			copy(answer.text[:], is.text[:2])
+		}
+		m.result.value0 = answer.append(m.result.value0[:0])
 		return m.result.add(key[len(key)-8:], m.result.value0)
 	})
 	if err != nil {

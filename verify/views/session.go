@@ -1,7 +1,6 @@
 package views
 
 import (
-	"crypto/sha256"
 	"encoding/binary"
 	"slices"
 	"strings"
@@ -58,13 +57,7 @@ func addToSession(groups *sorter, r *row) error {
 	}
 	groups.key0 = appendKey(appendKey(appendKey(groups.key0[:0], r.e.text[fMailbox]), kind), group)
 	groups.key0 = binary.BigEndian.AppendUint64(groups.key0, r.e.n)
-	e, link := r.e, r.a
-	e.sha, e.text[fID] = [sha256.Size]byte{}, ""
-	e.text[fMessageID], e.text[fReceived], e.text[fFolder] = "", "", "" // of the mail
-	if link.how != howAmbiguous {
-		link.logon = event{}
-	}
-	groups.value0 = appendInstant(link.append(e.append(appendText(groups.value0[:0], kind))), r.m.delivered)
+	groups.value0 = appendInstant(r.a.append(r.e.append(appendText(groups.value0[:0], kind))), r.m.delivered)
 	groups.value0 = append(groups.value0, bit(r.m.typ != ""), bit(r.fresh))
 	return groups.put()
 }

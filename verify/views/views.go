@@ -2,6 +2,7 @@ package views
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -51,7 +52,8 @@ func Write(ctx context.Context, c *verify.Container, k Kind, f Format, opt Optio
 		}
 	}()
 	v := &view{Kind: k, room: room, user: opt.User, events: room.sorter(), sum: &sum}
-	v.linker, v.mails, v.places = newLinker(room), newMails(room), room.sorter()
+	brief := k.order == bySession
+	v.linker, v.mails, v.places = newLinker(room, brief), newMails(room, brief), room.sorter()
 	to := &frames{[3]*sorter{tagEvent: v.events, tagSign: v.linker.sessions, tagMail: v.mails.told}}
 	sum.Extract, err = extract.Write(ctx, c, extract.Options{Sources: []string{Source}, TempDir: opt.TempDir, Workers: opt.Workers}, to,
 		func() extract.Encoder { return &gatherer{view: v} })
@@ -219,6 +221,9 @@ func (v *view) place(e *event, extra func([]byte) []byte) error {
 		if err := v.mails.ask(e); err != nil {
 			return err
 		}
+	}
+	if v.order == bySession { // which has no use for them
+		e.sha, e.text[fID] = [sha256.Size]byte{}, ""
 	}
 	to := v.rows
 	to.key0, to.value0 = binary.BigEndian.AppendUint64(to.key0[:0], e.n), e.append(to.value0[:0])
