@@ -142,7 +142,6 @@ type session struct {
 	deleted       map[string]bool
 	observed      []observation
 	observations  int64
-	early         int64
 
 	room    int
 	omitted int64 // entries that were not listed
@@ -229,7 +228,9 @@ func (s *session) count(t *tally, text string) {
 // take takes the next event of the session, in the order of time.
 func (s *session) take(r *row) {
 	e := &r.e
-	s.last = *e
+	if e.at.known() || s.events == 0 {
+		s.last = *e
+	}
 	s.events++
 	s.copies += e.copies - 1
 	if s.kind == ofClient && e.text[fSession] == "" {
@@ -311,6 +312,8 @@ func (s *session) reading(r *row) {
 		s.shown = append(s.shown, d)
 	}
 	switch {
+	case !e.at.known():
+		return // nobody can say how long
 	case start:
 		if d.open {
 			d.unended++

@@ -61,7 +61,8 @@ func Write(ctx context.Context, c *verify.Container, k Kind, f Format, opt Optio
 		return sum, err
 	}
 	sum.How = make(map[string]int64)
-	return sum, v.write(c.CaseID(), f.writer(w, k, &opt))
+	err = v.write(c.CaseID(), f.writer(w, k, &opt))
+	return sum, err
 }
 
 // view makes one view.

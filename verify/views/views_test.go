@@ -127,7 +127,7 @@ func TestRepeats(t *testing.T) {
 
 // TestWithoutTime: what has no time is shown, last, and attributed to nothing.
 func TestWithoutTime(t *testing.T) {
-	a, b := read("08:30:00", "Web", "s1", "m1"), webLogon("08:00:00", "s1", home)
+	a, b := act("08:30:00", "Web", "ReadingPaneDisplayEnd", "s1", "m1"), webLogon("08:00:00", "s1", home)
 	a.TimeStamp = "soon"
 	for kind, want := range map[string]string{"reading": " | none\n08:31:00.000Z | same session\n", "sessions": "\n"} {
 		rows := show(t, container(t, one(a, b, read("08:31:00", "Web", "s1", "m1"))), kind, Options{})
@@ -136,7 +136,7 @@ func TestWithoutTime(t *testing.T) {
 			if got := pick(rows, "time", "how"); got != want {
 				t.Errorf("got %s", got)
 			}
-		} else if len(rows) != 1 || rows[0]["events"] != 3.0 {
+		} else if len(rows) != 1 || rows[0]["events"] != 3.0 || rows[0]["displayed_seconds"] != 0.0 || rows[0]["last_event"] != "2018-06-01T08:31:00.000Z" {
 			t.Errorf("%v", rows)
 		}
 	}
