@@ -17,14 +17,14 @@ type lane struct {
 
 const (
 	laneRows  = 128       // rows that are handed on at once,
-	laneBytes = 256 << 10 // or so many bytes of them
+	laneBytes = 128 << 10 // or so many bytes of them
 )
 
 // errStopped says that no more rows are wanted. The reason is what end returns.
 var errStopped = errors.New("stopped")
 
 func newLane(emit func(*row) error) *lane {
-	l := &lane{rows: make(chan []*row, 2), done: make(chan struct{})}
+	l := &lane{rows: make(chan []*row, 1), done: make(chan struct{})}
 	go func() {
 		defer close(l.done)
 		for batch := range l.rows {

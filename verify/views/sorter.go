@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	defaultSortMemory = 8 << 20  // bytes of items that a sorter holds before it writes them
+	defaultSortMemory = 6 << 20  // bytes of items that a sorter holds before it writes them
 	itemCost          = 24       // bytes that an item takes besides its own
 	fanIn             = 64       // runs that are merged at once
 	runBuffer         = 32 << 10 // bytes read ahead of each run

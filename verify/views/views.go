@@ -21,7 +21,7 @@ type Options struct {
 	User string
 	// TempDir receives the files that sorting may need; empty means the system's. They have no names, or are removed at the end.
 	TempDir string
-	// Memory is how many bytes each of the up to ten sorters holds before it writes them; 0 means 8 MiB.
+	// Memory is how many bytes each of the up to ten sorters holds before it writes them; 0 means 6 MiB.
 	Memory int
 	// Workers is as in [extract.Options]. The view does not depend on it.
 	Workers int
