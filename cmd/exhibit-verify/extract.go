@@ -109,19 +109,19 @@ func writeRecords(ctx context.Context, stdout io.Writer, c *checked, o *extractO
 	if err != nil {
 		return sum, err
 	}
-	err = o.toOut(stdout, func(w io.Writer) error {
+	err = toFile(stdout, o.out, func(w io.Writer) error {
 		sum, err = format.Extract(ctx, c.container, extract.Options{Sources: o.source}, w)
 		return changed(err)
 	})
 	return sum, err
 }
 
-// toOut has a new file written, or standard output. A file that could not be finished is removed.
-func (o *extractOptions) toOut(stdout io.Writer, write func(io.Writer) error) error {
-	if o.out == "-" {
+// toFile has a new file written, or standard output, which is "-". A file that could not be finished is removed.
+func toFile(stdout io.Writer, out string, write func(io.Writer) error) error {
+	if out == "-" {
 		return write(stdout)
 	}
-	f, err := os.OpenFile(o.out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := os.OpenFile(out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return cli.Fail(cli.Usage, fmt.Errorf("--out: %w", err), "nothing was written", "name a file that does not exist yet")
 	}
@@ -130,7 +130,7 @@ func (o *extractOptions) toOut(stdout io.Writer, write func(io.Writer) error) er
 		err = cerr
 	}
 	if err != nil {
-		os.Remove(o.out)
+		os.Remove(out)
 	}
 	return err
 }
@@ -154,13 +154,18 @@ func tell(w io.Writer, c *checked, sum extract.Summary) (unread int) {
 // summarise tells all that, and whether the case itself is incomplete.
 func summarise(w io.Writer, path string, c *checked, sum extract.Summary) error {
 	unread := tell(w, c, sum)
+	if unread > 0 && sum.ProblemCount == 0 {
+		return cli.Fail(cli.Incomplete, fmt.Errorf("%d windows are of sources that this version cannot read", unread), "the recorded bytes are kept; they are not among the records",
+			"use a newer exhibit-verify")
+	}
+	return incomplete(path, c, sum)
+}
+
+// incomplete says what is missing: what could not become records, or was not acquired.
+func incomplete(path string, c *checked, sum extract.Summary) error {
 	if sum.ProblemCount > 0 {
 		return cli.Fail(cli.Incomplete, fmt.Errorf("%d places in the answers could not become records", sum.ProblemCount),
 			"the recorded bytes are kept; what they say there is not among the records", "look at them with `exhibit-verify show "+path+" SEQ --body`")
-	}
-	if unread > 0 {
-		return cli.Fail(cli.Incomplete, fmt.Errorf("%d windows are of sources that this version cannot read", unread), "the recorded bytes are kept; they are not among the records",
-			"use a newer exhibit-verify")
 	}
 	if code := c.report.Exit(); code != cli.Done {
 		return cli.Fail(code, fmt.Errorf("%s: %s", path, verdict(c.report)), "the records are those of what was acquired", "run `exhibit-verify check "+path+"` to see what is missing")

@@ -87,7 +87,7 @@ func extractMailbox(cmd *cobra.Command, path string, c *checked, o *extractOptio
 	}
 	var l items.Listed
 	var sum extract.Summary
-	err = o.toOut(cmd.OutOrStdout(), func(w io.Writer) (err error) {
+	err = toFile(cmd.OutOrStdout(), o.out, func(w io.Writer) (err error) {
 		l, sum, err = items.Write(cmd.Context(), c.container, items.Options{Source: historic.Source, User: user}, w)
 		return changed(err)
 	})
@@ -129,7 +129,7 @@ func (o *extractOptions) writeHistoric(ctx context.Context, stdout io.Writer, g 
 		return g.Write(ctx, stdout, nil)
 	}
 	list := &lossList{}
-	err := o.toOut(stdout, func(w io.Writer) error {
+	err := toFile(stdout, o.out, func(w io.Writer) error {
 		if err := list.create(o.lossesName()); err != nil {
 			return err
 		}

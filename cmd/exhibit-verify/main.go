@@ -38,6 +38,6 @@ PATH is a case folder, sealed or not, or the file that "exhibit pack" made of on
 Exit codes: 0 verified · 1 unexpected · 2 usage · 3 altered or damaged · 4 incomplete or not sealed ·
 8 intact, but a trust flag that was given is not met. 3 counts before 4, and 4 before 8.`,
 	}
-	root.AddCommand(newCheck(), newExtract(), newShow(), newReplay(), cli.NewVersion())
+	root.AddCommand(newCheck(), newExtract(), newViews(), newShow(), newReplay(), cli.NewVersion())
 	return root
 }

@@ -66,7 +66,7 @@ func setup(e *testscript.Env) error {
 			}
 		}
 	}
-	return setupPacked(e, sealed)
+	return errors.Join(setupPacked(e, sealed), setupMailboxes(e, t))
 }
 
 // setupPacked writes the sealed case as one file: "sealed.zip", "longer.zip" with a byte more, and "repacked.zip", which the standard library makes of the same

@@ -43,7 +43,8 @@ var wrong = map[string][]string{
 	"format": {"", "json", "xlsx", "JSONL", "cvs"},
 	"out":    {"", "nowhere/r.jsonl", "."},
 	"source": {"", "outlook", "htpp"},
-	"user":   {"", "adele@contoso.example"}, // goes with two formats alone
+	"kind":   {"", "logon", "Logons", "mails"},
+	"user":   {"", "nobody@contoso.example", "adele@contoso.exampl"}, // for extract: it goes with two formats alone,
 
 	"tsa-ca":         {"", "no-such-file", ".", "usage_test.go"},
 	"known-head":     {"", "no-such-file", ".", "usage_test.go"},

@@ -31,7 +31,7 @@ type csvFile struct {
 
 func newCSV() extract.Encoder { return &csvFile{columns: csvColumns()} }
 
-func csvHeader() []byte { return appendRow(nil, csvColumns()) }
+func csvHeader() []byte { return AppendRow(nil, csvColumns()) }
 
 func (c *csvFile) Append(b []byte, r *extract.Record) ([]byte, error) {
 	p := &r.Provenance
@@ -50,10 +50,11 @@ func (c *csvFile) Append(b []byte, r *extract.Record) ([]byte, error) {
 		}
 	}
 	c.cells = append(c.cells, strings.Join(c.marks, ";"))
-	return appendRow(b, c.cells), nil
+	return AppendRow(b, c.cells), nil
 }
 
-func appendRow(b []byte, cells []string) []byte {
+// AppendRow appends one row of RFC 4180: commas, quotes where they are needed, CRLF at the end.
+func AppendRow(b []byte, cells []string) []byte {
 	for i, cell := range cells {
 		if i > 0 {
 			b = append(b, ',')

@@ -1,0 +1,56 @@
+package views
+
+import "testing"
+
+// TestSearches holds how letters become searches against what was worked out by hand, in both orders of arrival.
+func TestSearches(t *testing.T) {
+	typed := func(clock, session, text string) activity {
+		return act(clock, "Web", "SearchSuggestionsDisplay", session, "", "SuggestionStimulus", text)
+	}
+	start := func(clock, session, id string) activity {
+		return act(clock, "Web", "SearchSessionStart", session, "", "SearchSessionId", id)
+	}
+	execute := func(clock, session, id string) activity {
+		return act(clock, "Web", "SearchQueryExecute", session, "", "SearchSessionId", id)
+	}
+	result := func(clock, session, id, query string) activity {
+		return act(clock, "Web", "SearchResult", session, "", "Sid", id, "Query", query)
+	}
+	columns := []string{"time", "step", "query", "search", "keystrokes", "final_query", "final_query_from"}
+	for _, c := range []struct {
+		name string
+		list []activity
+		want string
+	}{
+		{"from start to results, and a second query in the same search session",
+			[]activity{start("09:00:00", "s", "q"), typed("09:00:01", "s", "p"), typed("09:00:02", "s", "pa"), execute("09:00:03", "s", "q"), result("09:00:04", "s", "q", "pay"),
+				typed("09:00:05", "s", "w"), result("09:00:06", "s", "q", "wire")},
+			"09:00:00.000Z | start |  | q | 2 | pay | result\n09:00:01.000Z | typed | p | q | 2 | pay | result\n09:00:02.000Z | typed | pa | q | 2 | pay | result\n" +
+				"09:00:03.000Z | executed |  | q | 2 | pay | result\n09:00:04.000Z | result | pay | q | 2 | pay | result\n" +
+				"09:00:05.000Z | typed | w | q | 1 | wire | result\n09:00:06.000Z | result | wire | q | 1 | wire | result\n"},
+		{"two people at once: the client session keeps them apart",
+			[]activity{start("09:00:00", "s1", "q1"), start("09:00:00", "s2", "q2"), typed("09:00:01", "s1", "a"), typed("09:00:02", "s2", "b"), typed("09:00:03", "s1", "ab"), result("09:00:04", "s2", "q2", "b"), result("09:00:05", "s1", "q1", "ab")},
+			"09:00:00.000Z | start |  | q1 | 2 | ab | result\n09:00:01.000Z | typed | a | q1 | 2 | ab | result\n09:00:03.000Z | typed | ab | q1 | 2 | ab | result\n09:00:05.000Z | result | ab | q1 | 2 | ab | result\n" +
+				"09:00:00.000Z | start |  | q2 | 1 | b | result\n09:00:02.000Z | typed | b | q2 | 1 | b | result\n09:00:04.000Z | result | b | q2 | 1 | b | result\n"},
+		{"results that come when the next search has begun",
+			[]activity{start("09:00:00", "s", "q1"), typed("09:00:01", "s", "a"), execute("09:00:02", "s", "q1"), start("09:00:03", "s", "q2"), typed("09:00:04", "s", "b"), result("09:00:05", "s", "q1", "a"), typed("09:00:06", "s", "bc"), result("09:00:07", "s", "q2", "bc")},
+			"09:00:00.000Z | start |  | q1 | 1 | a | result\n09:00:01.000Z | typed | a | q1 | 1 | a | result\n09:00:02.000Z | executed |  | q1 | 1 | a | result\n09:00:05.000Z | result | a | q1 | 1 | a | result\n" +
+				"09:00:03.000Z | start |  | q2 | 2 | bc | result\n09:00:04.000Z | typed | b | q2 | 2 | bc | result\n09:00:06.000Z | typed | bc | q2 | 2 | bc | result\n09:00:07.000Z | result | bc | q2 | 2 | bc | result\n"},
+		{"results that come when the next query of the session is being typed",
+			[]activity{start("09:00:00", "s", "q"), typed("09:00:01", "s", "a"), execute("09:00:02", "s", "q"), typed("09:00:03", "s", "b"), result("09:00:04", "s", "q", "a"), result("09:00:05", "s", "q", "b")},
+			"09:00:00.000Z | start |  | q | 1 | a | result\n09:00:01.000Z | typed | a | q | 1 | a | result\n09:00:02.000Z | executed |  | q | 1 | a | result\n09:00:04.000Z | result | a | q | 1 | a | result\n" +
+				"09:00:03.000Z | typed | b | q | 1 | b | result\n09:00:05.000Z | result | b | q | 1 | b | result\n"},
+		{"given up, and another one after a pause",
+			[]activity{typed("09:00:00", "s", "x"), typed("09:00:01", "s", "xy"), typed("09:10:02", "s", "z")},
+			"09:00:00.000Z | typed | x |  | 2 | xy | typed\n09:00:01.000Z | typed | xy |  | 2 | xy | typed\n09:10:02.000Z | typed | z |  | 1 | z | typed\n"},
+		{"letters before the first sign of their search session",
+			[]activity{typed("09:00:00", "s", "x"), execute("09:00:01", "s", "q")},
+			"09:00:00.000Z | typed | x | q | 1 | x | typed\n09:00:01.000Z | executed |  | q | 1 | x | typed\n"},
+	} {
+		for i, boxes := range [][]box{one(c.list...), reversed(one(c.list...))} {
+			if got := pick(show(t, container(t, boxes), "searches", Options{}), columns...); got != c.want {
+				t.Errorf("%s, order %d: got\n%swant\n%s", c.name, i, got, c.want)
+			}
+		}
+	}
+}
