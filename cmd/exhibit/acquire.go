@@ -105,6 +105,7 @@ func runAcquire(cmd *cobra.Command, p *program, s acquire.Source, args []string,
 			return err
 		}
 	}
+	p.warnVisible(cmd.ErrOrStderr())
 	where := place{dir: o.caseDir, takeOver: o.takeOver}
 	if where.key, err = o.key.source(cmd, p, env); err != nil {
 		return err

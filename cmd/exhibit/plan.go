@@ -68,6 +68,7 @@ func runPlan(cmd *cobra.Command, p *program, s acquire.Source, args []string, o 
 	if err != nil {
 		return err
 	}
+	p.warnVisible(cmd.ErrOrStderr())
 	params := o.params(cmd.Flags(), args)
 	params.Now = env.Now().UTC()
 	plan, err := s.Plan(params)
