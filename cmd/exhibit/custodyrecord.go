@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -197,23 +198,63 @@ func (c *custodian) receipt() (custody.Record, error) {
 
 // check checks the case and says in one line what that gave.
 func (c *custodian) check(ctx context.Context, o verify.Options) (string, error) {
-	report, _, err := verify.Check(ctx, c.files, o)
+	report, container, err := verify.Check(ctx, c.files, o)
+	if errors.Is(err, verify.ErrContent) {
+		return "", cli.Fail(cli.Unexpected, err, "the check was given up; nothing was recorded", "if the case may be as large as that, run the same command with --max-content GIB")
+	}
 	if err != nil {
 		return "", err
 	}
-	next := "run `" + shell([]string{"exhibit-verify", "check", c.dir}) + "` to see what was found"
+	if err := container.Close(); err != nil {
+		return "", err
+	}
+	next := "run `" + shell([]string{"exhibit-verify", "check", c.dir}) + "`"
 	switch code := report.Exit(); code {
 	case verify.ExitDamaged:
-		return "", cli.Fail(code, errors.New("the case is altered or damaged"), "nothing was recorded", next)
+		return "", cli.Fail(code, errors.New("the case is altered or damaged, or another history of it is known: "+foundCodes(report, verify.Damage)), "nothing was recorded", next+", with the same flags, to see what was found")
 	case verify.ExitUnmet:
-		return "", cli.Fail(code, errors.New("a key that was given did not sign the case"), "nothing was recorded", next+", with the same --key")
+		return "", cli.Fail(code, errors.New("what was given is not met: "+foundCodes(report, verify.Trust)), "nothing was recorded", next+", with the same flags, to see why")
 	}
-	var words []string
-	for _, s := range report.Statements {
+	text := verdictText(report, o)
+	if len(text) > bag.MaxValue {
+		return "", cli.Fail(cli.Usage, fmt.Errorf("the verdict with all that it was held against takes %d bytes, and a record has room for %d", len(text), bag.MaxValue), "nothing was recorded", "give fewer keys, authorities, heads or witnesses, and make another record for the others")
+	}
+	return text, nil
+}
+
+// foundCodes are the codes of a class, each once.
+func foundCodes(r *verify.Report, class verify.Class) string {
+	var codes []string
+	for i := range r.Findings {
+		if f := &r.Findings[i]; f.Class == class && !slices.Contains(codes, f.Code) {
+			codes = append(codes, f.Code)
+		}
+	}
+	return strings.Join(codes, ", ")
+}
+
+// verdictText is a verdict in one line: what holds, and what it was held against.
+func verdictText(r *verify.Report, o verify.Options) string {
+	words := []string{fmt.Sprintf("exit code %d", r.Exit()), fmt.Sprintf("deep: %t", o.Deep)}
+	for _, s := range r.Statements {
 		words = append(words, fmt.Sprintf("(%s) %s: %s", s.ID, s.Text, s.Holds))
 	}
 	for _, k := range o.Keys {
 		words = append(words, "pinned: "+k.String())
 	}
-	return fmt.Sprintf("exit code %d; deep: %t; %s", report.Exit(), o.Deep, strings.Join(words, "; ")), nil
+	for _, k := range o.CustodyKeys {
+		words = append(words, "pinned for custody: "+k.String())
+	}
+	for _, a := range o.Authorities {
+		words = append(words, "pinned authority: "+cli.EscapeLine(filepath.Base(a.Name)))
+	}
+	for _, h := range r.KnownHeads {
+		words = append(words, fmt.Sprintf("goes on from the head over %d entries with root %s", h.Size, h.Root))
+	}
+	for i := range r.Witnesses {
+		if w := &r.Witnesses[i]; w.Pinned {
+			words = append(words, fmt.Sprintf("witness %s: newest head seen: %t", w.Witness, w.Met))
+		}
+	}
+	return strings.Join(words, "; ")
 }

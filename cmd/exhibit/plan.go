@@ -68,7 +68,6 @@ func runPlan(cmd *cobra.Command, p *program, s acquire.Source, args []string, o 
 	if err != nil {
 		return err
 	}
-	p.warnVisible(cmd.ErrOrStderr())
 	params := o.params(cmd.Flags(), args)
 	params.Now = env.Now().UTC()
 	plan, err := s.Plan(params)
@@ -79,6 +78,7 @@ func runPlan(cmd *cobra.Command, p *program, s acquire.Source, args []string, o 
 	if err != nil {
 		return err
 	}
+	p.warnVisible(cmd.ErrOrStderr())
 	d := s.Describe()
 	v := &planView{Source: d.Name, Origin: plan.Origin, User: plan.User, From: plan.From, To: plan.To, Parameters: plan.Parameters, Chains: plan.Chains,
 		Permissions: d.Permissions, Limits: d.Limits, Content: d.Content, Claims: []evidence.Pair{}, Requests: []string{}, Windows: []caseWindow{}}
