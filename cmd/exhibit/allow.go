@@ -10,7 +10,6 @@ import (
 	"github.com/exhibit-dfir/exhibit/acquire/casefile"
 	"github.com/exhibit-dfir/exhibit/cmd/cli"
 	"github.com/exhibit-dfir/exhibit/evidence"
-	"github.com/exhibit-dfir/exhibit/evidence/bag"
 	"github.com/exhibit-dfir/exhibit/evidence/trust"
 )
 
@@ -87,18 +86,6 @@ func notAllowedYet(ctx context.Context, dir string, key trust.VKey) error {
 		return cli.Fail(cli.Usage, fmt.Errorf("this case allows %d keys, and no case allows more", len(keys)), "nothing was added", "go on in a new case: `exhibit case new --continues`")
 	}
 	return nil
-}
-
-// signers are the keys that a sealed case lists.
-func signers(ctx context.Context, dir string) ([]trust.VKey, error) {
-	status, err := casefile.ReadStatus(ctx, dir)
-	if err != nil {
-		return nil, err
-	}
-	if status.State != casefile.StateSealed {
-		return nil, bag.ErrUnsealed
-	}
-	return caseKeys(ctx, dir, status)
 }
 
 // caseKeys are the keys that a case lists, at its word: in its case entry, and in key entries. Of a case that is not sealed it may be those before a torn write.

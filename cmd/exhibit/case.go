@@ -198,12 +198,12 @@ func finalHead(ctx context.Context, dir string, use headUse) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	keys, err := signers(ctx, dir)
+	b, err := readBundle(ctx, dir)
 	if errors.Is(err, bag.ErrUnsealed) {
 		return "", fail(cli.Usage, err, "seal it first, or go on from it with --continues")
 	}
 	if err == nil {
-		err = checkFinal(dir, note, keys)
+		err = checkFinal(dir, note, b.keys)
 	}
 	if err != nil {
 		return "", fail(cli.Damaged, err, "run `"+shell([]string{"exhibit-verify", "check", dir})+"`")

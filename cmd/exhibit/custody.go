@@ -18,10 +18,11 @@ import (
 func newCustody(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "custody",
-		Short: "Sign who held a sealed case, and when",
-		Long: `custody adds records to the folder of a sealed case, in custody/, outside of what is sealed: a hand-over changes nothing in it. Each record states what the
-container is at that moment, for which every file is hashed again; names the record before; and is signed with your key. The one who releases a case signs before
-it is packed, the one who receives it after it was unpacked. "exhibit-verify check" checks the chain. Of a packed case, unpack it first: its form is fixed.`,
+		Short: "Sign who held a sealed case or a production, and when",
+		Long: `custody adds records to the folder of a sealed case, or of a production, in custody/, outside of what is signed: a hand-over changes nothing in it. Each
+record states what the container is at that moment, for which every file is hashed again; names the record before; and is signed with your key. The one who
+releases a case signs before it is packed, the one who receives it after it was unpacked. "exhibit-verify check" checks the chain. Of a packed case, unpack it
+first: its form is fixed. A production begins a chain of its own.`,
 	}
 	cmd.AddCommand(newCustodyTransfer(p), newCustodyReceive(p), newCustodyVerified(p), newCustodyAdd(p), newCustodyList(p))
 	return cmd

@@ -20,12 +20,13 @@ import (
 	"github.com/exhibit-dfir/exhibit/verify"
 )
 
-// custodian is a sealed case to which a record is to be added.
+// custodian is a sealed case, or a production, to which a record is to be added.
 type custodian struct {
-	dir   string
-	files *bag.Folder
-	chain *custody.Chain
-	found bag.Measured
+	dir    string
+	bundle *bundle
+	files  *bag.Folder
+	chain  *custody.Chain
+	found  bag.Measured
 }
 
 // adding says to which case a record is added, and which key signs it.
@@ -34,7 +35,7 @@ type adding struct {
 	key *signing
 }
 
-// runCustody measures a sealed case, reads its records, and adds the one that draft gives.
+// runCustody measures a sealed case or a production, reads its records, and adds the one that draft gives.
 func runCustody(cmd *cobra.Command, p *program, to adding, draft func(context.Context, *custodian) (custody.Record, error)) error {
 	dir := to.dir
 	ctx, cancel := p.untilFirst(cmd.Context())
@@ -47,7 +48,7 @@ func runCustody(cmd *cobra.Command, p *program, to adding, draft func(context.Co
 	if err != nil {
 		return err
 	}
-	keys, err := signers(ctx, dir)
+	b, err := readBundle(ctx, dir)
 	if err != nil {
 		return custodyError(err, dir)
 	}
@@ -56,8 +57,8 @@ func runCustody(cmd *cobra.Command, p *program, to adding, draft func(context.Co
 		return custodyError(err, dir)
 	}
 	defer files.Close()
-	c := &custodian{dir: dir, files: files}
-	if c.found, err = bag.Measure(ctx, files, keys); err != nil {
+	c := &custodian{dir: dir, bundle: b, files: files}
+	if c.found, err = bag.Measure(ctx, files, b.keys); err != nil {
 		return custodyError(err, dir)
 	}
 	container := custody.Hash(c.found.TagManifest)
@@ -69,7 +70,7 @@ func runCustody(cmd *cobra.Command, p *program, to adding, draft func(context.Co
 	if err != nil {
 		return custodyError(err, dir)
 	}
-	if err := c.complete(ctx, env, &r); err != nil {
+	if err := c.complete(env, &r); err != nil {
 		return custodyError(err, dir)
 	}
 	signer, err := custodySigner(ctx, source, cmd.ErrOrStderr())
@@ -96,7 +97,7 @@ func custodySigner(ctx context.Context, source casefile.KeySource, talk io.Write
 }
 
 // complete fills in what the program knows itself.
-func (c *custodian) complete(ctx context.Context, env casefile.Env, r *custody.Record) error {
+func (c *custodian) complete(env casefile.Env, r *custody.Record) error {
 	now := env.Now()
 	r.Time, r.Zone, r.Origin, r.Container, r.Size = now, now.Format("-07:00"), c.found.Head.Origin, custody.Hash(c.found.TagManifest), c.found.Size
 	tool := map[string]string{}
@@ -107,11 +108,7 @@ func (c *custodian) complete(ctx context.Context, env casefile.Env, r *custody.R
 	if r.Exhibit != "" {
 		return nil
 	}
-	status, err := casefile.ReadStatus(ctx, c.dir)
-	if err != nil {
-		return err
-	}
-	for _, f := range status.Case.Fields {
+	for _, f := range c.bundle.fields {
 		if f.Name == "exhibit" {
 			r.Exhibit = f.Value
 		}
@@ -139,7 +136,7 @@ func tellRecord(cmd *cobra.Command, l *custody.Link, dir string) error {
 func brokenChain(c *custody.Chain, dir string) error {
 	for i := range c.Problems {
 		if p := &c.Problems[i]; !p.Odd() {
-			return cli.Fail(cli.Damaged, fmt.Errorf("[%s] %s: %s", p.Code, p.Path, p.Detail), "the custody records do not agree with each other or with the case; nothing was recorded",
+			return cli.Fail(cli.Damaged, fmt.Errorf("[%s] %s: %s", p.Code, p.Path, p.Detail), "the custody records do not agree with each other or with the "+bundleNoun(dir)+"; nothing was recorded",
 				"run `"+shell([]string{"exhibit-verify", "check", dir})+"` to see all of it, and ask every party for their copy of the records")
 		}
 	}
@@ -154,7 +151,8 @@ func isFile(name string) bool {
 
 // custodyError explains why nothing was recorded.
 func custodyError(err error, dir string) error {
-	const meaning = "nothing was recorded, and the case is as it was"
+	noun := bundleNoun(dir)
+	meaning := "nothing was recorded, and the " + noun + " is as it was"
 	var problem bag.Problem
 	var own *cli.Error
 	switch {
@@ -165,7 +163,7 @@ func custodyError(err error, dir string) error {
 	case errors.Is(err, casefile.ErrNoFolder) && isFile(dir):
 		return cli.Fail(cli.Usage, fmt.Errorf("%q is a file, and records are added to a folder", dir), meaning, "if it is a packed case, run `"+shell([]string{"exhibit", "unpack", dir, "-o", "DIR"})+"` first")
 	case errors.Is(err, bag.ErrUnsealed):
-		return cli.Fail(cli.Incomplete, err, meaning, "custody is that of a sealed case; to seal it, run `"+shell([]string{"exhibit", "seal", dir})+"`")
+		return unsealed(err, dir, meaning)
 	case errors.Is(err, custody.ErrTaken):
 		return cli.Fail(cli.InUse, err, meaning, "run the same command again: it goes on from that record")
 	case errors.Is(err, custody.ErrFull):
@@ -176,7 +174,7 @@ func custodyError(err error, dir string) error {
 	if explained := diskError(err, dir, meaning, "run the same command again"); errors.As(explained, &own) {
 		return explained
 	}
-	return caseError(err, dir)
+	return bundleError(err, dir)
 }
 
 // receipt is the answer to the last release that has none.

@@ -107,15 +107,13 @@ const maxWarned = 10
 func warnSecrets(ctx context.Context, talk io.Writer, files fs.FS) error {
 	var seqs []string
 	n := int64(0)
-	for b, err := range evidence.Batches(ctx, files) {
+	for e, err := range disclosedEntries(ctx, files) {
 		if err != nil {
 			return err
 		}
-		for _, e := range b.Entries {
-			if x, ok := e.Body.(*evidence.Exchange); ok && slices.Contains(x.Flags, wire.FlagSecretInResponse) {
-				if n++; n <= maxWarned {
-					seqs = append(seqs, fmt.Sprint(e.Head.Seq))
-				}
+		if x, ok := e.Body.(*evidence.Exchange); ok && slices.Contains(x.Flags, wire.FlagSecretInResponse) {
+			if n++; n <= maxWarned {
+				seqs = append(seqs, fmt.Sprint(e.Head.Seq))
 			}
 		}
 	}
