@@ -32,7 +32,7 @@ func openChecked(cmd *cobra.Command, path string, g *given) (*checked, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := g.unlock.Prepare(cmd); err != nil {
+	if err := g.unlock.Prepare(cmd.Context(), cmd); err != nil {
 		return nil, err
 	}
 	ctx := cmd.Context()

@@ -53,7 +53,7 @@ func runPack(ctx context.Context, cmd *cobra.Command, dir string, o packOptions)
 	if err := checkOut(dir, out); err != nil {
 		return cli.Fail(cli.Usage, fmt.Errorf("--out: %w", err), "nothing was written", "name a file that does not exist yet, outside the case")
 	}
-	to, err := o.encrypt.recipients(cmd)
+	to, err := o.encrypt.recipients(ctx, cmd)
 	if err != nil {
 		return err
 	}
