@@ -30,14 +30,13 @@ func TestNoByteUnseen(t *testing.T) {
 	if !unseen() {
 		t.Fatal("the index itself differs")
 	}
+	t.Logf("%d bytes", len(content))
 	for at := range content {
-		for _, flip := range []byte{1} {
-			content[at] ^= flip
-			if unseen() {
-				t.Fatalf("byte %d flipped by %#x goes unseen", at, flip)
-			}
-			content[at] ^= flip
+		content[at] ^= 1
+		if unseen() {
+			t.Fatalf("byte %d flipped goes unseen", at)
 		}
+		content[at] ^= 1
 	}
 }
 
