@@ -78,8 +78,8 @@ func runExtract(cmd *cobra.Command, path string, o *extractOptions) error {
 	if err := c.needIntact(path); err != nil {
 		return err
 	}
-	if code := c.report.Exit(); code == cli.KeyUnmet {
-		return cli.Fail(code, fmt.Errorf("%s: %s", path, verdict(c.report)), "nothing was extracted", "run `exhibit-verify check` with the same flags to see which was not met")
+	if c.report.Unmet() {
+		return cli.Fail(c.report.Exit(), fmt.Errorf("%s: %s", path, verdict(c.report)), "nothing was extracted", "run `exhibit-verify check` with the same flags to see which was not met")
 	}
 	sum, err := writeRecords(cmd.Context(), cmd.OutOrStdout(), c, o)
 	if err != nil {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -51,7 +50,7 @@ func (c *checked) salvage(ctx context.Context, path string, keys []trust.VKey) (
 
 // otherHistory reports whether what the user has from elsewhere shows another history than this one.
 func (c *checked) otherHistory() bool {
-	return c.pinned && slices.ContainsFunc(c.report.Findings, func(f verify.Finding) bool { return f.Code == "fork" || f.Code == "rolled-back" })
+	return c.pinned && c.report.OtherHistory()
 }
 
 // extractSalvaged writes the records of what is proven of a damaged case, and what is lost.
