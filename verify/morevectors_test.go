@@ -77,6 +77,15 @@ func batchRecipes() []recipe {
 			from, to := strings.Index(r.Block, `,"warcinfo"`), strings.Index(r.Block, "]}\n")
 			r.Block = r.Block[:from] + r.Block[to+1:]
 		})},
+		{name: "segment-missing-no-frontier", code: "batch-frontier", exit: 3, about: "the first segment is missing, and the first batch of the next has no frontier that stands for it", make: func(t *testing.T) map[string][]byte {
+			files := forged(func(t *testing.T, f *sample.Forged) {
+				r := batchWith(t, f, `"segment":2`)
+				from, to := strings.Index(r.Block, `,"warcinfo"`), strings.Index(r.Block, "]}\n")
+				r.Block = r.Block[:from] + r.Block[to+1:]
+			})(t)
+			delete(files, seg1)
+			return files
+		}},
 		{name: "batch-crlf", code: "batch-form", exit: 3, about: "a batch whose lines end in CR LF", make: forged(func(t *testing.T, f *sample.Forged) {
 			r := batchWith(t, f, `"batch":2,`)
 			r.Replace(t, "\n", "\r\n")
@@ -269,6 +278,10 @@ func bagRecipes() []recipe {
 		})},
 		{name: "bag-declaration", code: "bag-changed", exit: 3, about: "bagit.txt of another version", make: altered(func(t *testing.T, f map[string][]byte) {
 			f["bagit.txt"] = bytes.Replace(f["bagit.txt"], []byte("1.0"), []byte("0.9"), 1)
+			sign(t, f, func(*trust.PackageStatement) {})
+		})},
+		{name: "bag-declaration-long", code: "path-read", exit: 3, about: "a bagit.txt that is longer than any is", make: altered(func(t *testing.T, f map[string][]byte) {
+			f["bagit.txt"] = append(f["bagit.txt"], bytes.Repeat([]byte("\n"), 4096)...)
 			sign(t, f, func(*trust.PackageStatement) {})
 		})},
 		{name: "bag-oxum", code: "bag-changed", exit: 3, about: "Payload-Oxum counts other bytes", make: altered(func(t *testing.T, f map[string][]byte) {
