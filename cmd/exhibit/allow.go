@@ -111,6 +111,19 @@ func caseKeys(ctx context.Context, dir string, status *casefile.Status) (keys []
 	return keys, nil
 }
 
+// maySign are the keys that may sign a head over size entries of a case; package.note, if that is beyond them. Where the case has no key entries, nothing has to be read for that.
+func maySign(ctx context.Context, dir string, status *casefile.Status, size int64) ([]trust.VKey, error) {
+	if !slices.ContainsFunc(status.Counts, func(k evidence.KindCount) bool { return k.Kind == evidence.KindKey && k.Count > 0 }) {
+		return caseKeys(ctx, dir, status)
+	}
+	folder, err := evidence.OpenFolder(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer folder.Close()
+	return evidence.MaySign(ctx, folder.FS(), size)
+}
+
 // laterKeys reads all segments for the keys that entries allow.
 func laterKeys(ctx context.Context, dir string) (keys []string, err error) {
 	folder, err := evidence.OpenFolder(dir)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"iter"
+	"math"
 
 	"github.com/exhibit-dfir/exhibit/acquire/casefile"
 	"github.com/exhibit-dfir/exhibit/cmd/cli"
@@ -34,7 +35,7 @@ func readBundle(ctx context.Context, dir string) (*bundle, error) {
 		return nil, bag.ErrUnsealed
 	}
 	b := &bundle{origin: evidence.Origin(status.Case.Case), fields: status.Case.Fields}
-	b.keys, err = caseKeys(ctx, dir, status)
+	b.keys, err = maySign(ctx, dir, status, math.MaxInt64)
 	return b, err
 }
 

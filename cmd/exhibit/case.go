@@ -156,7 +156,7 @@ func (u *headUse) fail(code int, err error, next string) error {
 	return cli.Fail(code, fmt.Errorf("%s: %w", u.subject, err), u.meaning, next)
 }
 
-// newestHead is the text of the newest head note of a case, signed by one of the keys that the case lists. The case is changed in nothing and may be sealed.
+// newestHead is the text of the newest head note of a case, signed by one of the keys that may sign it. The case is changed in nothing and may be sealed.
 func newestHead(ctx context.Context, dir string, use headUse) (string, error) {
 	fail := use.fail
 	check := "run `" + shell([]string{"exhibit-verify", "check", dir}) + "`"
@@ -181,7 +181,7 @@ func newestHead(ctx context.Context, dir string, use headUse) (string, error) {
 	if err != nil {
 		return "", fail(cli.Unexpected, err, "")
 	}
-	keys, err := caseKeys(ctx, dir, status)
+	keys, err := maySign(ctx, dir, status, size)
 	if err != nil {
 		return "", fail(cli.Damaged, err, check)
 	}
@@ -250,7 +250,7 @@ func readNote(files fs.FS, name string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, trust.MaxNoteSize+1))
 }
 
-// checkNote requires a head of this case and size, signed by a key that the case lists.
+// checkNote requires a head of this case and size, signed by one of keys.
 func checkNote(note []byte, origin string, size int64, keys []trust.VKey) error {
 	text, _, err := trust.Verify(note, keys)
 	if err != nil {
