@@ -77,15 +77,6 @@ func batchRecipes() []recipe {
 			from, to := strings.Index(r.Block, `,"warcinfo"`), strings.Index(r.Block, "]}\n")
 			r.Block = r.Block[:from] + r.Block[to+1:]
 		})},
-		{name: "segment-missing-no-frontier", code: "batch-frontier", exit: 3, about: "the first segment is missing, and the first batch of the next has no frontier that stands for it", make: func(t *testing.T) map[string][]byte {
-			files := forged(func(t *testing.T, f *sample.Forged) {
-				r := batchWith(t, f, `"segment":2`)
-				from, to := strings.Index(r.Block, `,"warcinfo"`), strings.Index(r.Block, "]}\n")
-				r.Block = r.Block[:from] + r.Block[to+1:]
-			})(t)
-			delete(files, seg1)
-			return files
-		}},
 		{name: "batch-crlf", code: "batch-form", exit: 3, about: "a batch whose lines end in CR LF", make: forged(func(t *testing.T, f *sample.Forged) {
 			r := batchWith(t, f, `"batch":2,`)
 			r.Replace(t, "\n", "\r\n")
@@ -284,6 +275,7 @@ func bagRecipes() []recipe {
 			f["bagit.txt"] = append(f["bagit.txt"], bytes.Repeat([]byte("\n"), 4096)...)
 			sign(t, f, func(*trust.PackageStatement) {})
 		})},
+		{name: "path-type-stamps", code: "path-type", exit: 3, about: "stamps is a file and no folder", make: altered(func(_ *testing.T, f map[string][]byte) { f["stamps"] = []byte("x") })},
 		{name: "bag-oxum", code: "bag-changed", exit: 3, about: "Payload-Oxum counts other bytes", make: altered(func(t *testing.T, f map[string][]byte) {
 			f["bag-info.txt"] = bytes.Replace(f["bag-info.txt"], []byte("Payload-Oxum: "), []byte("Payload-Oxum: 1"), 1)
 			sign(t, f, func(*trust.PackageStatement) {})
