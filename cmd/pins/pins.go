@@ -3,10 +3,7 @@
 package pins
 
 import (
-	"errors"
 	"fmt"
-	"io"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -56,7 +53,7 @@ func (p *Pins) Options(cmd *cobra.Command, now time.Time, meaning string) (o ver
 	for _, file := range p.tsa {
 		a, err := readAuthority(file)
 		if err != nil {
-			return o, cli.Fail(cli.Usage, fmt.Errorf("--tsa-ca %q: %w", file, pathCause(err)), meaning, "name a file with the root certificate that the authority publishes, in PEM; not one out of the case")
+			return o, cli.Fail(cli.Usage, fmt.Errorf("--tsa-ca %q: %w", file, err), meaning, "name a file with the root certificate that the authority publishes, in PEM; not one out of the case")
 		}
 		o.Authorities = append(o.Authorities, a)
 	}
@@ -75,7 +72,7 @@ func (p *Pins) history(cmd *cobra.Command, o *verify.Options, meaning string) er
 	for _, name := range p.heads {
 		head, err := readKnownHead(name)
 		if err != nil {
-			return cli.Fail(cli.Usage, fmt.Errorf("--known-head %q: %w", name, pathCause(err)), meaning, "name a file as in data/checkpoints of the case, or as `exhibit head` prints one")
+			return cli.Fail(cli.Usage, fmt.Errorf("--known-head %q: %w", name, err), meaning, "name a file as in data/checkpoints of the case, or as `exhibit head` prints one")
 		}
 		o.KnownHeads = append(o.KnownHeads, head)
 	}
@@ -107,40 +104,17 @@ func parseKeys(flag string, texts []string, meaning string) (keys []trust.VKey, 
 const maxPEM = 8 << 20
 
 func readAuthority(file string) (a verify.Authority, err error) {
-	pem, err := readStart(file, maxPEM+1)
-	if err == nil && len(pem) > maxPEM {
-		err = fmt.Errorf("it is longer than %d bytes", maxPEM)
-	}
+	pem, err := cli.ReadSmall(file, maxPEM)
 	if err != nil {
 		return a, err
 	}
 	return verify.ReadAuthority(file, pem)
 }
 
-// readKnownHead reads no more of a file than shows that it is too long.
-func readKnownHead(name string) (verify.KnownHead, error) {
-	note, err := readStart(name, trust.MaxNoteSize+1)
+func readKnownHead(name string) (h verify.KnownHead, err error) {
+	note, err := cli.ReadSmall(name, trust.MaxNoteSize)
 	if err != nil {
-		return verify.KnownHead{}, err
+		return h, err
 	}
 	return verify.ParseKnownHead(name, note)
-}
-
-// readStart reads at most so many bytes of a file.
-func readStart(name string, most int64) ([]byte, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, most))
-}
-
-// pathCause leaves out the file's name, which the message has.
-func pathCause(err error) error {
-	var p *os.PathError
-	if errors.As(err, &p) {
-		return p.Err
-	}
-	return err
 }
