@@ -144,6 +144,13 @@ func entryRecipes() []recipe {
 		{name: "entry-window-acquisition", code: "entry-rule", exit: 3, about: "a window ends with other parameters than its acquisition was named for", make: forged(func(t *testing.T, f *sample.Forged) {
 			batchWith(t, f, `"state":"complete"`).Replace(t, `"value":"2"`, `"value":"3"`)
 		})},
+		{name: "entry-window-other-acquisition", code: "entry-rule", exit: 3, about: "a window ends as that of another user than it was opened for, under that one's acquisition", make: func(t *testing.T) map[string][]byte {
+			m := sample.New(t, nil)
+			m.Window(1, evidence.Window{State: evidence.Opened, User: "adele@contoso.example"})
+			m.Window(1, evidence.Window{State: evidence.Failed, Reason: "unreachable", Text: "x", User: "lynne@contoso.example", Last: evidence.None})
+			m.Close()
+			return m.Folder.Files()
+		}},
 		{name: "entry-redaction-outside", code: "batch-form", exit: 3, about: "a redaction beyond its record's end", make: line(`"name":"Authorization","offset":`, `"name":"Authorization","offset":9`)},
 		{name: "entry-status-no-response", code: "batch-form", exit: 3, about: "a status and no response", make: forged(func(t *testing.T, f *sample.Forged) {
 			removeRecord(t, f, f.Find(t, "429 Too Many"))
