@@ -76,18 +76,6 @@ func (p *patience) delay(failed int, told time.Duration) (d time.Duration, ok bo
 	return d, true, nil
 }
 
-// timer waits on a timer.
-func timer(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
 // retryAfter reads how long a response says to wait (RFC 9110, section 10.2.3; services also send fractions of a second). A date counts from the response's own Date, so that
 // a clock that is off does not matter, or from now if it has none. What says nothing usable (0, negative, past, garbage, absent) is 0.
 func retryAfter(header httpblock.Fields, now time.Time) time.Duration {

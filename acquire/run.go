@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/exhibit-dfir/exhibit/acquire/casefile"
+	"github.com/exhibit-dfir/exhibit/acquire/pause"
 	"github.com/exhibit-dfir/exhibit/acquire/wire"
 	"github.com/exhibit-dfir/exhibit/evidence"
 	"github.com/exhibit-dfir/exhibit/evidence/ledger"
@@ -143,7 +144,7 @@ func (o *Options) defaults() error {
 		o.MaxPages = defaultMaxPages
 	}
 	if o.Wait == nil {
-		o.Wait = timer
+		o.Wait = pause.For
 	}
 	return nil
 }

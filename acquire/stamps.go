@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/exhibit-dfir/exhibit/acquire/pause"
 	"github.com/exhibit-dfir/exhibit/acquire/stamping"
 )
 
@@ -22,7 +23,7 @@ func (r *run) stampBeside(ctx context.Context) (end func() error) {
 	go func() {
 		for {
 			err := r.o.Stamps.Stamp(ctx)
-			if err != nil || timer(beside, stamping.Every) != nil {
+			if err != nil || pause.For(beside, stamping.Every) != nil {
 				done <- err
 				return
 			}

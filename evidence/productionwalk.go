@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"iter"
 
 	"github.com/exhibit-dfir/exhibit/evidence/warc"
 )
@@ -179,6 +180,67 @@ func (w *ProductionWalker) end(ctx context.Context, next int64) error {
 		}
 	}
 	return w.segs.rest(ctx)
+}
+
+// ProductionLines reads production.jsonl alone, at its word: no record is looked at, and nothing is held against a head. The first line is head; entries gives the others in
+// order, each time anew. Of a production that was not checked that is what somebody wrote. It fails, as entries does, with a [*DamageError] where a line is not in the form
+// (docs/container.md, 13.2 and 13.3) or not in order.
+func ProductionLines(files fs.FS) (head ProductionHead, entries iter.Seq2[*Disclosure, error], err error) {
+	w := &ProductionWalker{files: files}
+	file, err := openRegular(files, ProductionPath)
+	if err != nil {
+		return head, nil, err
+	}
+	defer file.Close()
+	if _, err = w.first(&lineReader{r: bufio.NewReaderSize(file, 256<<10)}); err != nil {
+		return head, nil, lineDamage(err)
+	}
+	return w.head, func(yield func(*Disclosure, error) bool) {
+		if err := w.lines(yield); err != nil {
+			yield(nil, lineDamage(err))
+		}
+	}, nil
+}
+
+func lineDamage(err error) error {
+	var fault *Fault
+	if errors.As(err, &fault) || errors.Is(err, errLine) {
+		return &DamageError{Path: ProductionPath, Detail: "a line of it is not what a production has there", Err: err}
+	}
+	return err
+}
+
+// lines gives each line but the first until yield has had enough.
+func (w *ProductionWalker) lines(yield func(*Disclosure, error) bool) error {
+	file, err := openRegular(w.files, ProductionPath)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	lines := &lineReader{r: bufio.NewReaderSize(file, 256<<10)}
+	if _, err := w.first(lines); err != nil {
+		return err
+	}
+	for next := int64(0); next < w.head.Size; next++ {
+		line, offset, err := lines.next()
+		if errors.Is(err, io.EOF) {
+			return &Fault{Code: "production-order", Offset: offset, Seq: next, Detail: "it ends before its last entry"}
+		}
+		if err != nil {
+			return err
+		}
+		d, err := decodeDisclosure(line)
+		if err == nil && d.Seq != next {
+			err = fmt.Errorf("the line of entry %d where that of entry %d should stand", d.Seq, next)
+		}
+		if err != nil {
+			return &Fault{Code: "production-form", Offset: offset, Seq: next, Detail: err.Error()}
+		}
+		if !yield(d, nil) {
+			return nil
+		}
+	}
+	return nil
 }
 
 // openRegular opens a regular file for reading.

@@ -210,7 +210,7 @@ const (
 
 func recipes() []recipe {
 	return slices.Concat(goodRecipes(), frameRecipes(), recordRecipes(), batchRecipes(), entryRecipes(), headRecipes(), bagRecipes(), outcomeRecipes(), attackRecipes(), strangerRecipes(),
-		cosignRecipes(), tokenRecipes(), custodyRecipes(), supplementsRecipes(), productionRecipes(), deepRecipes(), checkRecipes(), differedRecipes())
+		cosignRecipes(), tokenRecipes(), custodyRecipes(), supplementsRecipes(), productionRecipes(), productionCustodyRecipes(), deepRecipes(), checkRecipes(), differedRecipes())
 }
 
 func goodRecipes() []recipe {

@@ -271,6 +271,11 @@ func bagRecipes() []recipe {
 			f["bagit.txt"] = bytes.Replace(f["bagit.txt"], []byte("1.0"), []byte("0.9"), 1)
 			sign(t, f, func(*trust.PackageStatement) {})
 		})},
+		{name: "bag-declaration-long", code: "path-read", exit: 3, about: "a bagit.txt that is longer than any is", make: altered(func(t *testing.T, f map[string][]byte) {
+			f["bagit.txt"] = append(f["bagit.txt"], bytes.Repeat([]byte("\n"), 4096)...)
+			sign(t, f, func(*trust.PackageStatement) {})
+		})},
+		{name: "path-type-stamps", code: "path-type", exit: 3, about: "stamps is a file and no folder", make: altered(func(_ *testing.T, f map[string][]byte) { f["stamps"] = []byte("x") })},
 		{name: "bag-oxum", code: "bag-changed", exit: 3, about: "Payload-Oxum counts other bytes", make: altered(func(t *testing.T, f map[string][]byte) {
 			f["bag-info.txt"] = bytes.Replace(f["bag-info.txt"], []byte("Payload-Oxum: "), []byte("Payload-Oxum: 1"), 1)
 			sign(t, f, func(*trust.PackageStatement) {})

@@ -6,7 +6,7 @@ import (
 	"github.com/exhibit-dfir/exhibit/evidence/bag"
 )
 
-// packed is a case in one file, as [bag.OpenZip] opens it.
+// packed is a case or a production in one file, as [bag.OpenZip] opens it.
 type packed interface {
 	// BadSums says which files in it do not have the sums of their headers.
 	BadSums(context.Context) ([]*bag.ZipError, error)

@@ -71,6 +71,9 @@ func (c *checker) checkProduction(ctx context.Context) (*Container, error) {
 	c.productionNote()
 	c.cosignatures()
 	c.custody()
+	if err := c.packedSums(ctx); err != nil {
+		return nil, err
+	}
 	c.completeness()
 	c.producedKeys()
 	c.authorities()

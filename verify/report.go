@@ -135,6 +135,12 @@ func (r *Report) Exit() int {
 
 func (r *Report) has(c Class) bool { return r.classes[c] > 0 }
 
+// Unmet reports whether something that the user gave is not met, also where something graver decides the exit code.
+func (r *Report) Unmet() bool { return r.has(Trust) }
+
+// OtherHistory reports whether a head that the user gave, or that somebody cosigned, shows another history than this one.
+func (r *Report) OtherHistory() bool { return r.codes["fork"] > 0 || r.codes["rolled-back"] > 0 }
+
 // Bounds of the list for a hostile case. All findings are counted, listed or not.
 const (
 	maxFindings = 2000

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/exhibit-dfir/exhibit/acquire/pause"
 	"github.com/exhibit-dfir/exhibit/evidence/trust/rfc3161/authority"
 )
 
@@ -102,7 +103,7 @@ func newTenant(o Options, mailboxes map[string]*mailbox) (*Tenant, error) {
 		t.now = time.Now
 	}
 	if t.wait == nil {
-		t.wait = waitOnTimer
+		t.wait = pause.For
 	}
 	for _, f := range t.faults {
 		if f.kind == "" {
@@ -116,17 +117,6 @@ func newTenant(o Options, mailboxes map[string]*mailbox) (*Tenant, error) {
 	}
 	t.Renew()
 	return t, nil
-}
-
-func waitOnTimer(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // Token gives the bearer token issued last, without the word Bearer. It may

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/exhibit-dfir/exhibit/acquire/casefile"
+	"github.com/exhibit-dfir/exhibit/acquire/pause"
 	"github.com/exhibit-dfir/exhibit/evidence"
 	"github.com/exhibit-dfir/exhibit/evidence/trust"
 )
@@ -238,7 +239,7 @@ func clip(s string) string {
 func Watch(ctx context.Context, c Appender, o Options, tell func([]Answer, error)) (stop func()) {
 	wait, every := o.Wait, o.Every
 	if wait == nil {
-		wait = timer
+		wait = pause.For
 	}
 	if every <= 0 {
 		every = 15 * time.Minute
@@ -262,16 +263,5 @@ func Watch(ctx context.Context, c Appender, o Options, tell func([]Answer, error
 	return func() {
 		cancel()
 		done.Wait()
-	}
-}
-
-func timer(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }

@@ -25,6 +25,7 @@ const GiveCase = "give the folder of a case, the one that holds data/, or the fi
 // temporary file that nobody else can read, until Close. It fails with a [*bag.ZipError] where a packed case is not in the one form, and with a [*bag.AgeError]
 // where an encrypted one was cut or altered.
 func OpenCase(ctx context.Context, path string, in io.Reader, u *Unlock) (CaseFiles, error) {
+	defer u.settle() // what ends with ctx does not wait for whoever is asked
 	if path == "-" {
 		return openStream(ctx, in, u)
 	}

@@ -1,15 +1,14 @@
 package cli
 
 import (
-	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"unicode/utf8"
+	"sync"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/exhibit-dfir/exhibit/evidence/bag"
 	"github.com/exhibit-dfir/exhibit/evidence/trust"
@@ -23,6 +22,7 @@ type Unlock struct {
 	files      []string // of identities
 	passphrase string   // a file; "" asks on a terminal
 	identities *bag.Identities
+	asking     sync.Mutex // held while a question is open
 }
 
 // Flags adds the flags of commands that read a case.
@@ -31,12 +31,14 @@ func (u *Unlock) Flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&u.passphrase, "passphrase-file", "", "`FILE` with the passphrase of an encrypted case, or of the SSH private key, on one line")
 }
 
-// Prepare reads what the flags name. Where a passphrase is missing, it is asked for on in, if that is a terminal; talk gets the question.
-func (u *Unlock) Prepare(cmd *cobra.Command) error {
+// Prepare reads what the flags name. Where a passphrase is missing, it is asked for on standard input, if that is a terminal, until ctx ends.
+func (u *Unlock) Prepare(ctx context.Context, cmd *cobra.Command) error {
 	u.identities = &bag.Identities{}
 	ask := func(what string) func() (string, error) {
 		return func() (string, error) {
-			return AskPassphrase(cmd.InOrStdin(), cmd.ErrOrStderr(), what, "nothing was looked at")
+			u.asking.Lock()
+			defer u.asking.Unlock()
+			return askPassphrase(ctx, cmd.InOrStdin(), cmd.ErrOrStderr(), what, "nothing was looked at")
 		}
 	}
 	own := ask
@@ -65,43 +67,18 @@ func (u *Unlock) Prepare(cmd *cobra.Command) error {
 	return nil
 }
 
+// settle waits until no question is open: the terminal is as it was then.
+func (u *Unlock) settle() {
+	u.asking.Lock()
+	defer u.asking.Unlock()
+}
+
 // PassphraseFile reads a passphrase from a file of one line that only this user can read; meaning says what a failure means. No error holds anything of it. The caller
 // overwrites the slice when it is done with it.
 func PassphraseFile(name, meaning string) ([]byte, error) {
 	passphrase, err := trust.ReadPassphraseFile(name)
 	if err != nil {
 		return nil, Fail(Usage, fmt.Errorf("--passphrase-file: %w", err), meaning, "put the passphrase on one line into a file that only you can read (mode 0600), and name that file")
-	}
-	return passphrase, nil
-}
-
-func checkPassphrase(b []byte) (string, error) {
-	switch {
-	case len(b) == 0:
-		return "", errors.New("there is no passphrase")
-	case bytes.ContainsAny(b, "\r\n\x00"):
-		return "", errors.New("there is more than one line")
-	case !utf8.Valid(b):
-		return "", errors.New("the passphrase is no UTF-8")
-	}
-	return string(b), nil
-}
-
-// AskPassphrase asks for a passphrase on a terminal, without showing it. Without one it fails and names the flag that answers.
-func AskPassphrase(in io.Reader, talk io.Writer, what, meaning string) (string, error) {
-	f, ok := in.(*os.File)
-	if !ok || !term.IsTerminal(int(f.Fd())) {
-		return "", Fail(Usage, fmt.Errorf("the %s is needed, and there is no terminal to ask", what), meaning, "give --passphrase-file")
-	}
-	fmt.Fprintf(talk, "%s: ", EscapeLine(what))
-	b, err := term.ReadPassword(int(f.Fd()))
-	fmt.Fprintln(talk)
-	if err != nil {
-		return "", Fail(Usage, fmt.Errorf("the %s could not be read: %w", what, err), meaning, "give --passphrase-file")
-	}
-	passphrase, err := checkPassphrase(b)
-	if err != nil {
-		return "", Fail(Usage, fmt.Errorf("%s: %w", what, err), meaning, "run the same command again, or give --passphrase-file")
 	}
 	return passphrase, nil
 }

@@ -2,15 +2,13 @@ package main
 
 import (
 	"errors"
-	"fmt"
-	"io"
 	"io/fs"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/exhibit-dfir/exhibit/cmd/cli"
+	"github.com/exhibit-dfir/exhibit/cmd/pins"
 	"github.com/exhibit-dfir/exhibit/evidence/bag"
 	"github.com/exhibit-dfir/exhibit/evidence/trust"
 	"github.com/exhibit-dfir/exhibit/verify"
@@ -24,6 +22,7 @@ type checked struct {
 	folder      cli.CaseFiles
 	keys        []trust.VKey       // that are pinned
 	authorities []verify.Authority // likewise
+	pinned      bool               // whether the user has heads or witnesses that the history was held against
 	form        error              // why a packed case is not in the one form, or cannot be decrypted to its end; nothing in it can be read then
 }
 
@@ -33,7 +32,7 @@ func openChecked(cmd *cobra.Command, path string, g *given) (*checked, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := g.unlock.Prepare(cmd); err != nil {
+	if err := g.unlock.Prepare(cmd.Context(), cmd); err != nil {
 		return nil, err
 	}
 	ctx := cmd.Context()
@@ -60,7 +59,8 @@ func openChecked(cmd *cobra.Command, path string, g *given) (*checked, error) {
 		}
 		return nil, err
 	}
-	return &checked{report: report, container: container, folder: folder, keys: o.Keys, authorities: o.Authorities}, nil
+	return &checked{report: report, container: container, folder: folder, keys: o.Keys, authorities: o.Authorities,
+		pinned: len(o.KnownHeads)+len(o.Witnesses) > 0}, nil
 }
 
 // close frees what a checked case holds.
@@ -89,77 +89,18 @@ func (c *checked) needIntact(path string) error {
 
 // given is what the user says of a case beforehand, to every command that checks one.
 type given struct {
-	keys    []string
-	tsa     []string // files with certificates of time-stamping authorities
-	custody []string
-	content int64 // GiB
-	deep    bool
-	keep    int64      // bytes of pages that the check keeps for its container
-	heads   *elsewhere // nil but for check
-	unlock  cli.Unlock
+	pins   pins.Pins
+	keep   int64 // bytes of pages that the check keeps for its container
+	unlock cli.Unlock
 }
 
 func (g *given) flags(cmd *cobra.Command) {
-	cmd.Flags().StringArrayVar(&g.keys, "key", nil, "verifier key that must have signed or cosigned, as its owner gave it to you (repeatable)")
-	cmd.Flags().StringArrayVar(&g.tsa, "tsa-ca", nil, "`PEM` file with the root of a time-stamping authority that must have stamped the case, as it publishes it (repeatable)")
-	cmd.Flags().StringArrayVar(&g.custody, "custody-key", nil, "verifier key that must have signed a custody record, as its owner gave it to you (repeatable)")
+	g.pins.Flags(cmd)
 	g.unlock.Flags(cmd)
-	cmd.Flags().Int64Var(&g.content, "max-content", 0, "give up on a case that decodes to more than so many `GIB` (default 256 times its size, at least 16)")
 }
 
-// maxPEM is the longest file of certificates, in bytes.
-const maxPEM = 8 << 20
-
-func readAuthority(file string) (a verify.Authority, err error) {
-	f, err := os.Open(file)
-	if err != nil {
-		return a, err
-	}
-	defer f.Close()
-	pem, err := io.ReadAll(io.LimitReader(f, maxPEM+1))
-	if err == nil && len(pem) > maxPEM {
-		err = fmt.Errorf("it is longer than %d bytes", maxPEM)
-	}
-	if err != nil {
-		return a, err
-	}
-	return verify.ReadAuthority(file, pem)
-}
-
-func (g *given) options(cmd *cobra.Command) (o verify.Options, err error) {
-	if o.Keys, err = parseKeys("key", g.keys); err != nil {
-		return o, err
-	}
-	if o.CustodyKeys, err = parseKeys("custody-key", g.custody); err != nil {
-		return o, err
-	}
-	for _, file := range g.tsa {
-		a, err := readAuthority(file)
-		if err != nil {
-			return o, cli.Fail(cli.Usage, fmt.Errorf("--tsa-ca %q: %w", file, err), "", "name a file with the root certificate that the authority publishes, in PEM; not one out of the case")
-		}
-		o.Authorities = append(o.Authorities, a)
-	}
-	o.Now = time.Now()
-	if g.heads != nil {
-		if err := g.heads.options(cmd, &o); err != nil {
-			return o, err
-		}
-	}
-	if g.content < 0 || g.content > 1<<20 {
-		return o, cli.Usagef("--max-content %d is no number of GiB from 1 to %d", g.content, 1<<20)
-	}
-	o.MaxContent, o.Deep, o.Keep = g.content<<30, g.deep, g.keep
-	return o, nil
-}
-
-func parseKeys(flag string, texts []string) (keys []trust.VKey, err error) {
-	for _, t := range texts {
-		k, err := trust.ParseVKey(t)
-		if err != nil {
-			return nil, cli.Fail(cli.Usage, fmt.Errorf("--%s: %w", flag, err), "", "a verifier key is one line NAME+ID+BASE64, as `exhibit key show` prints it")
-		}
-		keys = append(keys, k)
-	}
-	return keys, nil
+func (g *given) options(cmd *cobra.Command) (verify.Options, error) {
+	o, err := g.pins.Options(cmd, time.Now(), "nothing was checked")
+	o.Keep = g.keep
+	return o, err
 }

@@ -15,7 +15,6 @@ import (
 
 func newCheck() *cobra.Command {
 	var given given
-	var elsewhere elsewhere
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "check PATH",
@@ -28,7 +27,6 @@ Against the holder of the signing key the case alone proves nothing. What he can
 (--known-head), or what witnesses cosigned (--witness). A history that another one stands against is altered: exit 3.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			given.heads = &elsewhere
 			c, err := openChecked(cmd, args[0], &given)
 			if err != nil {
 				return err
@@ -49,9 +47,8 @@ Against the holder of the signing key the case alone proves nothing. What he can
 		},
 	}
 	given.flags(cmd)
-	elsewhere.flags(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the whole report as JSON")
-	cmd.Flags().BoolVar(&given.deep, "deep", false, "also derive layouts and redactions of every exchange again")
+	given.pins.DeepFlag(cmd)
 	return cmd
 }
 

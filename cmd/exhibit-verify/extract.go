@@ -34,7 +34,8 @@ func newExtract() *cobra.Command {
 		Long: `extract checks the case and writes a record for each event in its answers. docs/records.md describes the fields; every record names the
 exchange, the byte range and the SHA-256 of the JSON that it was made from. Nothing is extracted from a case that is altered or damaged. With
 --salvage the records of those exchanges are written that still prove against a signed head, and what is lost is listed: on standard error, and
-beside a file that is written, in FILE.losses.jsonl. The exit code is 3 all the same.
+beside a file that is written, in FILE.losses.jsonl. The exit code is 3 all the same. Nothing is extracted of a case that does not meet a key, an authority, a
+head or a witness that is given, and nothing salvaged of one against which such a head stands.
 
 The formats crowdstrike-csv and lmg-csv are the files of the programs of 2018, byte for byte, for what reads such files: the activities of one mailbox,
 chosen with --user where the case has several. They hold less than the other formats; what they leave out goes to FILE.losses.jsonl. Nothing in
@@ -90,8 +91,8 @@ func runExtract(cmd *cobra.Command, path string, o *extractOptions) error {
 	if err := c.needIntact(path); err != nil {
 		return err
 	}
-	if code := c.report.Exit(); code == cli.KeyUnmet {
-		return cli.Fail(code, fmt.Errorf("%s: %s", path, verdict(c.report)), "nothing was extracted", "run `exhibit-verify check` with the same --key")
+	if c.report.Unmet() {
+		return cli.Fail(c.report.Exit(), fmt.Errorf("%s: %s", path, verdict(c.report)), "nothing was extracted", "run `exhibit-verify check` with the same flags to see which was not met")
 	}
 	if o.ofOneMailbox() {
 		return extractMailbox(cmd, path, c, o)

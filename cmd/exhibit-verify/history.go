@@ -1,77 +1,11 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"io"
-	"os"
-
-	"github.com/spf13/cobra"
 
 	"github.com/exhibit-dfir/exhibit/cmd/cli"
-	"github.com/exhibit-dfir/exhibit/evidence/trust"
 	"github.com/exhibit-dfir/exhibit/verify"
 )
-
-// elsewhere is what the user has from others than the operator: heads that were kept, and keys of witnesses.
-type elsewhere struct {
-	heads     []string // files
-	witnesses []string
-	quorum    int
-}
-
-func (e *elsewhere) flags(cmd *cobra.Command) {
-	f := cmd.Flags()
-	f.StringArrayVar(&e.heads, "known-head", nil, "`FILE` with a signed head of this case that was kept elsewhere, such as one that was mailed on the first day; the case must go on from it (repeatable)")
-	f.StringArrayVar(&e.witnesses, "witness", nil, "key of a witness, `VKEY`, that must have cosigned the newest head (repeatable)")
-	f.IntVar(&e.quorum, "witness-quorum", 0, "be content with `N` of the witnesses (default all)")
-}
-
-// options reads what the flags name.
-func (e *elsewhere) options(cmd *cobra.Command, o *verify.Options) error {
-	for _, name := range e.heads {
-		note, err := readKnownHead(name)
-		if err == nil {
-			var head verify.KnownHead
-			if head, err = verify.ParseKnownHead(name, note); err == nil {
-				o.KnownHeads = append(o.KnownHeads, head)
-			}
-		}
-		if err != nil {
-			return cli.Fail(cli.Usage, fmt.Errorf("--known-head %q: %w", name, pathCause(err)), "nothing was checked", "name a file as in data/checkpoints of the case, or as `exhibit head` prints one")
-		}
-	}
-	for _, text := range e.witnesses {
-		key, err := trust.ParseWitnessKey(text)
-		if err != nil {
-			return cli.Fail(cli.Usage, fmt.Errorf("--witness: %w", err), "nothing was checked", "a witness key is one line NAME+ID+BASE64 of type 0x04, as its operator publishes it")
-		}
-		o.Witnesses = append(o.Witnesses, key)
-	}
-	if o.Quorum = e.quorum; cmd.Flags().Changed("witness-quorum") && (e.quorum < 1 || e.quorum > len(e.witnesses)) {
-		return cli.Usagef("--witness-quorum %d is no number from 1 to %d, of the keys that --witness gives", e.quorum, len(e.witnesses))
-	}
-	return nil
-}
-
-// readKnownHead reads no more of a file than shows that it is too long.
-func readKnownHead(name string) ([]byte, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, trust.MaxNoteSize+1))
-}
-
-// pathCause leaves out the file's name, which the message has.
-func pathCause(err error) error {
-	var p *os.PathError
-	if errors.As(err, &p) {
-		return p.Err
-	}
-	return err
-}
 
 func printHistory(line func(string, ...any), r *verify.Report) {
 	for i := range r.Installations {

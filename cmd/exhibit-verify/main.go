@@ -13,6 +13,7 @@ import (
 )
 
 func main() {
+	cli.NoCore(os.Stderr)
 	cli.BoundMemory(400)
 	ctx := context.Background()
 	if asks := cli.StopSignals(); len(asks) > 0 { // none would mean all

@@ -37,10 +37,20 @@ func (c *checked) salvage(ctx context.Context, path string, keys []trust.VKey) (
 		}
 		return cli.Fail(cli.Damaged, c.form, "it cannot be told where the files in it are; nothing in it was looked at", next)
 	}
+	if c.otherHistory() {
+		return cli.Fail(cli.Damaged, errors.New(cli.Named(path)+": a head that you gave, or that a witness of yours cosigned, stands against this history of the case"),
+			"whoever has the signing key made the history anew, or cut it off: that its signed heads cover an entry does not show that it is what was recorded",
+			"run `exhibit-verify check "+path+"` with the same flags to see what was found, and ask for the case as it was when that head was made")
+	}
 	if c.salvaged, err = verify.Salvage(ctx, c.folder, verify.Options{Keys: keys}); err == nil {
 		c.container = c.salvaged.Container()
 	}
 	return err
+}
+
+// otherHistory reports whether what the user has from elsewhere shows another history than this one.
+func (c *checked) otherHistory() bool {
+	return c.pinned && c.report.OtherHistory()
 }
 
 // extractSalvaged writes the records of what is proven of a damaged case, and what is lost.

@@ -58,20 +58,19 @@ func runShow(cmd *cobra.Command, path, seqText string, o *showOptions) error {
 		return showSalvaged(cmd, path, c, seq, o, c.keys)
 	}
 	e, err := c.container.Entry(ctx, seq)
-	if errors.Is(err, verify.ErrWithheld) {
-		return showWithheld(cmd, path, c, seq, o)
+	switch {
+	case errors.Is(err, verify.ErrWithheld):
+		err = showWithheld(cmd, path, c, seq, o)
+	case errors.Is(err, verify.ErrNoEntry):
+		err = cli.Fail(cli.Usage, err, "", fmt.Sprintf("entries are numbered 0 to %d", c.container.Len()-1))
+	case err == nil:
+		err = showEntry(ctx, cmd.OutOrStdout(), c, e, o)
 	}
 	if err != nil {
-		if errors.Is(err, verify.ErrNoEntry) {
-			return cli.Fail(cli.Usage, err, "", fmt.Sprintf("entries are numbered 0 to %d", c.container.Len()-1))
-		}
 		return err
 	}
-	if err := showEntry(ctx, cmd.OutOrStdout(), c, e, o); err != nil {
-		return err
-	}
-	if code := c.report.Exit(); code == cli.KeyUnmet {
-		return cli.Fail(code, fmt.Errorf("%s: %s", path, verdict(c.report)), "", "")
+	if c.report.Unmet() {
+		return cli.Fail(cli.KeyUnmet, fmt.Errorf("%s: a trust flag that was given is not met", path), "the entry is shown all the same", "run `exhibit-verify check "+path+"` with the same flags to see which was not met")
 	}
 	return nil
 }

@@ -112,6 +112,7 @@ func runAcquire(cmd *cobra.Command, p *program, s acquire.Source, args []string,
 			run.Confirmed = "by --yes"
 		}
 	}
+	p.warnVisible(cmd.ErrOrStderr())
 	where := place{dir: o.caseDir, takeOver: o.takeOver}
 	if where.key, err = o.key.source(cmd, p, env); err != nil {
 		return err

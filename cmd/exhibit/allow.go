@@ -10,7 +10,6 @@ import (
 	"github.com/exhibit-dfir/exhibit/acquire/casefile"
 	"github.com/exhibit-dfir/exhibit/cmd/cli"
 	"github.com/exhibit-dfir/exhibit/evidence"
-	"github.com/exhibit-dfir/exhibit/evidence/bag"
 	"github.com/exhibit-dfir/exhibit/evidence/trust"
 )
 
@@ -89,18 +88,6 @@ func notAllowedYet(ctx context.Context, dir string, key trust.VKey) error {
 	return nil
 }
 
-// signers are the keys that a sealed case lists.
-func signers(ctx context.Context, dir string) ([]trust.VKey, error) {
-	status, err := casefile.ReadStatus(ctx, dir)
-	if err != nil {
-		return nil, err
-	}
-	if status.State != casefile.StateSealed {
-		return nil, bag.ErrUnsealed
-	}
-	return caseKeys(ctx, dir, status)
-}
-
 // caseKeys are the keys that a case lists, at its word: in its case entry, and in key entries. Of a case that is not sealed it may be those before a torn write.
 func caseKeys(ctx context.Context, dir string, status *casefile.Status) (keys []trust.VKey, err error) {
 	texts := slices.Clone(status.Case.Keys)
@@ -122,6 +109,19 @@ func caseKeys(ctx context.Context, dir string, status *casefile.Status) (keys []
 		keys = append(keys, k)
 	}
 	return keys, nil
+}
+
+// maySign are the keys that may sign a head over size entries of a case; package.note, if that is beyond them. Where the case has no key entries, nothing has to be read for that.
+func maySign(ctx context.Context, dir string, status *casefile.Status, size int64) ([]trust.VKey, error) {
+	if !slices.ContainsFunc(status.Counts, func(k evidence.KindCount) bool { return k.Kind == evidence.KindKey && k.Count > 0 }) {
+		return caseKeys(ctx, dir, status)
+	}
+	folder, err := evidence.OpenFolder(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer folder.Close()
+	return evidence.MaySign(ctx, folder.FS(), size)
 }
 
 // laterKeys reads all segments for the keys that entries allow.

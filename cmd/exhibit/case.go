@@ -157,7 +157,7 @@ func (u *headUse) fail(code int, err error, next string) error {
 	return cli.Fail(code, fmt.Errorf("%s: %w", u.subject, err), u.meaning, next)
 }
 
-// newestHead is the text of the newest head note of a case, signed by one of the keys that the case lists. The case is changed in nothing and may be sealed.
+// newestHead is the text of the newest head note of a case, signed by one of the keys that may sign it. The case is changed in nothing and may be sealed.
 func newestHead(ctx context.Context, dir string, use headUse) (string, error) {
 	fail := use.fail
 	check := "run `" + shell([]string{"exhibit-verify", "check", dir}) + "`"
@@ -182,7 +182,7 @@ func newestHead(ctx context.Context, dir string, use headUse) (string, error) {
 	if err != nil {
 		return "", fail(cli.Unexpected, err, "")
 	}
-	keys, err := caseKeys(ctx, dir, status)
+	keys, err := maySign(ctx, dir, status, size)
 	if err != nil {
 		return "", fail(cli.Damaged, err, check)
 	}
@@ -199,12 +199,12 @@ func finalHead(ctx context.Context, dir string, use headUse) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	keys, err := signers(ctx, dir)
+	b, err := readBundle(ctx, dir)
 	if errors.Is(err, bag.ErrUnsealed) {
 		return "", fail(cli.Usage, err, "seal it first, or go on from it with --continues")
 	}
 	if err == nil {
-		err = checkFinal(dir, note, keys)
+		err = checkFinal(dir, note, b.keys)
 	}
 	if err != nil {
 		return "", fail(cli.Damaged, err, "run `"+shell([]string{"exhibit-verify", "check", dir})+"`")
@@ -251,7 +251,7 @@ func readNote(files fs.FS, name string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, trust.MaxNoteSize+1))
 }
 
-// checkNote requires a head of this case and size, signed by a key that the case lists.
+// checkNote requires a head of this case and size, signed by one of keys.
 func checkNote(note []byte, origin string, size int64, keys []trust.VKey) error {
 	text, sigs, err := trust.Verify(note, keys)
 	if err != nil {

@@ -13,6 +13,8 @@ import (
 	"github.com/exhibit-dfir/exhibit/acquire"
 	"github.com/exhibit-dfir/exhibit/acquire/casefile"
 	"github.com/exhibit-dfir/exhibit/cmd/cli"
+	"github.com/exhibit-dfir/exhibit/evidence"
+	"github.com/exhibit-dfir/exhibit/evidence/sample"
 )
 
 // done runs a command line that must succeed and returns what it printed.
@@ -203,5 +205,33 @@ func TestStatusWindows(t *testing.T) {
 	want := []struct{ Name, Value string }{{"origin", "https://127.0.0.1:1"}, {"urls", "1"}, {"urls-sha256", "7236eb922067f4165c7bb030f11f948e6b9be8dfb37075bbaa9ebbd3668823d9"}, {"accept", "text/b"}}
 	if w[2].Source != "http" || w[2].Outcome != "failed" || !reflect.DeepEqual(w[2].Parameters, want) {
 		t.Errorf("window 3 is %+v", w[2])
+	}
+}
+
+// TestHeadByOwnLeave: a head is not printed, nor gone on from, which only a key has signed that the case does not allow until another one has signed over its entry.
+func TestHeadByOwnLeave(t *testing.T) {
+	m := sample.New(t, nil)
+	m.Append(&evidence.Draft{Body: &evidence.Key{Action: "allow", Key: sample.Key(t, 42).VerifierKey(), Text: "x"}})
+	m.Close()
+	forged := m.Forge()
+	forged.Key = sample.Key(t, 42)
+	for name, c := range map[string]struct {
+		files map[string][]byte
+		code  int
+	}{"honest": {m.Folder.Files(), cli.Done}, "forged": {forged.Build(t), cli.Damaged}} {
+		dir := filepath.Join(t.TempDir(), "case")
+		for name, b := range c.files {
+			path := filepath.Join(dir, filepath.FromSlash(name))
+			if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, b, 0o600)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if code, out, talk := typed(t, "head", dir); code != c.code || (out == "") != (code != cli.Done) {
+			t.Errorf("%s: head: exit code %d, %q, %s", name, code, out, talk)
+		}
+		code, _, talk := typed(t, "case", "new", dir+"2", "--case-number=1", "--exhibit=1", "--examiner=E", "--continues="+dir)
+		if code != c.code {
+			t.Errorf("%s: case new --continues: exit code %d, %s", name, code, talk)
+		}
 	}
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+	"io"
 	"net/url"
 	"slices"
 	"strings"
@@ -46,6 +48,13 @@ func redactedQuery(query string) string {
 		}
 	}
 	return strings.Join(parts, "&")
+}
+
+// warnVisible says that a command line holds what redacted takes out of it, in case that it is a secret: the case does not keep it, but others have it.
+func (p *program) warnVisible(talk io.Writer) {
+	if !slices.Equal(redacted(p.args), p.args) {
+		fmt.Fprintln(talk, "warning: a URL on the command line has user information or parameters, which other users of this machine and the history of the shell can read: if one is a secret, use --url-file, and have it replaced")
+	}
 }
 
 // shell writes a command line as a POSIX shell reads it.

@@ -10,19 +10,19 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/exhibit-dfir/exhibit/cmd/cli"
+	"github.com/exhibit-dfir/exhibit/cmd/pins"
 	"github.com/exhibit-dfir/exhibit/evidence/bag"
 	"github.com/exhibit-dfir/exhibit/evidence/custody"
-	"github.com/exhibit-dfir/exhibit/evidence/trust"
-	"github.com/exhibit-dfir/exhibit/verify"
 )
 
 func newCustody(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "custody",
-		Short: "Sign who held a sealed case, and when",
-		Long: `custody adds records to the folder of a sealed case, in custody/, outside of what is sealed: a hand-over changes nothing in it. Each record states what the
-container is at that moment, for which every file is hashed again; names the record before; and is signed with your key. The one who releases a case signs before
-it is packed, the one who receives it after it was unpacked. "exhibit-verify check" checks the chain. Of a packed case, unpack it first: its form is fixed.`,
+		Short: "Sign who held a sealed case or a production, and when",
+		Long: `custody adds records to the folder of a sealed case, or of a production, in custody/, outside of what is signed: a hand-over changes nothing in it. Each
+record states what the container is at that moment, for which every file is hashed again; names the record before; and is signed with your key. The one who
+releases a case signs before it is packed, the one who receives it after it was unpacked. "exhibit-verify check" checks the chain. Of a packed case, unpack it
+first: its form is fixed. A production begins a chain of its own.`,
 	}
 	cmd.AddCommand(newCustodyTransfer(p), newCustodyReceive(p), newCustodyVerified(p), newCustodyAdd(p), newCustodyList(p))
 	return cmd
@@ -201,22 +201,21 @@ func otherEvents() []string {
 
 func newCustodyVerified(p *program) *cobra.Command {
 	o := custodyOptions{statements: append(byStatements("checks the case"), otherStatements()...)}
-	var keys []string
-	var deep bool
+	var given pins.Pins
 	cmd := &cobra.Command{
 		Use:   "verified DIR",
 		Short: "Check a sealed case and sign what the check said",
-		Long: `verified checks the case as "exhibit-verify check" does, and records the verdict. Nothing is recorded of a case that is altered or damaged, or that a key
-which was given did not sign.`,
+		Long: `verified checks the case as "exhibit-verify check" does, with the same flags, and records the verdict: what holds, and what you had from elsewhere that it was
+held against. Nothing is recorded of a case that is altered or damaged, or that does not meet what was given.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			check := verify.Options{Deep: deep}
-			for _, text := range keys {
-				key, err := trust.ParseVKey(text)
-				if err != nil {
-					return cli.Fail(cli.Usage, fmt.Errorf("--key: %w", err), "nothing was recorded", "a verifier key is one line NAME+ID+BASE64, as `exhibit key show` prints it")
-				}
-				check.Keys = append(check.Keys, key)
+			env, err := p.env()
+			if err != nil {
+				return err
+			}
+			check, err := given.Options(cmd, env.Now(), "nothing was recorded")
+			if err != nil {
+				return err
 			}
 			r := custody.Record{Event: custody.Verified}
 			if err := o.state(cmd, &r); err != nil {
@@ -230,7 +229,7 @@ which was given did not sign.`,
 		},
 	}
 	o.flags(cmd, "by")
-	cmd.Flags().StringArrayVar(&keys, "key", nil, "verifier key that must have signed, as its owner gave it to you (repeatable)")
-	cmd.Flags().BoolVar(&deep, "deep", false, "also derive layouts and redactions of every exchange again")
+	given.Flags(cmd)
+	given.DeepFlag(cmd)
 	return cmd
 }

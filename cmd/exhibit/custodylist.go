@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 
@@ -18,23 +19,23 @@ func newCustodyList(p *program) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "list DIR",
-		Short: "List who held a case, and when",
-		Long: `list reads the custody records of a case, checks their form, signatures and chain, and says who held the case when. The container is not hashed:
+		Short: "List who held a case or a production, and when",
+		Long: `list reads the custody records of a case or a production, checks their form, signatures and chain, and says who held the case when. The container is not hashed:
 "exhibit-verify check" does that, and holds the records against it.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, cancel := p.untilFirst(cmd.Context())
 			defer cancel()
-			status, err := casefile.ReadStatus(ctx, args[0])
+			origin, err := originOf(ctx, args[0])
 			if err != nil {
-				return caseError(err, args[0])
+				return bundleError(err, args[0])
 			}
 			files, err := bag.OpenFolder(args[0])
 			if err != nil {
-				return caseError(err, args[0])
+				return bundleError(err, args[0])
 			}
 			defer files.Close()
-			chain := custody.Read(files, custody.Expect{Origin: evidence.Origin(status.Case.Case), Size: -1})
+			chain := custody.Read(files, custody.Expect{Origin: origin, Size: -1})
 			if err := printChain(cmd.OutOrStdout(), chain, asJSON); err != nil {
 				return err
 			}
@@ -43,6 +44,22 @@ func newCustodyList(p *program) *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print records, holders and what is wrong as JSON")
 	return cmd
+}
+
+// originOf is the origin of the case in a folder, sealed or not, or of which a production was made.
+func originOf(ctx context.Context, dir string) (string, error) {
+	if isProduction(dir) {
+		b, err := readProduction(dir)
+		if err != nil {
+			return "", err
+		}
+		return b.origin, nil
+	}
+	status, err := casefile.ReadStatus(ctx, dir)
+	if err != nil {
+		return "", err
+	}
+	return evidence.Origin(status.Case.Case), nil
 }
 
 // listedChain is a chain as --json prints it.

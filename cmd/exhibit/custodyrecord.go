@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -19,12 +20,13 @@ import (
 	"github.com/exhibit-dfir/exhibit/verify"
 )
 
-// custodian is a sealed case to which a record is to be added.
+// custodian is a sealed case, or a production, to which a record is to be added.
 type custodian struct {
-	dir   string
-	files *bag.Folder
-	chain *custody.Chain
-	found bag.Measured
+	dir    string
+	bundle *bundle
+	files  *bag.Folder
+	chain  *custody.Chain
+	found  bag.Measured
 }
 
 // adding says to which case a record is added, and which key signs it.
@@ -33,7 +35,7 @@ type adding struct {
 	key *signing
 }
 
-// runCustody measures a sealed case, reads its records, and adds the one that draft gives.
+// runCustody measures a sealed case or a production, reads its records, and adds the one that draft gives.
 func runCustody(cmd *cobra.Command, p *program, to adding, draft func(context.Context, *custodian) (custody.Record, error)) error {
 	dir := to.dir
 	ctx, cancel := p.untilFirst(cmd.Context())
@@ -46,7 +48,7 @@ func runCustody(cmd *cobra.Command, p *program, to adding, draft func(context.Co
 	if err != nil {
 		return err
 	}
-	keys, err := signers(ctx, dir)
+	b, err := readBundle(ctx, dir)
 	if err != nil {
 		return custodyError(err, dir)
 	}
@@ -55,8 +57,8 @@ func runCustody(cmd *cobra.Command, p *program, to adding, draft func(context.Co
 		return custodyError(err, dir)
 	}
 	defer files.Close()
-	c := &custodian{dir: dir, files: files}
-	if c.found, err = bag.Measure(ctx, files, keys); err != nil {
+	c := &custodian{dir: dir, bundle: b, files: files}
+	if c.found, err = bag.Measure(ctx, files, b.keys); err != nil {
 		return custodyError(err, dir)
 	}
 	container := custody.Hash(c.found.TagManifest)
@@ -68,7 +70,7 @@ func runCustody(cmd *cobra.Command, p *program, to adding, draft func(context.Co
 	if err != nil {
 		return custodyError(err, dir)
 	}
-	if err := c.complete(ctx, env, &r); err != nil {
+	if err := c.complete(env, &r); err != nil {
 		return custodyError(err, dir)
 	}
 	signer, err := custodySigner(ctx, source, cmd.ErrOrStderr())
@@ -95,7 +97,7 @@ func custodySigner(ctx context.Context, source casefile.KeySource, talk io.Write
 }
 
 // complete fills in what the program knows itself.
-func (c *custodian) complete(ctx context.Context, env casefile.Env, r *custody.Record) error {
+func (c *custodian) complete(env casefile.Env, r *custody.Record) error {
 	now := env.Now()
 	r.Time, r.Zone, r.Origin, r.Container, r.Size = now, now.Format("-07:00"), c.found.Head.Origin, custody.Hash(c.found.TagManifest), c.found.Size
 	tool := map[string]string{}
@@ -106,11 +108,7 @@ func (c *custodian) complete(ctx context.Context, env casefile.Env, r *custody.R
 	if r.Exhibit != "" {
 		return nil
 	}
-	status, err := casefile.ReadStatus(ctx, c.dir)
-	if err != nil {
-		return err
-	}
-	for _, f := range status.Case.Fields {
+	for _, f := range c.bundle.fields {
 		if f.Name == "exhibit" {
 			r.Exhibit = f.Value
 		}
@@ -138,7 +136,7 @@ func tellRecord(cmd *cobra.Command, l *custody.Link, dir string) error {
 func brokenChain(c *custody.Chain, dir string) error {
 	for i := range c.Problems {
 		if p := &c.Problems[i]; !p.Odd() {
-			return cli.Fail(cli.Damaged, fmt.Errorf("[%s] %s: %s", p.Code, p.Path, p.Detail), "the custody records do not agree with each other or with the case; nothing was recorded",
+			return cli.Fail(cli.Damaged, fmt.Errorf("[%s] %s: %s", p.Code, p.Path, p.Detail), "the custody records do not agree with each other or with the "+bundleNoun(dir)+"; nothing was recorded",
 				"run `"+shell([]string{"exhibit-verify", "check", dir})+"` to see all of it, and ask every party for their copy of the records")
 		}
 	}
@@ -153,7 +151,8 @@ func isFile(name string) bool {
 
 // custodyError explains why nothing was recorded.
 func custodyError(err error, dir string) error {
-	const meaning = "nothing was recorded, and the case is as it was"
+	noun := bundleNoun(dir)
+	meaning := "nothing was recorded, and the " + noun + " is as it was"
 	var problem bag.Problem
 	var own *cli.Error
 	switch {
@@ -164,7 +163,7 @@ func custodyError(err error, dir string) error {
 	case errors.Is(err, casefile.ErrNoFolder) && isFile(dir):
 		return cli.Fail(cli.Usage, fmt.Errorf("%q is a file, and records are added to a folder", dir), meaning, "if it is a packed case, run `"+shell([]string{"exhibit", "unpack", dir, "-o", "DIR"})+"` first")
 	case errors.Is(err, bag.ErrUnsealed):
-		return cli.Fail(cli.Incomplete, err, meaning, "custody is that of a sealed case; to seal it, run `"+shell([]string{"exhibit", "seal", dir})+"`")
+		return unsealed(err, dir, meaning)
 	case errors.Is(err, custody.ErrTaken):
 		return cli.Fail(cli.InUse, err, meaning, "run the same command again: it goes on from that record")
 	case errors.Is(err, custody.ErrFull):
@@ -175,7 +174,7 @@ func custodyError(err error, dir string) error {
 	if explained := diskError(err, dir, meaning, "run the same command again"); errors.As(explained, &own) {
 		return explained
 	}
-	return caseError(err, dir)
+	return bundleError(err, dir)
 }
 
 // receipt is the answer to the last release that has none.
@@ -197,23 +196,63 @@ func (c *custodian) receipt() (custody.Record, error) {
 
 // check checks the case and says in one line what that gave.
 func (c *custodian) check(ctx context.Context, o verify.Options) (string, error) {
-	report, _, err := verify.Check(ctx, c.files, o)
+	report, container, err := verify.Check(ctx, c.files, o)
+	if errors.Is(err, verify.ErrContent) {
+		return "", cli.Fail(cli.Unexpected, err, "the check was given up; nothing was recorded", "if the case may be as large as that, run the same command with --max-content GIB")
+	}
 	if err != nil {
 		return "", err
 	}
-	next := "run `" + shell([]string{"exhibit-verify", "check", c.dir}) + "` to see what was found"
+	if err := container.Close(); err != nil {
+		return "", err
+	}
+	next := "run `" + shell([]string{"exhibit-verify", "check", c.dir}) + "`"
 	switch code := report.Exit(); code {
 	case verify.ExitDamaged:
-		return "", cli.Fail(code, errors.New("the case is altered or damaged"), "nothing was recorded", next)
+		return "", cli.Fail(code, errors.New("the case is altered or damaged, or another history of it is known: "+foundCodes(report, verify.Damage)), "nothing was recorded", next+", with the same flags, to see what was found")
 	case verify.ExitUnmet:
-		return "", cli.Fail(code, errors.New("a key that was given did not sign the case"), "nothing was recorded", next+", with the same --key")
+		return "", cli.Fail(code, errors.New("what was given is not met: "+foundCodes(report, verify.Trust)), "nothing was recorded", next+", with the same flags, to see why")
 	}
-	var words []string
-	for _, s := range report.Statements {
+	text := verdictText(report, o)
+	if len(text) > bag.MaxValue {
+		return "", cli.Fail(cli.Usage, fmt.Errorf("the verdict with all that it was held against takes %d bytes, and a record has room for %d", len(text), bag.MaxValue), "nothing was recorded", "give fewer keys, authorities, heads or witnesses, and make another record for the others")
+	}
+	return text, nil
+}
+
+// foundCodes are the codes of a class, each once.
+func foundCodes(r *verify.Report, class verify.Class) string {
+	var codes []string
+	for i := range r.Findings {
+		if f := &r.Findings[i]; f.Class == class && !slices.Contains(codes, f.Code) {
+			codes = append(codes, f.Code)
+		}
+	}
+	return strings.Join(codes, ", ")
+}
+
+// verdictText is a verdict in one line: what holds, and what it was held against.
+func verdictText(r *verify.Report, o verify.Options) string {
+	words := []string{fmt.Sprintf("exit code %d", r.Exit()), fmt.Sprintf("deep: %t", o.Deep)}
+	for _, s := range r.Statements {
 		words = append(words, fmt.Sprintf("(%s) %s: %s", s.ID, s.Text, s.Holds))
 	}
 	for _, k := range o.Keys {
 		words = append(words, "pinned: "+k.String())
 	}
-	return fmt.Sprintf("exit code %d; deep: %t; %s", report.Exit(), o.Deep, strings.Join(words, "; ")), nil
+	for _, k := range o.CustodyKeys {
+		words = append(words, "pinned for custody: "+k.String())
+	}
+	for _, a := range o.Authorities {
+		words = append(words, "pinned authority: "+cli.EscapeLine(filepath.Base(a.Name)))
+	}
+	for _, h := range r.KnownHeads {
+		words = append(words, fmt.Sprintf("goes on from the head over %d entries with root %s", h.Size, h.Root))
+	}
+	for i := range r.Witnesses {
+		if w := &r.Witnesses[i]; w.Pinned {
+			words = append(words, fmt.Sprintf("witness %s: newest head seen: %t", w.Witness, w.Met))
+		}
+	}
+	return strings.Join(words, "; ")
 }

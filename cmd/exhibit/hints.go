@@ -18,8 +18,18 @@ import (
 
 // This file holds what the program says to people about errors: exit code, meaning for the evidence, next step.
 
-// caseError explains why a case could not be opened, read or written.
+// caseError explains why a case could not be opened, read or written. A production is none.
 func caseError(err error, dir string) error {
+	var own *cli.Error
+	if err != nil && !errors.As(err, &own) && isProduction(dir) {
+		return cli.Fail(cli.Usage, fmt.Errorf("%s is a production and no case", dir), "it was made of a case, and nothing was changed in it; it is handed over and read as it is",
+			"run `"+shell([]string{"exhibit-verify", "check", dir})+"`")
+	}
+	return bundleError(err, dir)
+}
+
+// bundleError explains why a case or a production could not be opened, read or written.
+func bundleError(err error, dir string) error {
 	var own *cli.Error
 	var locked *casefile.LockedError
 	var host *casefile.HostError
@@ -32,8 +42,6 @@ func caseError(err error, dir string) error {
 	switch {
 	case err == nil || errors.As(err, &own):
 		return err
-	case isProduction(dir):
-		return cli.Fail(cli.Usage, fmt.Errorf("%s is a production and no case", dir), "it was made of a case, and nothing was changed in it; it is handed over and read as it is", check)
 	case errors.As(err, &locked):
 		return cli.Fail(cli.InUse, err, "nothing was changed: one process at a time writes to a case", "wait for that process, or interrupt it: it finishes what it has begun")
 	case errors.As(err, &host):

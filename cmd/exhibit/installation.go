@@ -91,7 +91,7 @@ func runInstallation(cmd *cobra.Command, p *program, o *installationFlags) error
 func (o *installationFlags) knownHeads() ([]trust.Head, error) {
 	var all []trust.Head
 	for _, name := range o.known {
-		b, err := readBounded(name, trust.MaxNoteSize)
+		b, err := cli.ReadSmall(name, trust.MaxNoteSize)
 		var head trust.Head
 		if err == nil {
 			text, _, _ := strings.Cut(string(b), "\n\n")

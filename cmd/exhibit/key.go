@@ -98,8 +98,10 @@ func runKeyNew(cmd *cobra.Command, p *program, o *keyOptions) error {
 func (o *keyOptions) passphrase(cmd *cobra.Command, p *program) (passphrase []byte, err error) {
 	if cmd.Flags().Changed("passphrase-file") {
 		passphrase, err = cli.PassphraseFile(o.passphraseFile, "no key was made")
-	} else if ask, ok := newAsker(cmd, p); ok {
-		passphrase, err = ask.newSecret()
+	} else if cli.IsTerminal(cmd.InOrStdin()) {
+		ctx, cancel := p.untilFirst(cmd.Context())
+		defer cancel()
+		passphrase, err = cli.AskNewSecret(ctx, cmd.InOrStdin(), cmd.ErrOrStderr(), "Passphrase of the new key (empty for none): ", "no key was made")
 	} else {
 		return nil, nil
 	}

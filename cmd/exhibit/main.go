@@ -13,6 +13,7 @@ import (
 )
 
 func main() {
+	cli.NoCore(os.Stderr)
 	cli.BoundMemory(100)
 	ctx, first := signals(context.Background())
 	os.Exit(run(ctx, first, os.Args[1:], cli.Std()))

@@ -22,10 +22,10 @@ func newPack(p *program) *cobra.Command {
 	var encrypt encryptOptions
 	cmd := &cobra.Command{
 		Use:   "pack DIR",
-		Short: "Write a sealed case as one file to hand over",
-		Long: `pack writes a sealed case as one file: a zip without compression, which any program unpacks and exhibit-verify reads as it is. The same case gives
+		Short: "Write a sealed case or a production as one file to hand over",
+		Long: `pack writes a sealed case, or a production, as one file: a zip without compression, which any program unpacks and exhibit-verify reads as it is. The same case gives
 the same bytes. Nothing in the case is changed, and work/ is left out. pack holds the names of the files against the manifest, and package.note against
-the keys of the case; what the files hold is for "exhibit-verify check FILE" to say.
+the keys of the case, or that of the producer; what the files hold is for "exhibit-verify check FILE" to say.
 
 With --to or a passphrase the file is encrypted, in the format of age, and is another one each time. exhibit-verify reads it with --identity or
 --passphrase-file, and "exhibit unpack" makes the folder of it. What custody/ holds is packed too: sign the release first, with "exhibit custody transfer".`,
@@ -53,11 +53,11 @@ func runPack(ctx context.Context, cmd *cobra.Command, dir string, o packOptions)
 	if err := checkOut(dir, out); err != nil {
 		return cli.Fail(cli.Usage, fmt.Errorf("--out: %w", err), "nothing was written", "name a file that does not exist yet, outside the case")
 	}
-	to, err := o.encrypt.recipients(cmd)
+	to, err := o.encrypt.recipients(ctx, cmd)
 	if err != nil {
 		return err
 	}
-	keys, err := signers(ctx, dir)
+	b, err := readBundle(ctx, dir)
 	if err != nil {
 		return packError(err, dir)
 	}
@@ -74,7 +74,7 @@ func runPack(ctx context.Context, cmd *cobra.Command, dir string, o packOptions)
 	}
 	hash, inside := sha256.New(), sha256.New()
 	size, err := writeWhole(out, func(w io.Writer) error {
-		return packTo(io.MultiWriter(w, hash), to, func(w io.Writer) error { return bag.Pack(ctx, io.MultiWriter(w, inside), files, keys) })
+		return packTo(io.MultiWriter(w, hash), to, func(w io.Writer) error { return bag.Pack(ctx, io.MultiWriter(w, inside), files, b.keys) })
 	})
 	if err != nil {
 		return packError(err, dir)
@@ -200,22 +200,23 @@ func syncNames(dir string) error {
 
 // packError explains why a case was not packed.
 func packError(err error, dir string) error {
-	const meaning = "nothing was packed, and the case is as it was"
+	noun := bundleNoun(dir)
+	meaning := "nothing was packed, and the " + noun + " is as it was"
 	check := "run `" + shell([]string{"exhibit-verify", "check", dir}) + "`"
 	var problem bag.Problem
 	switch {
 	case errors.Is(err, context.Canceled):
-		return cli.Fail(cli.Interrupted, errors.New("interrupted: the case is not packed"), meaning, "run the same command again")
+		return cli.Fail(cli.Interrupted, errors.New("interrupted: the "+noun+" is not packed"), meaning, "run the same command again")
 	case errors.Is(err, bag.ErrUnsealed):
-		return cli.Fail(cli.Incomplete, err, meaning, "to seal it, run `"+shell([]string{"exhibit", "seal", dir})+"`")
+		return unsealed(err, dir, meaning)
 	case errors.Is(err, bag.ErrName):
 		return cli.Fail(cli.Usage, err, meaning, "hand over the folder; or, if the file lies in custody/ or stamps/, which no manifest covers, give it a name that every system can have")
 	case errors.As(err, &problem) && problem.Kind != bag.Unreadable:
-		return cli.Fail(cli.Damaged, err, "the case is not what was sealed; nothing was packed", check)
+		return cli.Fail(cli.Damaged, err, "the "+noun+" is not what was sealed; nothing was packed", check)
 	}
 	var own *cli.Error
 	if explained := diskError(err, dir, meaning, "run the same command again"); errors.As(explained, &own) {
 		return explained
 	}
-	return caseError(err, dir)
+	return bundleError(err, dir)
 }

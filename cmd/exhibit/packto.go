@@ -33,7 +33,7 @@ func (o *encryptOptions) flags(cmd *cobra.Command) {
 }
 
 // recipients are those that the flags name; nil if the file is not to be encrypted.
-func (o *encryptOptions) recipients(cmd *cobra.Command) (*bag.Recipients, error) {
+func (o *encryptOptions) recipients(ctx context.Context, cmd *cobra.Command) (*bag.Recipients, error) {
 	switch {
 	case cmd.Flags().Changed("to"):
 		return recipients(o.to)
@@ -45,26 +45,26 @@ func (o *encryptOptions) recipients(cmd *cobra.Command) (*bag.Recipients, error)
 		defer clear(passphrase)
 		return bag.WithPassphrase(string(passphrase))
 	case o.passphrase:
-		return askRecipient(cmd.InOrStdin(), cmd.ErrOrStderr())
+		return askRecipient(ctx, cmd)
 	}
 	return nil, nil
 }
 
 // askRecipient asks for a passphrase twice.
-func askRecipient(in io.Reader, talk io.Writer) (*bag.Recipients, error) {
+func askRecipient(ctx context.Context, cmd *cobra.Command) (*bag.Recipients, error) {
 	const meaning = "nothing was written"
-	one, err := cli.AskPassphrase(in, talk, "passphrase to encrypt with", meaning)
+	if !cli.IsTerminal(cmd.InOrStdin()) {
+		return nil, cli.Fail(cli.Usage, errors.New("--passphrase asks, and there is no terminal to ask"), meaning, "give --passphrase-file")
+	}
+	passphrase, err := cli.AskNewSecret(ctx, cmd.InOrStdin(), cmd.ErrOrStderr(), "Passphrase to encrypt with: ", meaning)
 	if err != nil {
 		return nil, err
 	}
-	again, err := cli.AskPassphrase(in, talk, "the same passphrase again", meaning)
-	if err != nil {
-		return nil, err
+	defer clear(passphrase)
+	if err := cli.CheckPassphrase(passphrase); err != nil {
+		return nil, cli.Fail(cli.Usage, fmt.Errorf("--passphrase: %w", err), meaning, "run the same command again, or give --passphrase-file")
 	}
-	if one != again {
-		return nil, cli.Fail(cli.Usage, errors.New("the two passphrases differ"), meaning, "run the same command again")
-	}
-	return bag.WithPassphrase(one)
+	return bag.WithPassphrase(string(passphrase))
 }
 
 // maxRecipients bounds a file of recipients, in bytes.
@@ -107,15 +107,13 @@ const maxWarned = 10
 func warnSecrets(ctx context.Context, talk io.Writer, files fs.FS) error {
 	var seqs []string
 	n := int64(0)
-	for b, err := range evidence.Batches(ctx, files) {
+	for e, err := range disclosedEntries(ctx, files) {
 		if err != nil {
 			return err
 		}
-		for _, e := range b.Entries {
-			if x, ok := e.Body.(*evidence.Exchange); ok && slices.Contains(x.Flags, wire.FlagSecretInResponse) {
-				if n++; n <= maxWarned {
-					seqs = append(seqs, fmt.Sprint(e.Head.Seq))
-				}
+		if x, ok := e.Body.(*evidence.Exchange); ok && slices.Contains(x.Flags, wire.FlagSecretInResponse) {
+			if n++; n <= maxWarned {
+				seqs = append(seqs, fmt.Sprint(e.Head.Seq))
 			}
 		}
 	}

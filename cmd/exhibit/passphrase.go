@@ -1,16 +1,11 @@
 package main
 
 import (
-	"bytes"
-	"context"
-	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/exhibit-dfir/exhibit/cmd/cli"
 )
@@ -38,11 +33,12 @@ func (u *unlocking) give(path string) ([]byte, error) {
 	if u.fromFile {
 		return u.passphrase, nil
 	}
-	ask, ok := newAsker(u.cmd, u.p)
-	if !ok {
+	if !cli.IsTerminal(u.cmd.InOrStdin()) {
 		return nil, cli.Fail(cli.Usage, fmt.Errorf("key file %q needs a passphrase, and there is no terminal to ask for it", path), "nothing was signed", "give --passphrase-file")
 	}
-	return ask.secret("Passphrase of " + path + ": ")
+	ctx, cancel := u.p.untilFirst(u.cmd.Context())
+	defer cancel()
+	return cli.AskSecret(ctx, u.cmd.InOrStdin(), u.cmd.ErrOrStderr(), "Passphrase of "+path+": ")
 }
 
 // end erases a passphrase that was not asked for, and says that it was not.
@@ -53,72 +49,6 @@ func (u *unlocking) end() {
 	}
 }
 
-// asker asks for secrets on a terminal.
-type asker struct {
-	in   *os.File
-	talk io.Writer
-	ctx  context.Context // ends with the second signal
-	stop <-chan struct{} // closed by the first
-}
-
-// newAsker fails where there is no terminal.
-func newAsker(cmd *cobra.Command, p *program) (*asker, bool) {
-	in, ok := cmd.InOrStdin().(*os.File)
-	if !ok || !term.IsTerminal(int(in.Fd())) {
-		return nil, false
-	}
-	return &asker{in, cmd.ErrOrStderr(), cmd.Context(), p.first}, true
-}
-
-// secret reads a line that is not shown. A signal ends the question and leaves the terminal as it was.
-func (a *asker) secret(prompt string) ([]byte, error) {
-	fd := int(a.in.Fd())
-	before, err := term.GetState(fd)
-	if err != nil {
-		return nil, fmt.Errorf("terminal: %w", err)
-	}
-	fmt.Fprint(a.talk, cli.EscapeLine(prompt))
-	type line struct {
-		text []byte
-		err  error
-	}
-	read := make(chan line, 1)
-	go func() {
-		text, err := term.ReadPassword(fd)
-		read <- line{text, err}
-	}()
-	defer fmt.Fprintln(a.talk)
-	select {
-	case l := <-read:
-		if l.err != nil {
-			return nil, fmt.Errorf("passphrase: %w", l.err)
-		}
-		return l.text, nil
-	case <-a.stop:
-	case <-a.ctx.Done():
-	}
-	err = term.Restore(fd, before) // the reader stays until the process ends
-	return nil, errors.Join(cli.Fail(cli.Interrupted, errors.New("interrupted: no passphrase was given"), "nothing was done", "run the same command again"), err)
-}
-
-// newSecret asks twice for a passphrase; an empty one is none.
-func (a *asker) newSecret() ([]byte, error) {
-	first, err := a.secret("Passphrase of the new key (empty for none): ")
-	if err != nil {
-		return nil, err
-	}
-	second, err := a.secret("The same again: ")
-	defer clear(second)
-	if err == nil && !bytes.Equal(first, second) {
-		err = cli.Fail(cli.Usage, errors.New("the two passphrases differ"), "no key was made", "run the same command again")
-	}
-	if err != nil {
-		clear(first)
-		return nil, err
-	}
-	return first, nil
-}
-
 // escaping passes on what another program says, so that it is safe on a terminal.
 type escaping struct{ w io.Writer }
 
@@ -127,23 +57,6 @@ func (e escaping) Write(p []byte) (int, error) {
 		return 0, err
 	}
 	return len(p), nil
-}
-
-// readBounded reads a regular file of at most limit bytes.
-func readBounded(path string, limit int64) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	if info, err := f.Stat(); err != nil || info.IsDir() {
-		return nil, errors.Join(fmt.Errorf("file %q cannot be read", path), err)
-	}
-	b, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err == nil && int64(len(b)) > limit {
-		err = fmt.Errorf("file %q has more than %d bytes", path, limit)
-	}
-	return b, err
 }
 
 func trimLine(s string) string { return strings.TrimSuffix(strings.TrimSuffix(s, "\n"), "\r") }

@@ -17,7 +17,7 @@ import (
 // TestMain lets scripts run both programs by their names. exhibit is this test binary; exhibit-verify is built, so that it is the real one, which links nothing of
 // package acquire.
 func TestMain(m *testing.M) {
-	testscript.Main(withVerifier{m}, map[string]func(){"exhibit": main, "exhibit-verify": runVerifier})
+	testscript.Main(withVerifier{m}, map[string]func(){"exhibit": main, "exhibit-verify": runVerifier, "hold-secret": holdSecret})
 }
 
 const verifierVar = "EXHIBIT_VERIFY_PROGRAM"

@@ -133,9 +133,9 @@ func publicKey(flag, value string) (trust.VKey, error) {
 }
 
 func readPublicKey(path string) (trust.VKey, error) {
-	b, err := readBounded(path, 8<<10)
+	b, err := cli.ReadSmall(path, 8<<10)
 	if err != nil {
-		return trust.VKey{}, err
+		return trust.VKey{}, fmt.Errorf("file %q: %w", path, err)
 	}
 	line := string(b)
 	if key, err := trust.ParseVKey(trimLine(line)); err == nil {

@@ -24,6 +24,7 @@ func TestNoFlagTakesASecret(t *testing.T) {
 			}
 		})
 	}
+	t.Logf("%d flags about secrets", found)
 	if found < 10 {
 		t.Errorf("only %d flags are about secrets: are they still found?", found)
 	}

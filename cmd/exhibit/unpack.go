@@ -29,7 +29,7 @@ other file, and checks nothing but its form: what the files hold is for "exhibit
 			if err := newFolder(out); err != nil {
 				return cli.Fail(cli.Usage, fmt.Errorf("--out: %w", err), "nothing was written", "name a folder that does not exist yet")
 			}
-			if err := unlock.Prepare(cmd); err != nil {
+			if err := unlock.Prepare(ctx, cmd); err != nil {
 				return err
 			}
 			return runUnpack(ctx, cmd, args[0], out, &unlock)

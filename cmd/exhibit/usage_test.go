@@ -116,7 +116,10 @@ func TestMistypedNames(t *testing.T) {
 }
 
 // someWitness is a witness that does not listen, made of the point of RFC 8032, 7.1, TEST 2.
-const someWitness = "witness.example/1+000952e9+BD1AF8PoQ4lakrcKp00bfrycmCzPLsSWjMDNVfEq9GYM=https://127.0.0.1:1"
+const (
+	someWitness    = someWitnessKey + "=https://127.0.0.1:1"
+	someWitnessKey = "witness.example/1+000952e9+BD1AF8PoQ4lakrcKp00bfrycmCzPLsSWjMDNVfEq9GYM"
+)
 
 // wrong are values that each flag cannot have.
 var wrong = map[string][]string{
@@ -174,7 +177,7 @@ var wrong = map[string][]string{
 	"tsa":             {"", "tsa.example", "ftp://h/", "http://user@h/", "http://h/#f", "http://h/a b", "http://h:0/"},
 	"token-out":       {"no-such-folder/token"},
 	"password-out":    {"no-such-folder/password"},
-	"witness":         {"", "x", "w+00000000+BAAA=https://h", strings.Replace(someWitness, "https", "http", 1), someWitness + "/?q", strings.Split(someWitness, "=")[0]},
+	"witness":         {"", "x", "w+00000000+BAAA=https://h", strings.Replace(someWitness, "https", "http", 1), someWitness + "/?q", someWitnessKey},
 	"known-head":      {"", "no-such-file", "usage_test.go"},
 	"witness-out":     {"no-such-folder/witness"},
 	"witness-log":     {"", "x", "w+00000000+AAAA"},
@@ -188,10 +191,20 @@ var wrong = map[string][]string{
 	"event": {"", "lost", "transferred", "received", "verified", "Stored"},
 	"key":   {"", "x", "name+00000000+AAAA"},
 
+	"tsa-ca":         {"", "no-such-file", ".", "usage_test.go"},
+	"custody-key":    {"", "x", "name+00000000+AAAA"},
+	"witness-quorum": {"", "x", "0", "-1", "2"},
+	"max-content":    {"", "x", "-1", "1.5", "16G", "99999999"},
+
 	"by": stated, "by-organisation": stated, "by-contact": stated, "released-by": stated, "released-by-organisation": stated, "released-by-contact": stated,
 	"received-by": stated, "received-by-organisation": stated, "received-by-contact": stated, "purpose": stated, "method": stated, "from-place": stated,
 	"to-place": stated, "storage": stated, "condition": stated, "changes": stated,
 	"withhold": {"", "no-such-file", "usage_test.go", "."},
+}
+
+// wrongHere are those of flags that mean something else in one command.
+var wrongHere = map[string][]string{
+	"custody verified --witness": {"", "x", "name+00000000+BAAA", someWitness},
 }
 
 // stated are values that no custody record can state.
@@ -243,6 +256,9 @@ func (b *bench) complete(words string, c *cobra.Command, flag, value string) []s
 	if words == "case new" {
 		rest["case-number"], rest["exhibit"], rest["examiner"] = "1", "EX", "E"
 	}
+	if words == "custody verified" {
+		rest["witness"] = someWitnessKey
+	}
 	if words == "stamp" {
 		rest["tsa"] = "http://127.0.0.1:1/"
 	}
@@ -289,7 +305,10 @@ func TestWrongValues(t *testing.T) {
 	_, before, _ := typed(t, "status", b.dir, "--json")
 	for words, c := range tree(t) {
 		c.Flags().VisitAll(func(f *pflag.Flag) {
-			values := wrong[f.Name]
+			values, here := wrongHere[words+" --"+f.Name]
+			if !here {
+				values = wrong[f.Name]
+			}
 			if f.Value.Type() == "bool" {
 				values = []string{"maybe", "ja"}
 			}

@@ -32,7 +32,7 @@ const (
 const (
 	maxInfo   = 1 << 20
 	maxLabel  = 64
-	maxValue  = 4096
+	MaxValue  = 4096 // of custody records, too
 	maxFields = 200
 )
 
@@ -177,8 +177,8 @@ func CheckValue(value string) error {
 	switch {
 	case value == "":
 		return errors.New("it is empty")
-	case len(value) > maxValue:
-		return fmt.Errorf("it has %d bytes, at most %d", len(value), maxValue)
+	case len(value) > MaxValue:
+		return fmt.Errorf("it has %d bytes, at most %d", len(value), MaxValue)
 	case !utf8.ValidString(value):
 		return fmt.Errorf("%q is not UTF-8", clip(value))
 	case strings.TrimSpace(value) != value:

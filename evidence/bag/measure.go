@@ -8,14 +8,14 @@ import (
 	"github.com/exhibit-dfir/exhibit/evidence/trust"
 )
 
-// Measured is what a sealed case was found to be.
+// Measured is what a sealed case, or a production, was found to be.
 type Measured struct {
 	TagManifest Sum        // hash of tagmanifest-sha256.txt, made again from the files
 	Size        int64      // bytes of data/
 	Head        trust.Head // that package.note signs with it
 }
 
-// Measure hashes every file in the payload of a sealed case and requires that manifests and package.note are those of what was hashed, the latter signed by one of keys
+// Measure hashes every file in the payload of a sealed case or a production and requires that manifests and package.note are those of what was hashed, the latter signed by one of keys, as [Pack] takes them
 // (docs/container.md, 12.3). It fails with [ErrUnsealed], with every [Problem] joined, and when ctx ends.
 func Measure(ctx context.Context, files fs.FS, keys []trust.VKey) (m Measured, err error) {
 	if _, err := fs.Stat(files, packageNoteName); errors.Is(err, fs.ErrNotExist) {

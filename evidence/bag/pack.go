@@ -21,8 +21,11 @@ var ErrName = errors.New("case cannot be packed")
 // maxNote is the longest package.note in bytes (docs/container.md, 5.5).
 const maxNote = 65_535
 
-// Pack writes the sealed case in files as one file (docs/container.md, section 11): the same bytes for the same case, whenever and wherever it is
-// packed. It changes nothing. Each file is read twice; memory is that of the names. work/ is left out.
+// productionName tells a production from a case (docs/container.md, section 13).
+const productionName = payloadDir + "/production.jsonl"
+
+// Pack writes the sealed case, or the production, in files as one file (docs/container.md, section 11): the same bytes for the same case, whenever and wherever it is
+// packed. keys are those that may sign its package.note: of a case its own, of a production its producer's. It changes nothing. Each file is read twice; memory is that of the names. work/ is left out.
 //
 // It fails with [ErrUnsealed]; with every [Problem] joined where the folder holds other files than the manifest lists, or tag files that do not fit each
 // other; where package.note is not signed by one of keys, or over another tagmanifest; with [ErrName]; when ctx
@@ -100,7 +103,7 @@ func checkNote(files fs.FS, keys []trust.VKey, tagManifest Sum) (head trust.Head
 	if err != nil {
 		return head, Problem{Kind: Changed, Path: packageNoteName, Detail: err.Error()}
 	}
-	p, err := trust.ParsePackageStatement(text)
+	p, err := parseStatement(files, text)
 	if err != nil {
 		return head, Problem{Kind: Malformed, Path: packageNoteName, Detail: err.Error()}
 	}
@@ -108,6 +111,15 @@ func checkNote(files fs.FS, keys []trust.VKey, tagManifest Sum) (head trust.Head
 		return head, Problem{Kind: Changed, Path: packageNoteName, Detail: "it was signed over another " + tagManifestName}
 	}
 	return p.Head, nil
+}
+
+// parseStatement reads what package.note states: of a production, and of a case otherwise.
+func parseStatement(files fs.FS, text string) (trust.PackageStatement, error) {
+	if _, err := fs.Lstat(files, productionName); err == nil {
+		p, err := trust.ParseProductionStatement(text)
+		return trust.PackageStatement(p), err
+	}
+	return trust.ParsePackageStatement(text)
 }
 
 // writeZip writes the files of these names, in the order of the format.

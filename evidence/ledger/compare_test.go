@@ -30,6 +30,7 @@ func TestNoByteUnseen(t *testing.T) {
 	if !unseen() {
 		t.Fatal("the index itself differs")
 	}
+	t.Logf("%d bytes", len(content))
 	step := 1
 	if testing.Short() {
 		step = 17

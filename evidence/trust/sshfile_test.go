@@ -244,6 +244,7 @@ func TestLockedKeyFileCutAndFlipped(t *testing.T) {
 			t.Fatalf("cut to %d bytes: %v, %v; want ErrKeyFile", n, k, err)
 		}
 	}
+	t.Logf("%d cuts", len(whole))
 	refused := 0
 	for i := 0; i < len(whole); i += 97 {
 		b := bytes.Clone(whole)

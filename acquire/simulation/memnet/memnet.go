@@ -8,6 +8,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/exhibit-dfir/exhibit/acquire/pause"
 )
 
 // Break is what happens to a line after its last byte.
@@ -95,7 +97,7 @@ func (w *Network) DialContext(ctx context.Context, network, _ string) (net.Conn,
 		<-ctx.Done()
 		return fail("lost", ctx.Err())
 	}
-	if err := pause(ctx, sky.Dial); err != nil {
+	if err := pause.For(ctx, sky.Dial); err != nil {
 		return fail("lost", err)
 	}
 	if sky.Refused {
@@ -125,17 +127,6 @@ func (w *Network) pair(n int, sky Weather, local, remote net.Addr) (here, there 
 	w.live[here], w.live[there] = true, true
 	w.mu.Unlock()
 	return here, there
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // Accept is that of net.Listener.

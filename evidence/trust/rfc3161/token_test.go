@@ -345,6 +345,7 @@ func formCases(t *testing.T) []tokenCase {
 func TestEveryLength(t *testing.T) {
 	id, q := identity(t, authority.Options{}), query(t)
 	raw := encode(t, id.Reply(q, stamped))
+	t.Logf("%d lengths", len(raw))
 	for n := range raw {
 		if _, err := rfc3161.Parse(raw[:n]); !errors.Is(err, rfc3161.ErrForm) {
 			t.Errorf("%d of %d bytes: %v", n, len(raw), err)
@@ -356,6 +357,7 @@ func TestEveryLength(t *testing.T) {
 func TestEveryBit(t *testing.T) {
 	id, q := identity(t, authority.Options{}), query(t)
 	raw := encode(t, id.Reply(q, stamped))
+	t.Logf("%d bits", len(raw)*8)
 	for n := range len(raw) * 8 {
 		b := bytes.Clone(raw)
 		b[n/8] ^= 1 << (n % 8)
