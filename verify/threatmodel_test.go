@@ -14,10 +14,10 @@ import (
 	"github.com/exhibit-dfir/exhibit/verify"
 )
 
-// named is what docs/threat-model.md must be able to name: tests, and the text of the programs.
+// named is what docs/threat-model.md and docs/seeds.md must be able to name: tests, and the text of the programs.
 type named struct {
 	tests   map[string]bool
-	program string // Go source of verify and of both commands, without tests
+	program string // Go source of verify, acquire and both commands, without tests
 }
 
 // readNamed reads the source.
@@ -36,7 +36,7 @@ func readNamed(t *testing.T) named {
 			for _, m := range declared.FindAllSubmatch(b, -1) {
 				n.tests[string(m[1])] = true
 			}
-		case strings.HasPrefix(slash, "../verify/"), strings.HasPrefix(slash, "../cmd/"):
+		case strings.HasPrefix(slash, "../verify/"), strings.HasPrefix(slash, "../acquire/"), strings.HasPrefix(slash, "../cmd/"):
 			program.Write(b)
 		}
 		return err
@@ -125,5 +125,23 @@ func TestThreatModel(t *testing.T) {
 	}
 	if len(n.untrue(strings.Replace(page, r.Caveats[0], "", 1), r.Caveats)) == 0 {
 		t.Error("a caveat that is not quoted is not noticed")
+	}
+}
+
+// TestSeedsDoc: what docs/seeds.md names is there.
+func TestSeedsDoc(t *testing.T) {
+	b, err := os.ReadFile(filepath.Join("..", "docs", "seeds.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, page := readNamed(t), string(b)
+	if names := len(threatNames.FindAllString(page, -1)); names < 60 {
+		t.Fatalf("%d names: are they still found?", names)
+	}
+	for _, problem := range n.untrue(page, nil) {
+		t.Error(problem)
+	}
+	if problems := n.untrue(page+"`TestNobodyWrote`", nil); len(problems) != 1 {
+		t.Errorf("a test that nobody wrote: %q", problems)
 	}
 }
