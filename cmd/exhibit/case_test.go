@@ -156,7 +156,11 @@ func TestSealingAdvice(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	err = acquire.Seal(ctx, c, acquire.SealOptions{Env: env, Step: func(string) { cancel() }})
+	err = acquire.Seal(ctx, c, acquire.SealOptions{Env: env, Step: func(step string) {
+		if step == "ending the ledger" {
+			cancel()
+		}
+	}})
 	_ = c.Close(t.Context()) // says the same again
 	if !errors.Is(err, context.Canceled) {
 		t.Fatalf("the seal was to be interrupted: %v", err)
