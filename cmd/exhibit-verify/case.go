@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"time"
 
@@ -85,6 +86,14 @@ func (c *checked) needIntact(path string) error {
 	}
 	return cli.Fail(cli.Damaged, errors.New(cli.Named(path)+" is altered or damaged"), "nothing is extracted from a case that does not verify, unless you ask for it",
 		"run `exhibit-verify check "+path+"` to see what was found; `exhibit-verify extract --salvage "+path+"` extracts what is still proven")
+}
+
+// needMet fails where a key, an authority, a witness or a head that the user gave is not met: what is then not done is said.
+func (c *checked) needMet(path, undone string) error {
+	if !c.report.Unmet() {
+		return nil
+	}
+	return cli.Fail(c.report.Exit(), fmt.Errorf("%s: %s", path, verdict(c.report)), undone, "run `exhibit-verify check` with the same flags to see which was not met")
 }
 
 // given is what the user says of a case beforehand, to every command that checks one.

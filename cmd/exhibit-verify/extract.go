@@ -91,8 +91,8 @@ func runExtract(cmd *cobra.Command, path string, o *extractOptions) error {
 	if err := c.needIntact(path); err != nil {
 		return err
 	}
-	if c.report.Unmet() {
-		return cli.Fail(c.report.Exit(), fmt.Errorf("%s: %s", path, verdict(c.report)), "nothing was extracted", "run `exhibit-verify check` with the same flags to see which was not met")
+	if err := c.needMet(path, "nothing was extracted"); err != nil {
+		return err
 	}
 	if o.ofOneMailbox() {
 		return extractMailbox(cmd, path, c, o)

@@ -61,8 +61,8 @@ func runReplay(cmd *cobra.Command, path string, o *replayOptions) error {
 	if err := c.needIntact(path); err != nil {
 		return err
 	}
-	if code := c.report.Exit(); code == cli.KeyUnmet {
-		return cli.Fail(code, fmt.Errorf("%s: %s", path, verdict(c.report)), "nothing was served", "run `exhibit-verify check` with the same --key")
+	if err := c.needMet(path, "nothing was served"); err != nil {
+		return err
 	}
 	archive, err := replay.Open(cmd.Context(), c.container, replay.Options{})
 	if err != nil {

@@ -81,8 +81,8 @@ func runViews(cmd *cobra.Command, path string, o *viewsOptions) error {
 	if err := c.needIntact(path); err != nil {
 		return err
 	}
-	if code := c.report.Exit(); code == cli.KeyUnmet {
-		return cli.Fail(code, fmt.Errorf("%s: %s", path, verdict(c.report)), "nothing was shown", "run `exhibit-verify check` with the same --key")
+	if err := c.needMet(path, "nothing was shown"); err != nil {
+		return err
 	}
 	if err := o.knownUser(c.report); err != nil {
 		return err
