@@ -57,7 +57,7 @@ func skipValue(b []byte, i int) int {
 
 // valueText is the text of a value: of a string, or of a number; of an array, which stands where a name repeats, that of the first such value; else "".
 func valueText(v []byte) string {
-	for len(v) > 0 && v[0] == '[' {
+	if len(v) > 0 && v[0] == '[' {
 		v = v[1:]
 		for len(v) > 0 && v[0] != ']' {
 			end := skipValue(v, 0)
