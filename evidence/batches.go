@@ -13,8 +13,13 @@ import (
 // Batches walks the segments from the first on, strictly, and yields each batch. It ends with an error at the first rule
 // that is broken, and at records that no batch claims. Each range over it walks anew.
 func Batches(ctx context.Context, files fs.FS) iter.Seq2[*Batch, error] {
+	return sequence(func(visit func(*Batch) error) error { return walkBatches(ctx, files, visit) })
+}
+
+// sequence makes a sequence of a walk. An error of the walk is its last element.
+func sequence(walk func(visit func(*Batch) error) error) iter.Seq2[*Batch, error] {
 	return func(yield func(*Batch, error) bool) {
-		err := walkBatches(ctx, files, func(b *Batch) error {
+		err := walk(func(b *Batch) error {
 			if !yield(b, nil) {
 				return errStop
 			}

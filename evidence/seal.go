@@ -117,17 +117,7 @@ type sealPass struct {
 }
 
 func (p *sealPass) batches(ctx context.Context) iter.Seq2[*Batch, error] {
-	return func(yield func(*Batch, error) bool) {
-		err := p.walk(ctx, func(b *Batch) error {
-			if !yield(b, nil) {
-				return errStop
-			}
-			return nil
-		})
-		if err != nil && !errors.Is(err, errStop) {
-			yield(nil, err)
-		}
-	}
+	return sequence(func(visit func(*Batch) error) error { return p.walk(ctx, visit) })
 }
 
 func (p *sealPass) walk(ctx context.Context, visit func(*Batch) error) error {

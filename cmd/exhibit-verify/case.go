@@ -96,6 +96,24 @@ func (c *checked) needMet(path, undone string) error {
 	return cli.Fail(c.report.Exit(), fmt.Errorf("%s: %s", path, verdict(c.report)), undone, "run `exhibit-verify check` with the same flags to see which was not met")
 }
 
+// openMet opens a case of which nothing may be shown or served unless it is intact and meets what the user gave. The caller closes it.
+func openMet(cmd *cobra.Command, path string, g *given, undone string) (*checked, error) {
+	g.keep = keepPages
+	c, err := openChecked(cmd, path, g)
+	if err != nil {
+		return nil, err
+	}
+	err = c.needIntact(path)
+	if err == nil {
+		err = c.needMet(path, undone)
+	}
+	if err != nil {
+		c.close()
+		return nil, err
+	}
+	return c, nil
+}
+
 // given is what the user says of a case beforehand, to every command that checks one.
 type given struct {
 	pins   pins.Pins

@@ -52,18 +52,11 @@ func runReplay(cmd *cobra.Command, path string, o *replayOptions) error {
 		return cli.Fail(cli.Usage, fmt.Errorf("--listen: %w", err), "", "name an address of this host with a free port, such as 127.0.0.1:8443")
 	}
 	defer listener.Close()
-	o.given.keep = keepPages
-	c, err := openChecked(cmd, path, &o.given)
+	c, err := openMet(cmd, path, &o.given, "nothing was served")
 	if err != nil {
 		return err
 	}
 	defer c.close()
-	if err := c.needIntact(path); err != nil {
-		return err
-	}
-	if err := c.needMet(path, "nothing was served"); err != nil {
-		return err
-	}
 	archive, err := replay.Open(cmd.Context(), c.container, replay.Options{})
 	if err != nil {
 		return notAnyMore(err, "nothing was served")

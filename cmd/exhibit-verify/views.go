@@ -72,18 +72,11 @@ func runViews(cmd *cobra.Command, path string, o *viewsOptions) error {
 	if o.user == "" && cmd.Flags().Changed("user") {
 		return cli.Usagef("--user is empty: name the mailbox, or leave the flag out for all of them")
 	}
-	o.given.keep = keepPages
-	c, err := openChecked(cmd, path, &o.given)
+	c, err := openMet(cmd, path, &o.given, "nothing was shown")
 	if err != nil {
 		return err
 	}
 	defer c.close()
-	if err := c.needIntact(path); err != nil {
-		return err
-	}
-	if err := c.needMet(path, "nothing was shown"); err != nil {
-		return err
-	}
 	if err := o.knownUser(c.report); err != nil {
 		return err
 	}
