@@ -61,7 +61,7 @@ func indexExchanges(ctx context.Context, c *verify.Container, dir string) (x *ex
 	s := newSorter(dir, grouping{tail: 9, most: maxCandidates})
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, s.close(), x.close())
+			err = errors.Join(err, s.Close(), x.close())
 		}
 	}()
 	for e, err := range c.Entries(ctx) {
@@ -105,7 +105,7 @@ func (x *exchanges) add(s *sorter, c *verify.Container, e *evidence.Entry) error
 	x.count++
 	key := append(targetHash(e.Head.Method, target), byte(rankOf(c, e, body)))
 	key = binary.BigEndian.AppendUint64(key, ^uint64(e.Head.Seq))
-	return s.add(key, binary.AppendUvarint(binary.AppendUvarint(nil, uint64(at)), uint64(x.lines.size-at)))
+	return s.Add(key, binary.AppendUvarint(binary.AppendUvarint(nil, uint64(at)), uint64(x.lines.size-at)))
 }
 
 func rankOf(c *verify.Container, e *evidence.Entry, body *evidence.Exchange) int {

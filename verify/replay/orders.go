@@ -87,7 +87,7 @@ func (r *rows) inOrder(ctx context.Context, by []odata.Order) (*sorted, error) {
 	s := newSorter(r.dir, grouping{tail: keyTail, most: maxVersions})
 	for n := range r.base.blocks {
 		if err := ctx.Err(); err != nil {
-			return nil, errors.Join(err, s.close())
+			return nil, errors.Join(err, s.Close())
 		}
 		items, err := r.base.read(n)
 		for _, it := range items {
@@ -99,10 +99,10 @@ func (r *rows) inOrder(ctx context.Context, by []odata.Order) (*sorted, error) {
 			for _, o := range by {
 				key = appendDirected(key, columns[columnOf(o.Path)], o.Descending)
 			}
-			err = s.add(append(key, it.key[4:]...), it.payload)
+			err = s.Add(append(key, it.key[4:]...), it.payload)
 		}
 		if err != nil {
-			return nil, errors.Join(err, s.close())
+			return nil, errors.Join(err, s.Close())
 		}
 	}
 	return s.finish()

@@ -42,7 +42,7 @@ func indexRows(ctx context.Context, c *verify.Container, ws *windows, dir string
 	defer func() {
 		err = errors.Join(err, pages.Close())
 		if err != nil {
-			err = errors.Join(err, s.close(), r.close())
+			err = errors.Join(err, s.Close(), r.close())
 		}
 	}()
 	for _, g := range c.PageGroups(Source) {
@@ -150,7 +150,7 @@ func (r *rows) add(s *sorter, w *window, seq int64, raw []byte) error {
 	key = appendText(key, id)
 	key = append(key, byte(w.class))
 	key = binary.BigEndian.AppendUint64(key, ^uint64(seq))
-	return s.add(key, appendRow(nil, &columns, at, int64(len(raw))))
+	return s.Add(key, appendRow(nil, &columns, at, int64(len(raw))))
 }
 
 // appendText writes a text so that its bytes order as it does, and no other text begins with it.

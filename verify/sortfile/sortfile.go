@@ -1,48 +1,57 @@
 // Package sortfile sorts more rows than memory holds.
 //
-// Rows are gathered in memory; once that is full they go to a temporary file,
-// sorted, and the files are merged. Rows with equal keys stay in the order in
-// which they were added.
+// Rows are gathered in memory. Once that is full they go, sorted, to the end of
+// a temporary file as a run, and the runs are merged. Rows with equal keys stay
+// in the order in which they were added.
 package sortfile
 
 import (
 	"bytes"
 	"cmp"
-	"errors"
+	"encoding/binary"
 	"fmt"
-	"io"
 	"slices"
 )
 
-// MaxKey is the length of the longest key, in bytes.
-const MaxKey = 1 << 10
-
 const (
 	defaultMemory = 16 << 20
-	fanIn         = 32 // files that are merged at once, each with a buffer of readBuffer
+	rowCost       = 24 // bytes that a row takes beside its own
+	fanIn         = 64 // runs that are merged at once, each with a buffer of readBuffer
+	maxRow        = 1 << 30
 )
 
 // Options direct a sort. The zero value is ready for use.
 type Options struct {
 	// Descending puts the greatest key first.
 	Descending bool
-	// TempDir receives the temporary files; empty means the system's.
+	// TempDir receives the temporary file; empty means the system's. It has no name, or is removed by Close.
 	TempDir string
-	// Memory is how many bytes of rows are held before they go to a file; 0
+	// Memory is how many bytes of rows are held before they go to the file; 0
 	// means 16 MiB. One row that is longer is held all the same.
 	Memory int
 }
 
-// Sorter sorts rows. It is not safe for concurrent use.
+// Sorter sorts rows by their keys, which are compared as bytes. It is not safe for concurrent use.
 type Sorter struct {
-	o      Options
-	buffer []byte
-	rows   []row
-	levels [][]*run // a run of level n is made of fanIn runs of level n-1; earlier ones come first
+	o     Options
+	arena []byte
+	rows  []row
+	last  []byte // the key that was added last
+	loose bool   // whether rows were added in another order than that of their keys
+	ended bool   // whether Rows was called
+	file  *file  // nil while memory holds everything
+	runs  []span // in the order in which their rows were added
 }
 
-// row is where a row stands in the buffer: its key, then what follows it.
-type row struct{ from, key, to int }
+// row is a row in the arena: its key, then its value.
+type row struct {
+	prefix   uint64 // of the key
+	at       int
+	key, all uint32 // lengths
+}
+
+// span is a range of the file.
+type span struct{ from, to int64 }
 
 // New returns a Sorter without rows.
 func New(o Options) *Sorter {
@@ -52,139 +61,180 @@ func New(o Options) *Sorter {
 	return &Sorter{o: o}
 }
 
-// Add adds a row, which it copies. It fails if a temporary file cannot be written or the key is longer than [MaxKey].
-func (s *Sorter) Add(key, data []byte) error {
-	if len(key) > MaxKey {
-		return fmt.Errorf("key of %d bytes: at most %d are sorted by", len(key), MaxKey)
-	}
-	if len(s.rows) > 0 && len(s.buffer)+len(key)+len(data)+len(s.rows)*rowSize > s.o.Memory {
+// Add adds a row, which it copies. It fails if the temporary file cannot be written, if the row is longer than 1 GiB, or if Rows was called before.
+func (s *Sorter) Add(key, value []byte) error {
+	size := len(key) + len(value)
+	switch {
+	case s.ended:
+		return fmt.Errorf("a row is added to rows that are sorted")
+	case size > maxRow:
+		return fmt.Errorf("a row of %d bytes: at most %d can be sorted", size, maxRow)
+	case len(s.rows) > 0 && len(s.arena)+size+(len(s.rows)+1)*rowCost > s.o.Memory:
 		if err := s.spill(); err != nil {
 			return err
 		}
 	}
-	from := len(s.buffer)
-	s.buffer = append(append(s.buffer, key...), data...)
-	s.rows = append(s.rows, row{from, from + len(key), len(s.buffer)})
+	if !s.loose {
+		s.loose = s.compare(key, s.last) < 0 && (len(s.rows) > 0 || len(s.runs) > 0)
+		s.last = append(s.last[:0], key...)
+	}
+	at := len(s.arena)
+	if need := at + size; need > cap(s.arena) && need > s.o.Memory/8 {
+		s.arena = slices.Grow(s.arena, max(s.o.Memory, need)-at) // once, and not by doubling
+	}
+	s.arena = append(append(s.arena, key...), value...)
+	s.rows = append(s.rows, row{prefix(key), at, uint32(len(key)), uint32(size)})
 	return nil
 }
 
-const rowSize = 24 // bytes of a row, beside what it stands for
-
-// sort orders what is in memory.
-func (s *Sorter) sort() {
-	slices.SortFunc(s.rows, func(a, b row) int {
-		return cmp.Or(s.compare(s.buffer[a.from:a.key], s.buffer[b.from:b.key]), cmp.Compare(a.from, b.from))
-	})
+// prefix is the beginning of a key as a number of the same order.
+func prefix(key []byte) uint64 {
+	if len(key) >= 8 {
+		return binary.BigEndian.Uint64(key)
+	}
+	var b [8]byte
+	copy(b[:], key)
+	return binary.BigEndian.Uint64(b[:])
 }
 
 func (s *Sorter) compare(a, b []byte) int {
 	if s.o.Descending {
-		return bytes.Compare(b, a)
+		a, b = b, a
 	}
 	return bytes.Compare(a, b)
 }
 
-// spill moves what is in memory to a file.
-func (s *Sorter) spill() error {
-	s.sort()
-	w, err := create(s.o.TempDir)
-	if err != nil {
-		return err
+// comparePrefixed is compare for keys whose prefixes are known.
+func (s *Sorter) comparePrefixed(p, q uint64, a, b []byte) int {
+	if s.o.Descending {
+		p, q, a, b = q, p, b, a
 	}
-	for _, r := range s.rows {
-		w.put(s.buffer[r.from:r.key], bytes.NewReader(s.buffer[r.key:r.to]), int64(r.to-r.key))
+	if p != q {
+		return cmp.Compare(p, q)
 	}
-	if cap(s.buffer) > 2*s.o.Memory {
-		s.buffer = nil
-	}
-	s.buffer, s.rows = s.buffer[:0], s.rows[:0]
-	return s.keep(w, 0)
+	return bytes.Compare(a, b)
 }
 
-// keep adds a finished run to a level, and merges the level once it is full.
-func (s *Sorter) keep(w *runWriter, level int) error {
-	r, err := w.finish()
-	if err != nil {
-		return err
+func (s *Sorter) key(r row) []byte   { return s.arena[r.at : r.at+int(r.key)] }
+func (s *Sorter) value(r row) []byte { return s.arena[r.at+int(r.key) : r.at+int(r.all)] }
+
+// sort orders what is in memory.
+func (s *Sorter) sort() {
+	if !s.loose {
+		return
 	}
-	if level == len(s.levels) {
-		s.levels = append(s.levels, nil)
+	slices.SortFunc(s.rows, func(a, b row) int {
+		if c := s.comparePrefixed(a.prefix, b.prefix, s.key(a), s.key(b)); c != 0 {
+			return c
+		}
+		return cmp.Compare(a.at, b.at)
+	})
+}
+
+// spill moves what is in memory to the end of the file.
+func (s *Sorter) spill() error {
+	if s.file == nil {
+		f, err := create(s.o.TempDir)
+		if err != nil {
+			return err
+		}
+		s.file = f
 	}
-	s.levels[level] = append(s.levels[level], r)
-	if len(s.levels[level]) < fanIn {
+	s.sort()
+	w := s.file.writer()
+	for _, r := range s.rows {
+		w.put(s.key(r), s.value(r))
+	}
+	s.arena, s.rows = s.arena[:0], s.rows[:0]
+	if cap(s.arena) > 2*s.o.Memory { // for one long row
+		s.arena = nil
+	}
+	run, err := w.end()
+	s.runs = append(s.runs, run)
+	return err
+}
+
+// end leaves everything in memory, or in at most fanIn runs.
+func (s *Sorter) end() error {
+	if s.ended {
 		return nil
 	}
-	next, err := s.merged(s.levels[level])
-	if err != nil {
-		return err
-	}
-	s.levels[level] = nil
-	return s.keep(next, level+1)
-}
-
-// merged writes one run of several and removes them.
-func (s *Sorter) merged(runs []*run) (*runWriter, error) {
-	w, err := create(s.o.TempDir)
-	if err != nil {
-		return nil, err
-	}
-	err = s.merge(runs, func(key []byte, data io.Reader, size int64) error { return w.put(key, data, size) })
-	for _, r := range runs {
-		err = errors.Join(err, r.close())
-	}
-	if err != nil {
-		return nil, errors.Join(err, w.abandon())
-	}
-	return w, nil
-}
-
-// Each yields all rows in order, once: no row can be added any more. data holds size bytes and is valid until yield returns; what
-// of it is not read is passed over. It stops with the first error of yield.
-func (s *Sorter) Each(yield func(key []byte, data io.Reader, size int64) error) error {
-	if len(s.levels) == 0 {
+	s.ended = true
+	if s.file == nil {
 		s.sort()
-		for _, r := range s.rows {
-			if err := yield(s.buffer[r.from:r.key], bytes.NewReader(s.buffer[r.key:r.to]), int64(r.to-r.key)); err != nil {
-				return err
-			}
-		}
 		return nil
 	}
 	if err := s.spill(); err != nil {
 		return err
 	}
-	s.buffer, s.rows = nil, nil
-	runs := s.all()
-	for len(runs) > fanIn { // the oldest are the longest: the newest are made one
-		at := len(runs) - fanIn
-		w, err := s.merged(runs[at:])
+	s.arena, s.rows = nil, nil
+	if !s.loose { // the runs are one
+		s.runs = []span{{0, s.file.size}}
+	}
+	for at := 0; len(s.runs) > fanIn; at++ {
+		if at+fanIn > len(s.runs) {
+			at = 0
+		}
+		// neighbours become one, no more of them than need be, and not those that were made so
+		n := min(fanIn, len(s.runs)-fanIn+1)
+		run, err := s.merged(s.runs[at : at+n])
 		if err != nil {
 			return err
 		}
-		r, err := w.finish()
-		if err != nil {
+		s.runs = slices.Replace(s.runs, at, at+n, run)
+	}
+	return nil
+}
+
+// merged makes one run of several.
+func (s *Sorter) merged(runs []span) (span, error) {
+	w := s.file.writer()
+	in, err := s.merge(runs)
+	if err != nil {
+		return span{}, err
+	}
+	for in.Next() {
+		w.put(in.Key(), in.Value())
+	}
+	if in.err != nil {
+		return span{}, in.err
+	}
+	return w.end()
+}
+
+// Rows begins to read the rows in order. It can be called again, and several can be read at the same time: by one goroutine each, none of them after Close. No row can
+// be added any more. It fails if the temporary file cannot be written or read.
+func (s *Sorter) Rows() (*Rows, error) {
+	if err := s.end(); err != nil {
+		return nil, err
+	}
+	if s.file == nil {
+		return &Rows{s: s, memory: s.rows}, nil
+	}
+	return s.merge(s.runs)
+}
+
+// Each calls yield for each row in order, as [Sorter.Rows] gives them, and stops with the first error of yield.
+func (s *Sorter) Each(yield func(key, value []byte) error) error {
+	rows, err := s.Rows()
+	if err != nil {
+		return err
+	}
+	for rows.Next() {
+		if err := yield(rows.Key(), rows.Value()); err != nil {
 			return err
 		}
-		runs = append(runs[:at], r)
-		s.levels = [][]*run{runs}
 	}
-	return s.merge(runs, yield)
+	return rows.Err()
 }
 
-// all lists the runs in the order of their rows.
-func (s *Sorter) all() (runs []*run) {
-	for _, level := range slices.Backward(s.levels) {
-		runs = append(runs, level...)
-	}
-	return runs
-}
-
-// Close removes the temporary files.
+// Close frees the memory and removes the temporary file. It can be called again.
 func (s *Sorter) Close() error {
-	var err error
-	for _, r := range s.all() {
-		err = errors.Join(err, r.close())
+	s.arena, s.rows, s.runs, s.ended = nil, nil, nil, true
+	f := s.file
+	s.file = nil
+	if f == nil {
+		return nil
 	}
-	s.levels = nil
-	return err
+	return f.remove()
 }

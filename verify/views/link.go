@@ -188,7 +188,7 @@ func (l *linker) finish() error {
 		if err := step.link(); err != nil {
 			return err
 		}
-		if err := step.done.close(); err != nil {
+		if err := step.done.Close(); err != nil {
 			return err
 		}
 	}
@@ -197,30 +197,30 @@ func (l *linker) finish() error {
 
 // bySession attributes what happened in a session that a logon names. One stream goes ahead to the end of each session, the other follows.
 func (l *linker) bySession() error {
-	ahead, err := l.sessions.stream()
+	ahead, err := l.sessions.Rows()
 	if err != nil {
 		return err
 	}
-	behind, err := l.sessions.stream()
+	behind, err := l.sessions.Rows()
 	if err != nil {
 		return err
 	}
-	for more := ahead.next(); more; {
+	for more := ahead.Next(); more; {
 		var s linked
-		group := slices.Clone(groupOf(ahead.key, 2))
-		for ; more && string(groupOf(ahead.key, 2)) == string(group); more = ahead.next() {
-			s.look(ahead.key[len(group):], ahead.value)
+		group := slices.Clone(groupOf(ahead.Key(), 2))
+		for ; more && string(groupOf(ahead.Key(), 2)) == string(group); more = ahead.Next() {
+			s.look(ahead.Key()[len(group):], ahead.Value())
 		}
 		for range s.count {
-			if !behind.next() {
-				return errors.Join(errShort, behind.err)
+			if !behind.Next() {
+				return errors.Join(errShort, behind.Err())
 			}
-			if err := l.member(&s, behind.value); err != nil {
+			if err := l.member(&s, behind.Value()); err != nil {
 				return err
 			}
 		}
 	}
-	return errors.Join(ahead.err, behind.err)
+	return errors.Join(ahead.Err(), behind.Err())
 }
 
 var errShort = errors.New("temporary file is shorter than what was written")

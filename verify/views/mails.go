@@ -2,6 +2,8 @@ package views
 
 import (
 	"encoding/binary"
+
+	"github.com/exhibit-dfir/exhibit/verify/sortfile"
 )
 
 // mail is what the records of a mailbox say of one of its items, whatever their types.
@@ -83,7 +85,7 @@ func (m *mails) finish() error {
 	if err != nil {
 		return err
 	}
-	return m.told.close()
+	return m.told.Close()
 }
 
 // ofMail is what of an event its mail's entry is made of.
@@ -137,25 +139,25 @@ func (r *reader) mail(m *mail) {
 
 // byNumber reads results, which are keyed by n, beside the rows.
 type byNumber struct {
-	s    *stream
+	rows *sortfile.Rows
 	more bool
 }
 
 func numbered(s *sorter) (*byNumber, error) {
-	in, err := s.stream()
+	in, err := s.Rows()
 	if err != nil {
 		return nil, err
 	}
-	return &byNumber{in, in.next()}, nil
+	return &byNumber{in, in.Next()}, nil
 }
 
 // take returns the result for n, if there is one. It is asked with growing n.
 func (b *byNumber) take(n uint64) (*reader, error) {
-	for b.more && binary.BigEndian.Uint64(b.s.key) < n {
-		b.more = b.s.next()
+	for b.more && binary.BigEndian.Uint64(b.rows.Key()) < n {
+		b.more = b.rows.Next()
 	}
-	if !b.more || binary.BigEndian.Uint64(b.s.key) != n {
-		return nil, b.s.err
+	if !b.more || binary.BigEndian.Uint64(b.rows.Key()) != n {
+		return nil, b.rows.Err()
 	}
-	return &reader{string(b.s.value)}, nil
+	return &reader{string(b.rows.Value())}, nil
 }

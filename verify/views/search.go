@@ -186,21 +186,21 @@ func (v *view) bySearch() error {
 
 // placeSearches numbers the events of searches. One stream goes ahead to the end of each search, the other follows.
 func (v *view) placeSearches(searches *sorter) error {
-	ahead, err := searches.stream()
+	ahead, err := searches.Rows()
 	if err != nil {
 		return err
 	}
-	behind, err := searches.stream()
+	behind, err := searches.Rows()
 	if err != nil {
 		return err
 	}
-	for more := ahead.next(); more; {
+	for more := ahead.Next(); more; {
 		var s search
 		var guess string
-		n, first := 0, slices.Clone(ahead.key[:8])
-		for ; more && string(ahead.key[:8]) == string(first); more = ahead.next() {
+		n, first := 0, slices.Clone(ahead.Key()[:8])
+		for ; more && string(ahead.Key()[:8]) == string(first); more = ahead.Next() {
 			n++
-			in := reader{string(ahead.value)}
+			in := reader{string(ahead.Value())}
 			if g := in.text(); guess == "" {
 				guess = g
 			}
@@ -212,10 +212,10 @@ func (v *view) placeSearches(searches *sorter) error {
 			s.id = guess
 		}
 		for range n {
-			if !behind.next() {
-				return errors.Join(errShort, behind.err)
+			if !behind.Next() {
+				return errors.Join(errShort, behind.Err())
 			}
-			in := reader{string(behind.value)}
+			in := reader{string(behind.Value())}
 			in.text()
 			var e event
 			in.event(&e)
@@ -224,7 +224,7 @@ func (v *view) placeSearches(searches *sorter) error {
 			}
 		}
 	}
-	return errors.Join(ahead.err, behind.err)
+	return errors.Join(ahead.Err(), behind.Err())
 }
 
 // learn takes an event of the search, in the order of time.

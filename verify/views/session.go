@@ -76,7 +76,7 @@ func (v *view) sessions(groups *sorter, emit func(*session) error) error {
 	if err != nil {
 		return err
 	}
-	if err := groups.close(); err != nil {
+	if err := groups.Close(); err != nil {
 		return err
 	}
 	var s *session

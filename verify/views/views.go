@@ -85,7 +85,7 @@ func (v *view) write(caseID string, out *writer) error {
 	if err := v.number(); err != nil {
 		return err
 	}
-	if err := v.events.close(); err != nil {
+	if err := v.events.Close(); err != nil {
 		return err
 	}
 	written := newLane(func(r *row) error {
@@ -127,7 +127,7 @@ func (v *view) collapse(emit func(*event) error) error {
 	}); err != nil {
 		return err
 	}
-	if err := v.events.close(); err != nil {
+	if err := v.events.Close(); err != nil {
 		return err
 	}
 	if err := v.once(ids, func(e *event) error {
@@ -138,7 +138,7 @@ func (v *view) collapse(emit func(*event) error) error {
 	}); err != nil {
 		return err
 	}
-	if err := ids.close(); err != nil {
+	if err := ids.Close(); err != nil {
 		return err
 	}
 	return sorted.each(func(_, value []byte) error {

@@ -201,7 +201,7 @@ func (g *Gathered) Write(ctx context.Context, csv, losses io.Writer) error {
 	for i := range g.elsewhere {
 		out.losses.Write(appendWindow(nil, &g.elsewhere[i]))
 	}
-	err := g.sorter.Each(func(_ []byte, data io.Reader, _ int64) error {
+	err := g.sorter.Each(func(_, data []byte) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}

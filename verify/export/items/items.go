@@ -51,7 +51,7 @@ func Write(ctx context.Context, c *verify.Container, o Options, w io.Writer) (l 
 	}
 	out := bufio.NewWriterSize(w, 64<<10)
 	var last []byte
-	err = sorter.Each(func(id []byte, _ io.Reader, _ int64) error {
+	err = sorter.Each(func(id, _ []byte) error {
 		if bytes.Equal(id, last) {
 			return nil
 		}
@@ -66,7 +66,10 @@ func Write(ctx context.Context, c *verify.Container, o Options, w io.Writer) (l 
 	return l, sum, err
 }
 
+// maxID is the length of the longest id, in bytes, that can be asked for.
+const maxID = 1 << 10
+
 // plain reports whether an id can stand on a line and in a URL.
 func plain(id string) bool {
-	return len(id) <= sortfile.MaxKey && id[0] != '#' && strings.IndexFunc(id, func(r rune) bool { return r <= ' ' || r >= 0x7F }) < 0
+	return len(id) <= maxID && id[0] != '#' && strings.IndexFunc(id, func(r rune) bool { return r <= ' ' || r >= 0x7F }) < 0
 }

@@ -1,14 +1,12 @@
 package replay
 
 import (
-	"bufio"
 	"bytes"
-	"container/heap"
 	"encoding/binary"
 	"errors"
-	"io"
-	"slices"
 	"sort"
+
+	"github.com/exhibit-dfir/exhibit/verify/sortfile"
 )
 
 // item is a key, by whose bytes items are ordered, and what goes with it.
@@ -21,177 +19,31 @@ type grouping struct {
 	most int // items of a group that are kept, the first ones
 }
 
-// sorter orders items of any number in a bounded memory: sorted runs go to a temporary file, and are merged at the end.
+// sorter brings items into order.
 type sorter struct {
-	dir     string
-	by      grouping
-	limit   int // bytes in memory
-	data    []byte
-	at      []entryAt
-	runs    []run
-	runFile *spool
+	*sortfile.Sorter
+	dir string
+	by  grouping
 }
-
-// entryAt is an item in data.
-type entryAt struct{ key, payload, end int }
-
-// run is a sorted part of the file.
-type run struct{ from, to int64 }
 
 const sorterMemory = 12 << 20 // bytes
 
 func newSorter(dir string, by grouping) *sorter {
-	return &sorter{dir: dir, by: by, limit: sorterMemory, runFile: &spool{dir: dir}}
-}
-
-// add takes an item, which it copies.
-func (s *sorter) add(key, payload []byte) error {
-	if len(s.data)+len(key)+len(payload) > s.limit || len(s.at) >= s.limit/64 {
-		if err := s.spill(); err != nil {
-			return err
-		}
-	}
-	e := entryAt{key: len(s.data)}
-	s.data = append(s.data, key...)
-	e.payload = len(s.data)
-	s.data = append(s.data, payload...)
-	e.end = len(s.data)
-	s.at = append(s.at, e)
-	return nil
-}
-
-func (s *sorter) item(i int) item {
-	e := s.at[i]
-	return item{s.data[e.key:e.payload], s.data[e.payload:e.end]}
-}
-
-// sortMemory orders what is in memory. Equal keys stay in the order in which they came.
-func (s *sorter) sortMemory() {
-	slices.SortStableFunc(s.at, func(a, b entryAt) int {
-		return bytes.Compare(s.data[a.key:a.payload], s.data[b.key:b.payload])
-	})
-}
-
-// spill writes what is in memory as one more run.
-func (s *sorter) spill() error {
-	if len(s.at) == 0 {
-		return nil
-	}
-	s.sortMemory()
-	r := run{from: s.runFile.size}
-	var b []byte
-	for i := range s.at {
-		b = appendItem(b[:0], s.item(i))
-		if _, err := s.runFile.add(b); err != nil {
-			return err
-		}
-	}
-	r.to = s.runFile.size
-	s.runs = append(s.runs, r)
-	s.data, s.at = s.data[:0], s.at[:0]
-	return nil
+	return &sorter{sortfile.New(sortfile.Options{TempDir: dir, Memory: sorterMemory}), dir, by}
 }
 
 // finish returns all items in order. The sorter is of no use any more.
 func (s *sorter) finish() (*sorted, error) {
 	out := &sortedWriter{out: &sorted{file: &spool{dir: s.dir}, tail: s.by.tail}, by: s.by}
-	err := s.merge(out)
+	err := s.Each(func(key, payload []byte) error { return out.put(item{key, payload}) })
 	if err == nil {
 		err = errors.Join(out.end(), out.out.file.flush())
 	}
-	err = errors.Join(err, s.close())
+	err = errors.Join(err, s.Close())
 	if err != nil {
 		return nil, errors.Join(err, out.out.close())
 	}
 	return out.out, nil
-}
-
-// close frees what the sorter holds; finish does it, too.
-func (s *sorter) close() error {
-	s.data, s.at = nil, nil
-	return s.runFile.close()
-}
-
-func (s *sorter) merge(out *sortedWriter) error {
-	if len(s.runs) == 0 {
-		s.sortMemory()
-		for i := range s.at {
-			if err := out.put(s.item(i)); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	if err := s.spill(); err != nil {
-		return err
-	}
-	s.data, s.at = nil, nil
-	if err := s.runFile.flush(); err != nil {
-		return err
-	}
-	sources := make(mergeHeap, 0, len(s.runs))
-	for n, r := range s.runs {
-		m := &mergeSource{n: n, r: bufio.NewReaderSize(io.NewSectionReader(s.runFile, r.from, r.to-r.from), min(64<<10, max(4<<10, (8<<20)/len(s.runs))))}
-		if ok, err := m.next(); err != nil {
-			return err
-		} else if ok {
-			sources = append(sources, m)
-		}
-	}
-	heap.Init(&sources)
-	for len(sources) > 0 {
-		m := sources[0]
-		if err := out.put(m.now); err != nil {
-			return err
-		}
-		if ok, err := m.next(); err != nil {
-			return err
-		} else if ok {
-			heap.Fix(&sources, 0)
-		} else {
-			heap.Pop(&sources)
-		}
-	}
-	return nil
-}
-
-// mergeSource reads one run.
-type mergeSource struct {
-	n   int // of the run
-	r   *bufio.Reader
-	now item
-}
-
-func (m *mergeSource) next() (ok bool, err error) {
-	m.now, err = readItem(m.r)
-	if err == io.EOF {
-		return false, nil
-	}
-	return err == nil, err
-}
-
-// mergeHeap has the source with the lowest item first.
-type mergeHeap []*mergeSource
-
-func (h mergeHeap) Len() int { return len(h) }
-
-func (h mergeHeap) Less(i, j int) bool {
-	if c := bytes.Compare(h[i].now.key, h[j].now.key); c != 0 {
-		return c < 0
-	}
-	return h[i].n < h[j].n
-}
-
-func (h mergeHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
-
-// Push is of [heap.Interface]; nothing is pushed.
-func (h *mergeHeap) Push(x any) { *h = append(*h, x.(*mergeSource)) }
-
-// Pop is of [heap.Interface].
-func (h *mergeHeap) Pop() any {
-	last := (*h)[len(*h)-1]
-	*h = (*h)[:len(*h)-1]
-	return last
 }
 
 // appendItem writes an item: both lengths, both parts.
@@ -200,23 +52,6 @@ func appendItem(b []byte, it item) []byte {
 	b = binary.AppendUvarint(b, uint64(len(it.payload)))
 	b = append(b, it.key...)
 	return append(b, it.payload...)
-}
-
-// readItem reads what appendItem wrote. io.EOF says that there is nothing more.
-func readItem(r *bufio.Reader) (it item, err error) {
-	key, err := binary.ReadUvarint(r)
-	if err != nil {
-		return it, err
-	}
-	payload, err := binary.ReadUvarint(r)
-	if err != nil {
-		return it, err
-	}
-	b := make([]byte, key+payload)
-	if _, err := io.ReadFull(r, b); err != nil {
-		return it, err
-	}
-	return item{b[:key:key], b[key:]}, nil
 }
 
 // sorted holds items in order, in blocks of which each has whole groups. Any number of goroutines may read it.
