@@ -1,5 +1,7 @@
 package extract
 
+import "github.com/exhibit-dfir/exhibit/verify/jsonspan"
+
 // appendMembers appends a JSON object of the given members. Where repeats is
 // set, a name that stands more than once is written once, at its first place,
 // with an array of all its values in order.
@@ -113,7 +115,7 @@ func (s *scanner) appendClean(dst []byte, i int) ([]byte, int) {
 		end = s.str(i)
 		return appendEscapedBytes(dst, s.raw[i:end]), end
 	}
-	end = s.skip(i)
+	end = jsonspan.Skip(s.raw, i)
 	return append(dst, s.raw[i:end]...), end
 }
 

@@ -1,5 +1,7 @@
 package extract
 
+import "github.com/exhibit-dfir/exhibit/verify/jsonspan"
+
 // activities normalises the answers of the Outlook Activities API. Its shapes
 // and names are set out in docs/records.md.
 type activities struct{}
@@ -116,18 +118,9 @@ func (s *scanner) pairs(ms []member, i int) (_ []member, regular bool) {
 		return ms, false
 	}
 	regular = true
-	for i = s.space(i + 1); s.raw[i] != ']'; i = s.space(i) {
-		if s.raw[i] == ',' {
-			i = s.space(i + 1)
-		}
-		if s.raw[i] != '{' {
-			regular = false
-			i = s.skip(i)
-			continue
-		}
-		var m member
-		var ok bool
-		if m, i, ok = s.pair(i); !ok {
+	for from := range jsonspan.Elements(s.raw, i) {
+		m, ok := s.pair(from)
+		if !ok {
 			regular = false
 			continue
 		}
@@ -137,30 +130,18 @@ func (s *scanner) pairs(ms []member, i int) (_ []member, regular bool) {
 	return ms, regular
 }
 
-// pair reads the object at i and returns the index after it.
-func (s *scanner) pair(i int) (m member, end int, ok bool) {
+// pair reads the object at i, if it is one.
+func (s *scanner) pair(i int) (m member, ok bool) {
 	members := 0
-	i = s.space(i + 1)
-	for ; s.raw[i] != '}'; i = s.space(i) {
-		if s.raw[i] == ',' {
-			i = s.space(i + 1)
-		}
-		var f member
-		f.name.from = uint32(i)
-		i = s.str(i)
-		f.name.to = uint32(i)
-		i = s.space(s.space(i) + 1)
-		f.value.from = uint32(i)
-		i = s.skip(i)
-		f.value.to = uint32(i)
+	for f := range jsonspan.Members(s.raw, i) {
 		members++
-		switch string(s.name(f)) {
+		name, value := span{uint32(f.Name), uint32(f.NameEnd)}, span{uint32(f.Value), uint32(f.ValueEnd)}
+		switch string(s.name(member{name: name})) {
 		case "Name":
-			m.name = f.value
+			m.name = value
 		case "Value":
-			m.value = f.value
+			m.value = value
 		}
 	}
-	ok = members == 2 && m.name.to > 0 && m.value.to > 0 && s.raw[m.name.from] == '"'
-	return m, i + 1, ok
+	return m, members == 2 && m.name.to > 0 && m.value.to > 0 && s.raw[m.name.from] == '"'
 }

@@ -7,7 +7,6 @@ import (
 	"math/bits"
 	"slices"
 	"strconv"
-	"strings"
 	"unicode/utf8"
 )
 
@@ -341,32 +340,6 @@ func (s *scanner) judge(text []byte, whole bool) {
 	if len(text) > 300 || bytes.ContainsAny(text, "eE") {
 		if f, _ := strconv.ParseFloat(string(text), 64); math.IsInf(f, 0) {
 			s.flags |= NumberBeyondFloat64
-		}
-	}
-}
-
-// skip returns the index after the value at i, which was scanned before.
-func (s *scanner) skip(i int) int {
-	for depth := 0; ; {
-		switch s.raw[i] {
-		case '"':
-			i = s.str(i)
-		case '{', '[':
-			depth++
-			i++
-		case '}', ']':
-			depth--
-			i++
-		case ',', ':', ' ', '\t', '\r', '\n':
-			i++
-			continue
-		default:
-			for i < len(s.raw) && strings.IndexByte(",:]} \t\r\n", s.raw[i]) < 0 {
-				i++
-			}
-		}
-		if depth == 0 {
-			return i
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/exhibit-dfir/exhibit/evidence/odata"
+	"github.com/exhibit-dfir/exhibit/verify/jsonspan"
 )
 
 // listingParts is what a derived listing is made of.
@@ -122,19 +123,15 @@ func (b *listingBody) fill() error {
 // appendRowText writes a row as it was recorded, without the members that were not asked for: Id and the @odata members come back although not selected, the latter
 // only with metadata.
 func appendRowText(b, raw []byte, selected []string, bare bool) []byte {
-	ms, ok := members(raw)
-	if !ok {
-		return append(b, raw...) // never: rows that are no objects are not kept
-	}
 	left := 0
-	keep := func(m member) bool {
+	keep := func(m jsonspan.Member) bool {
 		name := nameOf(raw, m)
 		if strings.HasPrefix(name, "@odata.") {
 			return !bare
 		}
 		return selected == nil || name == columnName(colID) || slices.Contains(selected, name)
 	}
-	for _, m := range ms {
+	for m := range jsonspan.Members(raw, 0) {
 		if !keep(m) {
 			left++
 		}
@@ -144,7 +141,7 @@ func appendRowText(b, raw []byte, selected []string, bare bool) []byte {
 	}
 	b = append(b, '{')
 	first := true
-	for _, m := range ms {
+	for m := range jsonspan.Members(raw, 0) {
 		if !keep(m) {
 			continue
 		}
@@ -152,7 +149,7 @@ func appendRowText(b, raw []byte, selected []string, bare bool) []byte {
 			b = append(b, ',')
 		}
 		first = false
-		b = append(b, raw[m.name:m.valueEnd]...)
+		b = append(b, raw[m.Name:m.ValueEnd]...)
 	}
 	return append(b, '}')
 }

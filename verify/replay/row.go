@@ -8,6 +8,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/exhibit-dfir/exhibit/evidence/odata"
+	"github.com/exhibit-dfir/exhibit/verify/jsonspan"
 )
 
 // The properties of an activity that a query can name, in the order in which they are kept, and the one that it can only select.
@@ -57,84 +58,17 @@ func (r *row) Property(path string) (odata.Value, bool) {
 
 var errNoActivity = errors.New("not the form of an activity")
 
-// member is a member of an object: the range of its name, with quotes, and that of its value.
-type member struct{ name, nameEnd, value, valueEnd int }
-
-// members returns those of an object whose text was read as JSON before.
-func members(raw []byte) (ms []member, ok bool) {
-	i := blank(raw, 0)
-	if i >= len(raw) || raw[i] != '{' {
-		return nil, false
-	}
-	for i = blank(raw, i+1); raw[i] != '}'; i = blank(raw, i) {
-		if raw[i] == ',' {
-			i = blank(raw, i+1)
-		}
-		var m member
-		m.name = i
-		m.nameEnd = skipValue(raw, i)
-		m.value = blank(raw, blank(raw, m.nameEnd)+1)
-		m.valueEnd = skipValue(raw, m.value)
-		i = m.valueEnd
-		ms = append(ms, m)
-	}
-	return ms, true
-}
-
-func blank(raw []byte, i int) int {
-	for i < len(raw) && (raw[i] == ' ' || raw[i] == '\t' || raw[i] == '\n' || raw[i] == '\r') {
-		i++
-	}
-	return i
-}
-
-// skipValue returns the index after the value at i.
-func skipValue(raw []byte, i int) int {
-	for depth := 0; i < len(raw); {
-		switch raw[i] {
-		case '"':
-			for i++; raw[i] != '"'; i++ {
-				if raw[i] == '\\' {
-					i++
-				}
-			}
-			i++
-		case '{', '[':
-			depth++
-			i++
-		case '}', ']':
-			depth--
-			i++
-		case ',', ':', ' ', '\t', '\n', '\r':
-			i++
-			continue
-		default:
-			for i < len(raw) && raw[i] != ',' && raw[i] != '}' && raw[i] != ']' && raw[i] != ' ' && raw[i] != '\n' && raw[i] != '\r' && raw[i] != '\t' {
-				i++
-			}
-		}
-		if depth == 0 {
-			return i
-		}
-	}
-	return i
-}
-
 // nameOf is the name of a member.
-func nameOf(raw []byte, m member) string {
-	b, _ := jsontext.AppendUnquote(nil, raw[m.name:m.nameEnd]) // what is not UTF-8 has no name that anybody asks for
+func nameOf(raw []byte, m jsonspan.Member) string {
+	b, _ := jsontext.AppendUnquote(nil, raw[m.Name:m.NameEnd]) // what is not UTF-8 has no name that anybody asks for
 	return string(b)
 }
 
 // readRow reads what a query can ask of an activity. id is its Id as its bytes have it. An element that is no object with an Id and a TimeStamp, or that repeats a
 // property, is no activity.
 func readRow(raw []byte) (r row, id string, err error) {
-	ms, ok := members(raw)
-	if !ok {
-		return r, "", errNoActivity
-	}
 	var seen [columns]bool
-	for _, m := range ms {
+	for m := range jsonspan.Members(raw, 0) {
 		c := columnOf(nameOf(raw, m))
 		if c < 0 {
 			continue
@@ -143,11 +77,11 @@ func readRow(raw []byte) (r row, id string, err error) {
 			return r, "", errNoActivity
 		}
 		seen[c] = true
-		if r[c], err = columnValue(c, raw[m.value:m.valueEnd]); err != nil {
+		if r[c], err = columnValue(c, raw[m.Value:m.ValueEnd]); err != nil {
 			return r, "", err
 		}
 		if c == colID {
-			id = string(raw[m.value+1 : m.valueEnd-1])
+			id = string(raw[m.Value+1 : m.ValueEnd-1])
 		}
 	}
 	if id == "" || r[colTime] == (odata.Value{}) {

@@ -4,67 +4,17 @@ import (
 	"bytes"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/exhibit-dfir/exhibit/verify/jsonspan"
 )
-
-// members calls f with the name and the value of each member of a record's details, as they stand there. Details are what the extractor wrote: one JSON object without white
-// space between tokens.
-func members(details []byte, f func(name, value []byte)) {
-	for i := 1; i < len(details) && details[i] == '"'; i++ {
-		end := skipString(details, i)
-		name, from := details[i+1:end-1], end+1
-		i = skipValue(details, from)
-		f(name, details[from:i])
-	}
-}
-
-// skipString returns the index behind the string at i.
-func skipString(b []byte, i int) int {
-	for i++; ; i++ {
-		n := bytes.IndexByte(b[i:], '"')
-		i += n
-		slashes := 0
-		for b[i-1-slashes] == '\\' {
-			slashes++
-		}
-		if slashes%2 == 0 {
-			return i + 1
-		}
-	}
-}
-
-// skipValue returns the index behind the value at i, without recursion: what is nested is counted.
-func skipValue(b []byte, i int) int {
-	for depth := 0; ; i++ {
-		switch b[i] {
-		case '"':
-			i = skipString(b, i) - 1
-		case '{', '[':
-			depth++
-		case '}', ']':
-			depth--
-		case ',', ':':
-			continue
-		default: // of a number or a word
-			for i+1 < len(b) && b[i+1] != ',' && b[i+1] != '}' && b[i+1] != ']' {
-				i++
-			}
-		}
-		if depth == 0 {
-			return i + 1
-		}
-	}
-}
 
 // valueText is the text of a value: of a string, or of a number; of an array, which stands where a name repeats, that of the first such value; else "".
 func valueText(v []byte) string {
 	if len(v) > 0 && v[0] == '[' {
-		v = v[1:]
-		for len(v) > 0 && v[0] != ']' {
-			end := skipValue(v, 0)
-			if c := v[0]; c == '"' && end > 2 || c == '-' || c >= '0' && c <= '9' {
-				return valueText(v[:end])
+		for from, to := range jsonspan.Elements(v, 0) {
+			if c := v[from]; c == '"' && to-from > 2 || c == '-' || c >= '0' && c <= '9' {
+				return valueText(v[from:to])
 			}
-			v = bytes.TrimPrefix(v[end:], []byte(","))
 		}
 		return ""
 	}
@@ -122,17 +72,18 @@ func property(name []byte) (field, int) {
 // properties fills an event's fields from a record's details.
 func (e *event) properties(details []byte) {
 	var rank [fieldCount]int
-	members(details, func(name, value []byte) {
+	for m := range jsonspan.Members(details, 0) {
+		name, value := details[m.Name+1:m.NameEnd-1], details[m.Value:m.ValueEnd]
 		if bytes.IndexByte(name, '\\') >= 0 {
 			name, _ = jsontext.AppendUnquote(nil, `"`+string(name)+`"`)
 		}
 		f, r := property(name)
 		if r == 0 || rank[f] != 0 && rank[f] <= r {
-			return
+			continue
 		}
 		if text := valueText(value); text != "" {
 			e.set(f, text)
 			rank[f] = r
 		}
-	})
+	}
 }
