@@ -1,6 +1,7 @@
 package views
 
 import (
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"strconv"
@@ -32,6 +33,24 @@ type column struct {
 type value struct {
 	text string
 	json []byte // nil for a string
+}
+
+// appendValues appends values in the form that values reads.
+func appendValues(b []byte, values []value) []byte {
+	for _, v := range values {
+		b = append(binary.AppendUvarint(appendText(b, v.text), uint64(len(v.json))), v.json...)
+	}
+	return b
+}
+
+// values reads as many values as there is room for.
+func (r *reader) values(values []value) {
+	for i := range values {
+		values[i] = value{text: r.text()}
+		if json := r.text(); json != "" {
+			values[i].json = []byte(json)
+		}
+	}
 }
 
 func text(s string) value { return value{text: s} }

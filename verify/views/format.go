@@ -71,15 +71,20 @@ func (f Format) writer(w io.Writer, k Kind, o *Options) *writer {
 
 const bufferSize = 64 << 10
 
-func (o *writer) row(r *row) error {
+// valuesOf makes the values of a row. They are valid until the next call.
+func (o *writer) valuesOf(r *row) []value {
 	o.values = o.values[:0]
 	for i := range o.columns {
 		o.values = append(o.values, o.columns[i].get(r))
 	}
+	return o.values
+}
+
+func (o *writer) write(values []value) error {
 	if o.table != nil {
-		o.buf = o.table.row(o.buf, o.values)
+		o.buf = o.table.row(o.buf, values)
 	} else {
-		o.buf = o.format.row(o, o.buf, o.values)
+		o.buf = o.format.row(o, o.buf, values)
 	}
 	if len(o.buf) < bufferSize {
 		return nil

@@ -62,45 +62,54 @@ func addToSession(groups *sorter, r *row) error {
 	return groups.put()
 }
 
-// sessions makes a row of each session. Sessions come in the order of their first events.
-func (v *view) sessions(groups *sorter, emit func(*session) error) error {
-	ordered := v.room.sorter()
-	var group, first []byte
-	err := groups.each(func(key, value []byte) error {
-		g, own := key[:len(key)-8], key[len(key)-8:]
-		if first == nil || string(g) != string(group) {
-			group, first = append(group[:0], g...), append([]byte(nil), own...)
-		}
-		return ordered.add(append(append([]byte(nil), first...), own...), value)
+// writeSessions makes a row of each session and writes them in the order of their first events. What is sorted by that are the finished rows, which are fewer than the events.
+func (v *view) writeSessions(finish func(*row) []value, out *writer) error {
+	groups, ordered := v.room.sorter(), v.room.sorter()
+	if err := v.join(func(r *row, _ int) error { return addToSession(groups, r) }); err != nil {
+		return err
+	}
+	finished := newLane(func(r *row) error {
+		ordered.key0 = binary.BigEndian.AppendUint64(ordered.key0[:0], r.e.n)
+		ordered.value0 = appendValues(ordered.value0[:0], finish(r))
+		return ordered.put()
 	})
+	err := finished.end(sessions(groups, func(s *session) error { return finished.send(s.row(), sessionTexts-s.room) }))
 	if err != nil {
 		return err
 	}
 	if err := groups.Close(); err != nil {
 		return err
 	}
+	values := make([]value, len(out.columns))
+	return ordered.each(func(_, b []byte) error {
+		in := reader{string(b)}
+		in.values(values)
+		return out.write(values)
+	})
+}
+
+// sessions makes sessions of the rows that stand together.
+func sessions(groups *sorter, emit func(*session) error) error {
 	var s *session
-	first = nil
-	err = ordered.each(func(key, value []byte) error {
+	var group []byte
+	err := groups.each(func(key, value []byte) error {
 		in := reader{string(value)}
 		kind := in.text()
 		var r row
 		in.event(&r.e)
 		in.attribution(&r.a)
 		r.m.delivered = in.instant()
-		inMails := in.s[0] != 0
+		if in.s[0] == 0 {
+			r.m.delivered = noTime()
+		}
 		r.fresh = in.s[1] != 0
-		if s == nil || string(key[:8]) != string(first) {
+		if g := key[:len(key)-8]; s == nil || string(g) != string(group) {
 			if s != nil {
 				if err := emit(s); err != nil {
 					return err
 				}
 			}
-			first = append(first[:0], key[:8]...)
-			s = newSession(kind, &r)
-		}
-		if !inMails {
-			r.m.delivered = noTime()
+			group, s = append(group[:0], g...), newSession(kind, &r)
 		}
 		s.take(&r)
 		return nil

@@ -88,27 +88,26 @@ func (v *view) write(caseID string, out *writer) error {
 	if err := v.events.Close(); err != nil {
 		return err
 	}
-	written := newLane(func(r *row) error {
+	finish := func(r *row) []value {
 		v.sum.Rows++
 		r.caseID = caseID
-		return out.row(r)
-	})
-	each, groups := written.send, v.room.sorter()
+		return out.valuesOf(r)
+	}
+	var err error
 	if v.order == bySession {
-		each = func(r *row, _ int) error { return addToSession(groups, r) }
+		err = v.writeSessions(finish, out)
+	} else {
+		err = v.writeRows(finish, out)
 	}
-	words := howWords()
-	err := v.join(func(r *row, size int) error {
-		v.sum.How[words[r.a.how]]++
-		return each(r, size)
-	})
-	if err == nil && v.order == bySession {
-		err = v.sessions(groups, func(s *session) error { return written.send(s.row(), sessionTexts-s.room) })
-	}
-	if err := written.end(err); err != nil {
+	if err != nil {
 		return err
 	}
 	return out.end()
+}
+
+func (v *view) writeRows(finish func(*row) []value, out *writer) error {
+	written := newLane(func(r *row) error { return out.write(finish(r)) })
+	return written.end(v.join(written.send))
 }
 
 // collapse gives each event once, in the order of mailbox and time, however many records have its id. Records that say the same stand side by side by time; only
@@ -290,6 +289,7 @@ func (v *view) join(emit func(r *row, size int) error) error {
 	if err != nil {
 		return err
 	}
+	words := howWords()
 	return v.rows.each(func(_, value []byte) error {
 		var r row
 		in := reader{string(value)}
@@ -320,6 +320,7 @@ func (v *view) join(emit func(r *row, size int) error) error {
 			return err
 		}
 		r.fresh = first != nil
+		v.sum.How[words[r.a.how]]++
 		return emit(&r, size)
 	})
 }
