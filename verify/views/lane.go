@@ -5,7 +5,7 @@ import (
 	"sync/atomic"
 )
 
-// lane hands rows on to a goroutine of its own, in their order, so that they are written while the next ones are made.
+// lane hands rows on to a goroutine of its own, in their order, so that it takes them while the next ones are made.
 type lane struct {
 	batch  []*row
 	size   int

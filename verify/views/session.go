@@ -65,7 +65,8 @@ func addToSession(groups *sorter, r *row) error {
 // writeSessions makes a row of each session and writes them in the order of their first events. What is sorted by that are the finished rows, which are fewer than the events.
 func (v *view) writeSessions(finish func(*row) []value, out *writer) error {
 	groups, ordered := v.room.sorter(), v.room.sorter()
-	if err := v.join(func(r *row, _ int) error { return addToSession(groups, r) }); err != nil {
+	joined := newLane(func(r *row) error { return addToSession(groups, r) })
+	if err := joined.end(v.join(joined.send)); err != nil {
 		return err
 	}
 	finished := newLane(func(r *row) error {
