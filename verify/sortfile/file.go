@@ -16,6 +16,7 @@ type file struct {
 	*os.File
 	path string // where an open file cannot be removed
 	size int64
+	out  *bufio.Writer // of the run that is being written
 }
 
 // failed says of which file an error is.
@@ -31,7 +32,7 @@ func create(dir string) (*file, error) {
 	if err != nil {
 		return nil, failed(err)
 	}
-	made := &file{File: f}
+	made := &file{File: f, out: bufio.NewWriterSize(nil, writeBuffer)}
 	if os.Remove(f.Name()) != nil {
 		made.path = f.Name()
 	}
@@ -49,30 +50,30 @@ func (f *file) remove() error {
 	return nil
 }
 
-// writer writes one run to the end of a file. Its first error stays.
+// writer writes one run to the end of a file. There is one at a time. Its first error stays.
 type writer struct {
 	f   *file
-	w   *bufio.Writer
 	n   int64
 	buf [2 * binary.MaxVarintLen64]byte
 }
 
 func (f *file) writer() *writer {
-	return &writer{f: f, w: bufio.NewWriterSize(io.NewOffsetWriter(f, f.size), writeBuffer)}
+	f.out.Reset(io.NewOffsetWriter(f, f.size))
+	return &writer{f: f}
 }
 
 func (w *writer) put(key, value []byte) {
 	b := binary.AppendUvarint(w.buf[:0], uint64(len(key)))
 	b = binary.AppendUvarint(b, uint64(len(value)))
 	w.n += int64(len(b) + len(key) + len(value))
-	_, _ = w.w.Write(b) // the error of a buffered writer comes at the flush
-	_, _ = w.w.Write(key)
-	_, _ = w.w.Write(value)
+	_, _ = w.f.out.Write(b) // the error of a buffered writer comes at the flush
+	_, _ = w.f.out.Write(key)
+	_, _ = w.f.out.Write(value)
 }
 
 // end ends the run and says where it stands.
 func (w *writer) end() (span, error) {
-	if err := w.w.Flush(); err != nil {
+	if err := w.f.out.Flush(); err != nil {
 		return span{}, failed(err)
 	}
 	run := span{w.f.size, w.f.size + w.n}

@@ -15,8 +15,9 @@ type Rows struct {
 	key, value []byte
 	err        error
 
-	s       *Sorter
-	memory  []row     // those that are left, where memory holds everything
+	order   order
+	batch   *batch    // where memory holds everything
+	given   int       // rows of the batch
 	runs    []*cursor // a heap: the one whose row comes first
 	present bool      // the first of runs stands at the row that was given
 	long    []byte    // a value that no buffer holds
@@ -33,10 +34,10 @@ func (r *Rows) Err() error { return r.err }
 
 // Next goes to the next row, at first to the first, and reports whether there is one.
 func (r *Rows) Next() bool {
-	if len(r.memory) > 0 {
-		m := r.memory[0]
-		r.memory = r.memory[1:]
-		r.key, r.value = r.s.key(m), r.s.value(m)
+	if r.batch != nil && r.given < len(r.batch.rows) {
+		m := r.batch.rows[r.given]
+		r.given++
+		r.key, r.value = r.batch.key(m), r.batch.value(m)
 		return true
 	}
 	if r.present {
@@ -66,10 +67,10 @@ func (r *Rows) Next() bool {
 
 // merge begins to read runs side by side.
 func (s *Sorter) merge(runs []span) (*Rows, error) {
-	r := &Rows{s: s}
+	r := &Rows{order: s.order}
 	for i, run := range runs {
 		size := run.to - run.from
-		c := &cursor{in: bufio.NewReaderSize(io.NewSectionReader(s.file, run.from, size), readBuffer), left: size, turn: i}
+		c := &cursor{in: bufio.NewReaderSize(io.NewSectionReader(s.file, run.from, size), readBuffer), left: size, turn: i, order: s.order}
 		if err := c.next(); errors.Is(err, errEnd) {
 			continue
 		} else if err != nil {
@@ -103,7 +104,7 @@ func (r *Rows) down(i int) {
 
 func (r *Rows) before(i, j int) bool {
 	a, b := r.runs[i], r.runs[j]
-	if c := r.s.comparePrefixed(a.prefix, b.prefix, a.key, b.key); c != 0 {
+	if c := r.order.compare(a.rank, b.rank, a.key, b.key); c != 0 {
 		return c < 0
 	}
 	return a.turn < b.turn
@@ -111,14 +112,15 @@ func (r *Rows) before(i, j int) bool {
 
 // cursor stands at a row of a run.
 type cursor struct {
-	in     *bufio.Reader
-	left   int64 // bytes of the run behind the row
-	turn   int   // of the run among those that are merged
-	prefix uint64
-	key    []byte
-	row    []byte // all of the row, where the buffer holds it
-	rest   int    // bytes of the row that are not read
-	own    []byte // a key that no buffer holds
+	in    *bufio.Reader
+	left  int64 // bytes of the run behind the row
+	turn  int   // of the run among those that are merged
+	order order
+	rank  uint64
+	key   []byte
+	row   []byte // all of the row, where the buffer holds it
+	rest  int    // bytes of the row that are not read
+	own   []byte // a key that no buffer holds
 }
 
 var (
@@ -167,7 +169,7 @@ func (c *cursor) readKey(size int) (err error) {
 		}
 		c.row, c.key, c.rest = nil, c.own, c.rest-size
 	}
-	c.prefix = prefix(c.key)
+	c.rank = c.order.rank(c.key)
 	return nil
 }
 

@@ -1,22 +1,20 @@
 // Package sortfile sorts more rows than memory holds.
 //
 // Rows are gathered in memory. Once that is full they go, sorted, to the end of
-// a temporary file as a run, and the runs are merged. Rows with equal keys stay
-// in the order in which they were added.
+// a temporary file as a run, while the next ones are gathered, and the runs are
+// merged. Rows with equal keys stay in the order in which they were added.
 package sortfile
 
 import (
 	"bytes"
-	"cmp"
-	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
 )
 
 const (
 	defaultMemory = 16 << 20
-	rowCost       = 24 // bytes that a row takes beside its own
-	fanIn         = 64 // runs that are merged at once, each with a buffer of readBuffer
+	fanIn         = 128 // runs that are merged at once, each with a buffer of readBuffer
 	maxRow        = 1 << 30
 )
 
@@ -26,28 +24,32 @@ type Options struct {
 	Descending bool
 	// TempDir receives the temporary file; empty means the system's. It has no name, or is removed by Close.
 	TempDir string
-	// Memory is how many bytes of rows are held before they go to the file; 0
+	// Memory is how many bytes of rows are held: half of them are gathered while the other half goes to the file. 0
 	// means 16 MiB. One row that is longer is held all the same.
 	Memory int
 }
 
 // Sorter sorts rows by their keys, which are compared as bytes. It is not safe for concurrent use.
 type Sorter struct {
-	o     Options
-	arena []byte
-	rows  []row
-	last  []byte // the key that was added last
-	loose bool   // whether rows were added in another order than that of their keys
-	ended bool   // whether Rows was called
-	file  *file  // nil while memory holds everything
-	runs  []span // in the order in which their rows were added
+	o      Options
+	memory int      // of a batch
+	order  order    // what is known of all keys so far
+	first  []byte   // the key that was added first
+	last   []byte   // the key that was added last
+	loose  bool     // whether rows were added in another order than that of their keys
+	now    *batch   // that is gathered
+	behind chan run // of the batch that is being written; nil if there is none
+	spare  *batch   // that was written
+	ended  bool     // whether Rows was called
+	file   *file    // nil while memory holds everything
+	runs   []span   // in the order in which their rows were added
 }
 
-// row is a row in the arena: its key, then its value.
-type row struct {
-	prefix   uint64 // of the key
-	at       int
-	key, all uint32 // lengths
+// run is a batch that was written.
+type run struct {
+	span
+	batch *batch
+	err   error
 }
 
 // span is a range of the file.
@@ -58,81 +60,56 @@ func New(o Options) *Sorter {
 	if o.Memory <= 0 {
 		o.Memory = defaultMemory
 	}
-	return &Sorter{o: o}
+	return &Sorter{o: o, memory: o.Memory / 2, order: order{descending: o.Descending}, now: &batch{}}
 }
 
-// Add adds a row, which it copies. It fails if the temporary file cannot be written, if the row is longer than 1 GiB, or if Rows was called before.
+var errEnded = errors.New("the rows are sorted already")
+
+// Add adds a row, which it copies. It fails if the temporary file cannot be written, which may have been for rows before, if the row is longer than 1 GiB, or if Rows
+// or Close was called.
 func (s *Sorter) Add(key, value []byte) error {
 	size := len(key) + len(value)
 	switch {
 	case s.ended:
-		return fmt.Errorf("a row is added to rows that are sorted")
+		return errEnded
 	case size > maxRow:
 		return fmt.Errorf("a row of %d bytes: at most %d can be sorted", size, maxRow)
-	case len(s.rows) > 0 && len(s.arena)+size+(len(s.rows)+1)*rowCost > s.o.Memory:
+	case !s.now.fits(size, s.memory):
 		if err := s.spill(); err != nil {
 			return err
 		}
 	}
-	if !s.loose {
-		s.loose = s.compare(key, s.last) < 0 && (len(s.rows) > 0 || len(s.runs) > 0)
-		s.last = append(s.last[:0], key...)
-	}
-	at := len(s.arena)
-	if need := at + size; need > cap(s.arena) && need > s.o.Memory/8 {
-		s.arena = slices.Grow(s.arena, max(s.o.Memory, need)-at) // once, and not by doubling
-	}
-	s.arena = append(append(s.arena, key...), value...)
-	s.rows = append(s.rows, row{prefix(key), at, uint32(len(key)), uint32(size)})
+	s.look(key)
+	s.now.add(key, value, s.memory)
 	return nil
 }
 
-// prefix is the beginning of a key as a number of the same order.
-func prefix(key []byte) uint64 {
-	if len(key) >= 8 {
-		return binary.BigEndian.Uint64(key)
+// look notes what a key has in common with those before, and whether it stands behind them.
+func (s *Sorter) look(key []byte) {
+	if s.first == nil {
+		s.first, s.last, s.order.common = append([]byte{}, key...), append([]byte{}, key...), len(key)
 	}
-	var b [8]byte
-	copy(b[:], key)
-	return binary.BigEndian.Uint64(b[:])
-}
-
-func (s *Sorter) compare(a, b []byte) int {
-	if s.o.Descending {
-		a, b = b, a
+	if n := s.order.common; len(key) < n || !bytes.Equal(key[:n], s.first[:n]) {
+		n = 0
+		for n < min(len(key), len(s.first)) && key[n] == s.first[n] {
+			n++
+		}
+		s.order.common = n
 	}
-	return bytes.Compare(a, b)
-}
-
-// comparePrefixed is compare for keys whose prefixes are known.
-func (s *Sorter) comparePrefixed(p, q uint64, a, b []byte) int {
-	if s.o.Descending {
-		p, q, a, b = q, p, b, a
-	}
-	if p != q {
-		return cmp.Compare(p, q)
-	}
-	return bytes.Compare(a, b)
-}
-
-func (s *Sorter) key(r row) []byte   { return s.arena[r.at : r.at+int(r.key)] }
-func (s *Sorter) value(r row) []byte { return s.arena[r.at+int(r.key) : r.at+int(r.all)] }
-
-// sort orders what is in memory.
-func (s *Sorter) sort() {
-	if !s.loose {
+	if s.now.loose {
 		return
 	}
-	slices.SortFunc(s.rows, func(a, b row) int {
-		if c := s.comparePrefixed(a.prefix, b.prefix, s.key(a), s.key(b)); c != 0 {
-			return c
-		}
-		return cmp.Compare(a.at, b.at)
-	})
+	if s.order.compare(0, 0, key, s.last) < 0 {
+		s.loose, s.now.loose = true, true // if that is the batch's first row it is sorted for nothing
+	}
+	s.last = append(s.last[:0], key...)
 }
 
-// spill moves what is in memory to the end of the file.
+// spill has what was gathered sorted and written to the end of the file, beside what comes next.
 func (s *Sorter) spill() error {
+	if err := s.settle(); err != nil {
+		return err
+	}
 	if s.file == nil {
 		f, err := create(s.o.TempDir)
 		if err != nil {
@@ -140,18 +117,32 @@ func (s *Sorter) spill() error {
 		}
 		s.file = f
 	}
-	s.sort()
-	w := s.file.writer()
-	for _, r := range s.rows {
-		w.put(s.key(r), s.value(r))
+	full, done, order := s.now, make(chan run, 1), s.order
+	s.now, s.spare, s.behind = s.spare, nil, done
+	if s.now == nil {
+		s.now = &batch{}
 	}
-	s.arena, s.rows = s.arena[:0], s.rows[:0]
-	if cap(s.arena) > 2*s.o.Memory { // for one long row
-		s.arena = nil
+	go func() {
+		full.sort(order)
+		w := s.file.writer()
+		for _, r := range full.rows {
+			w.put(full.key(r), full.value(r))
+		}
+		at, err := w.end()
+		full.clear(s.memory)
+		done <- run{at, full, err}
+	}()
+	return nil
+}
+
+// settle waits until nothing is being written.
+func (s *Sorter) settle() error {
+	if s.behind == nil {
+		return nil
 	}
-	run, err := w.end()
-	s.runs = append(s.runs, run)
-	return err
+	r := <-s.behind
+	s.runs, s.spare, s.behind = append(s.runs, r.span), r.batch, nil
+	return r.err
 }
 
 // end leaves everything in memory, or in at most fanIn runs.
@@ -161,13 +152,16 @@ func (s *Sorter) end() error {
 	}
 	s.ended = true
 	if s.file == nil {
-		s.sort()
+		s.now.sort(s.order)
 		return nil
 	}
 	if err := s.spill(); err != nil {
 		return err
 	}
-	s.arena, s.rows = nil, nil
+	if err := s.settle(); err != nil {
+		return err
+	}
+	s.now, s.spare = nil, nil
 	if !s.loose { // the runs are one
 		s.runs = []span{{0, s.file.size}}
 	}
@@ -203,15 +197,18 @@ func (s *Sorter) merged(runs []span) (span, error) {
 }
 
 // Rows begins to read the rows in order. It can be called again, and several can be read at the same time: by one goroutine each, none of them after Close. No row can
-// be added any more. It fails if the temporary file cannot be written or read.
+// be added any more. It fails if the temporary file cannot be written or read, or after Close.
 func (s *Sorter) Rows() (*Rows, error) {
 	if err := s.end(); err != nil {
 		return nil, err
 	}
-	if s.file == nil {
-		return &Rows{s: s, memory: s.rows}, nil
+	switch {
+	case s.file != nil:
+		return s.merge(s.runs)
+	case s.now != nil:
+		return &Rows{order: s.order, batch: s.now}, nil
 	}
-	return s.merge(s.runs)
+	return nil, errEnded
 }
 
 // Each calls yield for each row in order, as [Sorter.Rows] gives them, and stops with the first error of yield.
@@ -230,7 +227,8 @@ func (s *Sorter) Each(yield func(key, value []byte) error) error {
 
 // Close frees the memory and removes the temporary file. It can be called again.
 func (s *Sorter) Close() error {
-	s.arena, s.rows, s.runs, s.ended = nil, nil, nil, true
+	_ = s.settle() // what was not written is not needed any more
+	s.now, s.spare, s.runs, s.ended = nil, nil, nil, true
 	f := s.file
 	s.file = nil
 	if f == nil {
