@@ -10,7 +10,8 @@
 //	        ── number ────> rows, in their order; logons and rows go to the linker
 //	linker  ──────────────> by n: the logon of each row, how it was found, the candidates
 //	mails   ──────────────> by n: the mail of each row
-//	rows + links + mails ─> the format
+//	rows + links + mails ─> the format; or, of sessions:
+//	        ── session ───> the rows of each session together, of which one is made
 //
 // Each arrow is a [sorter]: what two streams have in common is found by sorting both by it. The same activities give the same view in whatever order they
 // were acquired: nothing depends on the order of arrival but where a record stands.
