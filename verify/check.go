@@ -114,6 +114,9 @@ func checkWith(ctx context.Context, dec *warc.Decoder, files fs.FS, o Options) (
 		c.keeper = &keeper{limit: o.Keep}
 	}
 	container, err := c.check(ctx)
+	if err = errors.Join(err, c.ledger.close()); err != nil {
+		container = nil
+	}
 	if container == nil {
 		err = errors.Join(err, c.keeper.close())
 	}

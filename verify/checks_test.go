@@ -181,23 +181,3 @@ func TestManyLateTokens(t *testing.T) {
 		delete(files, "stamps/1000.tsr")
 	}
 }
-
-// TestUncomparedRows opens so many windows with so long texts that their rows cannot all be held until they end: the check says that it did not compare them.
-func TestUncomparedRows(t *testing.T) {
-	m := sample.New(t, nil)
-	const windows = 300
-	of := func(state string) evidence.Window {
-		return evidence.Window{State: state, User: strings.Repeat("u", 60_000), Last: evidence.None}
-	}
-	for n := range int64(windows) {
-		m.Window(n+1, of(evidence.Opened))
-	}
-	for n := range int64(windows) {
-		m.Window(n+1, of(evidence.Empty))
-	}
-	m.Seal()
-	r, _, err := verify.Check(t.Context(), m.Folder.FS(), verify.Options{})
-	if err != nil || !slices.Equal(distinct(codesOf(r)), []string{"ledger-differs"}) || findingAt(r, "ledger-differs", evidence.LedgerPath, "more unfinished rows than can be compared") == nil {
-		t.Errorf("%+v, %v", r.Findings, err)
-	}
-}

@@ -54,6 +54,8 @@ func (c *checker) statements() {
 		a.Holds, a.Why = No, "see the findings of class damage"
 	case !c.sealed:
 		a.Why = "entries and records agree with each other and with the heads; the case is not sealed, so the bytes of zstd frames, the times and grouping of batches and warcinfo records could be others"
+	case c.r.codes["ledger-uncompared"] > 0:
+		a.Why += "; that the index, ledger.db, says the same was not checked to its end"
 	}
 	b := Statement{ID: "b", Text: "sealed by the key that you pinned", Holds: NotChecked, Why: "signer not checked: give --key; a key found in the bundle proves nothing"}
 	if !c.sealed {

@@ -162,6 +162,7 @@ var codes = [...]Code{
 	{"custody-time", Notice, "a custody record has a time before that of the record before: the order is that of the chain, and a clock was wrong", "ask whose clock it was"},
 	{"withheld", Notice, "part of the case is withheld from this production, and all of it accounted for: by head lines, or by hashes alone", "compare the reasons and head lines with what you asked for; whoever holds the case can show what is withheld under the same root"},
 	{"page-replaced", Notice, "a whole answer with status 200 was asked for again, and the later one counts as the page; extraction leaves the earlier one out", "compare the two with `exhibit-verify show`"},
+	{"ledger-uncompared", Notice, "some rows of ledger.db were not held against the segments, because this computer could not sort them; everything else of the case was checked, and the manifest covers the bytes of the file", "check again with TMPDIR naming a folder that has room; until then, read the case through exhibit-verify, not through this file"},
 	{"unknown-kind", Notice, "the case holds entries of a kind that this version does not know; they are hashed and counted, and nothing is made of them", "check with a newer exhibit-verify as well"},
 	{"findings-capped", Notice, "there are more findings than are listed; all of them count", "read the first of each kind"},
 }

@@ -8,7 +8,11 @@ import (
 	"github.com/exhibit-dfir/exhibit/evidence"
 	"github.com/exhibit-dfir/exhibit/evidence/boltread"
 	"github.com/exhibit-dfir/exhibit/evidence/ledger/row"
+	"github.com/exhibit-dfir/exhibit/verify/sortfile"
 )
+
+// ledgerMemory is how many bytes of a bucket's rows are sorted in memory, where more of them are unfinished than a comparison holds.
+const ledgerMemory = 4 << 20
 
 // ledgerCheck compares data/ledger.db with the segments. A sealed case has one; before that there is none to check.
 type ledgerCheck struct {
@@ -47,25 +51,19 @@ func openLedger(files fs.FS, sealed bool) *ledgerCheck {
 		l.err = err
 		return l
 	}
-	l.cmp = row.NewComparer(db)
+	l.cmp = row.NewComparer(db, row.Options{Sorter: func() row.Sorter { return sortfile.New(sortfile.Options{Memory: ledgerMemory}) }})
 	return l
 }
 
 func (l *ledgerCheck) add(b *evidence.Batch) {
-	if l == nil || l.cmp == nil {
-		return
-	}
-	if err := l.cmp.Add(b); err != nil {
-		l.cmp, l.err = nil, err
+	if l != nil && l.err == nil {
+		l.err = l.cmp.Add(b)
 	}
 }
 
 func (l *ledgerCheck) finish(r *Report) {
 	if l == nil {
 		return
-	}
-	if l.file != nil {
-		defer l.file.Close()
 	}
 	if l.err != nil {
 		r.find("ledger-form", evidence.LedgerPath, "%v", l.err)
@@ -75,7 +73,21 @@ func (l *ledgerCheck) finish(r *Report) {
 	for _, d := range result.Differences {
 		r.find("ledger-differs", evidence.LedgerPath, "%s", d)
 	}
-	for _, b := range result.Uncompared {
-		r.find("ledger-differs", evidence.LedgerPath, "bucket %s has more unfinished rows than can be compared", b)
+	for _, u := range result.Uncompared {
+		r.find("ledger-uncompared", evidence.LedgerPath, "bucket %s has more unfinished rows than memory holds, and they could not be sorted outside of it: %v", u.Bucket, u.Err)
 	}
+}
+
+// close frees what the comparison holds. It may be called at any time.
+func (l *ledgerCheck) close() error {
+	if l == nil {
+		return nil
+	}
+	if l.file != nil {
+		defer l.file.Close()
+	}
+	if l.cmp == nil {
+		return nil
+	}
+	return l.cmp.Close()
 }

@@ -181,7 +181,7 @@ func BenchmarkCompare(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				c := row.NewComparer(f)
+				c := row.NewComparer(f, inMemory(0))
 				for _, batch := range batches {
 					if err := c.Add(batch); err != nil {
 						b.Fatal(err)

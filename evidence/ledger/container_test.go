@@ -58,7 +58,7 @@ func TestBehindAWriter(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c := row.NewComparer(f)
+		c := row.NewComparer(f, inMemory(0))
 		segments := int64(0)
 		for b, err := range evidence.Batches(t.Context(), m.Folder.FS()) {
 			if err == nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -38,20 +39,44 @@ func build(t testing.TB, batches []*evidence.Batch) string {
 	return path
 }
 
-// compare runs the comparison that a verifier runs.
+// compare runs the comparison that a verifier runs: with memory for all rows, and with memory for one, so that the others are sorted. Both must find the same.
 func compare(t testing.TB, content []byte, batches []*evidence.Batch) (row.Result, error) {
 	t.Helper()
 	f, err := boltread.Open(bytes.NewReader(content), int64(len(content)))
 	if err != nil {
 		return row.Result{}, err
 	}
-	c := row.NewComparer(f)
-	for _, b := range batches {
-		if err := c.Add(b); err != nil {
-			t.Fatal(err)
+	var results [2]row.Result
+	for i, memory := range []int64{0, 1} {
+		c := row.NewComparer(f, inMemory(memory))
+		for _, b := range batches {
+			if err := c.Add(b); err != nil {
+				t.Fatal(err)
+			}
 		}
+		results[i] = c.Finish()
 	}
-	return c.Finish(), nil
+	if a, b := found(results[0]), found(results[1]); !slices.Equal(a, b) {
+		t.Errorf("rows that are sorted differ otherwise:\n%q, not\n%q", b, a)
+	}
+	return results[0], nil
+}
+
+// inMemory are options of a comparison whose folded rows may take so many bytes.
+func inMemory(memory int64) row.Options {
+	return row.Options{Memory: memory, Sorter: func() row.Sorter { return &rowtest.Sorter{} }}
+}
+
+// found is what a comparison found, in an order of its own; of more than it lists, how much.
+func found(r row.Result) (texts []string) {
+	if r.More > 0 {
+		return []string{fmt.Sprint(int64(len(r.Differences)) + r.More), fmt.Sprint(r.Uncompared)}
+	}
+	for _, d := range r.Differences {
+		texts = append(texts, d.String())
+	}
+	slices.Sort(texts)
+	return append(texts, fmt.Sprint(r.Uncompared))
 }
 
 // compareOpen compares the index of an open case, which has the bucket of places besides.

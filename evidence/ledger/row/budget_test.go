@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	bolt "go.etcd.io/bbolt"
@@ -49,7 +50,7 @@ func cursorsOnly(t *testing.T, batches []*evidence.Batch) *boltread.File {
 	return f
 }
 
-// TestBudget has 500 chains under way at once. With memory for fewer, the bucket is given up and said to be: never called different.
+// TestBudget has 500 chains under way at once. With memory for fewer, the others are sorted; where that fails, the bucket is given up and said to be: never called different.
 func TestBudget(t *testing.T) {
 	m := rowtest.New(t)
 	for range 2 {
@@ -59,12 +60,17 @@ func TestBudget(t *testing.T) {
 		m.Cut()
 	}
 	f := cursorsOnly(t, m.Batches())
+	full := errors.New("no room")
 	for _, test := range []struct {
-		budget int64
-		gaveUp bool
-	}{{cursorBudget, false}, {500 * 200, false}, {400 * 200, true}, {0, true}} {
-		c := NewComparer(f)
-		c.cursors.budget = test.budget
+		memory          int64
+		fail            error
+		rows            int // that are sorted before it fails
+		spilled, gaveUp bool
+	}{
+		{0, full, 0, false, false}, {500 * 200, full, 0, false, false}, {400 * 200, nil, 0, true, false}, {1, nil, 0, true, false},
+		{400 * 200, full, 0, true, true}, {400 * 200, full, 450, true, true}, {1, full, 999, true, true}, {1, full, 1000, true, false},
+	} {
+		c := NewComparer(f, Options{Memory: test.memory, Sorter: func() Sorter { return &rowtest.Sorter{Fail: test.fail, Rows: test.rows} }})
 		var most int64
 		for _, b := range m.Batches() {
 			if err := c.Add(b); err != nil {
@@ -75,14 +81,14 @@ func TestBudget(t *testing.T) {
 		r := c.Finish()
 		for _, d := range r.Differences {
 			if d.Bucket == Cursors {
-				t.Errorf("budget %d: %v", test.budget, d)
+				t.Errorf("%+v: %v", test, d)
 			}
 		}
-		if gaveUp := len(r.Uncompared) == 1 && r.Uncompared[0] == Cursors; gaveUp != test.gaveUp {
-			t.Errorf("budget %d: not compared %q", test.budget, r.Uncompared)
+		if gaveUp := slices.Equal(r.Uncompared, []Uncompared{{Cursors, full}}); gaveUp != test.gaveUp || len(r.Uncompared) > 0 && !gaveUp || (c.cursors.sorter != nil) != test.spilled {
+			t.Errorf("%+v: spilled %v, not compared %v", test, c.cursors.sorter != nil, r.Uncompared)
 		}
-		if !test.gaveUp && (c.cursors.used != 0 || len(c.cursors.live) != 0 || most != 500*200) {
-			t.Errorf("budget %d: %d bytes at most, %d left", test.budget, most, c.cursors.used)
+		if c.cursors.used != 0 && !test.gaveUp || len(c.cursors.live) != 0 || most > max(500*200, test.memory) {
+			t.Errorf("%+v: %d bytes at most, %d left", test, most, c.cursors.used)
 		}
 	}
 }

@@ -2,7 +2,9 @@ package row
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -13,7 +15,7 @@ import (
 // maxDifferences is how many differences a comparison keeps; the others are counted.
 const maxDifferences = 100
 
-// Memory in bytes, as estimated, that rows take which are still being folded.
+// Memory in bytes, as estimated, that rows may take which are still being folded. What is more is sorted outside of it.
 const (
 	windowBudget = 16 << 20
 	cursorBudget = 48 << 20
@@ -37,7 +39,14 @@ func (d Difference) String() string {
 type Result struct {
 	Differences []Difference // at most 100
 	More        int64        // differences beyond those
-	Uncompared  []string     // buckets of which more rows were unfinished at the same time than memory allows: nothing is known of the rest of them
+	Uncompared  []Uncompared
+}
+
+// Uncompared is a bucket of which more rows were unfinished at the same time than memory holds, and that could not be sorted outside of it either:
+// nothing is known of the rest of its rows.
+type Uncompared struct {
+	Bucket string
+	Err    error // of the sorter
 }
 
 // Comparer compares an index with the batches that it was derived from, in one pass over both, in memory that does
@@ -51,11 +60,20 @@ type Comparer struct {
 	totals  Totals
 	encoder Encoder
 	buckets map[string]*boltread.Bucket
+	sorter  func() Sorter
+}
+
+// Options are what a comparison needs beside the file.
+type Options struct {
+	// Sorter makes a sorter for what memory does not hold. At most two are made, one for a bucket.
+	Sorter func() Sorter
+	// Memory is about how many bytes the rows of a bucket may take that are still being folded; 0 stands for 16 MiB (windows) and 48 MiB (cursors).
+	Memory int64
 }
 
 // NewComparer starts a comparison. The file's structure need not have been checked.
-func NewComparer(f *boltread.File) *Comparer {
-	c := &Comparer{buckets: map[string]*boltread.Bucket{}}
+func NewComparer(f *boltread.File, o Options) *Comparer {
+	c := &Comparer{buckets: map[string]*boltread.Bucket{}, sorter: o.Sorter}
 	buckets, err := f.Buckets()
 	if err != nil {
 		c.differ("", "", "the list of buckets is unreadable: "+err.Error())
@@ -70,8 +88,8 @@ func NewComparer(f *boltread.File) *Comparer {
 		c.streams[i] = &stream{c: c, name: name, cursor: c.cursor(name)}
 		c.streams[i].start()
 	}
-	c.windows = &folds{c: c, name: Windows, width: 8, budget: windowBudget, cursor: c.cursor(Windows), live: map[[16]byte]*live{}}
-	c.cursors = &folds{c: c, name: Cursors, width: 16, budget: cursorBudget, cursor: c.cursor(Cursors), live: map[[16]byte]*live{}}
+	c.windows = &folds{c: c, name: Windows, width: 8, budget: cmp.Or(o.Memory, windowBudget), cursor: c.cursor(Windows), live: map[[16]byte]*live{}}
+	c.cursors = &folds{c: c, name: Cursors, width: 16, budget: cmp.Or(o.Memory, cursorBudget), cursor: c.cursor(Cursors), live: map[[16]byte]*live{}}
 	return c
 }
 
@@ -135,6 +153,9 @@ func (c *Comparer) Finish() Result {
 	s.finish()
 	return c.result
 }
+
+// Close frees what the comparison holds outside of memory. It may be called at any time, and again.
+func (c *Comparer) Close() error { return errors.Join(c.windows.close(), c.cursors.close()) }
 
 // stream compares a bucket whose rows are expected in the order of their keys.
 type stream struct {

@@ -38,21 +38,31 @@ func FoldWindow(w *Window, e *evidence.Entry) *Window {
 	}
 	switch b := e.Body.(type) {
 	case *evidence.Exchange:
-		if w != nil {
-			w.Exchanges++
-			w.Seen = h.Seq
-		}
+		w.count(h.Seq)
 	case *evidence.Window:
-		if w == nil {
-			w = &Window{Window: h.Window, Source: h.Source, Acquisition: b.Acquisition, User: b.User, From: b.From, To: b.To,
-				Parameters: b.Parameters, Opened: h.Seq, Closed: evidence.None}
-		} else {
-			w.Closed = h.Seq
-		}
-		w.State, w.Reason, w.Text = b.State, b.Reason, b.Text
-		w.Requests, w.Pages, w.Records, w.Last = b.Requests, b.Pages, b.Records, b.Last
-		w.Seen = h.Seq
+		return w.join(&Window{Window: h.Window, Source: h.Source, Acquisition: b.Acquisition, User: b.User, From: b.From, To: b.To, Parameters: b.Parameters,
+			State: b.State, Reason: b.Reason, Text: b.Text, Requests: b.Requests, Pages: b.Pages, Records: b.Records, Last: b.Last,
+			Opened: h.Seq, Closed: evidence.None, Seen: h.Seq})
 	}
+	return w
+}
+
+// count takes in the exchange seq of the window. Before a window is opened, none counts.
+func (w *Window) count(seq int64) {
+	if w != nil {
+		w.Exchanges++
+		w.Seen = seq
+	}
+}
+
+// join takes in a later window entry, as the row that it alone makes. w is nil for the first one.
+func (w *Window) join(later *Window) *Window {
+	if w == nil {
+		return later
+	}
+	w.State, w.Reason, w.Text = later.State, later.Reason, later.Text
+	w.Requests, w.Pages, w.Records, w.Last = later.Requests, later.Pages, later.Records, later.Last
+	w.Closed, w.Seen = later.Opened, later.Seen
 	return w
 }
 
@@ -122,12 +132,17 @@ func FoldCursor(c *Cursor, e *evidence.Entry) *Cursor {
 	if c == nil {
 		c = &Cursor{Window: e.Head.Window, Chain: b.Chain}
 	}
-	c.Take(e.Head.Seq, b.RetryOf, evidence.Kept(e.Head, b))
+	c.fold(e.Head.Seq, b.RetryOf, evidence.Kept(e.Head, b))
+	return c
+}
+
+// fold is Take for a row, which lists MaxKept pages and no more.
+func (c *Cursor) fold(seq, retryOf int64, kept bool) {
+	c.Take(seq, retryOf, kept)
 	if n := len(c.Kept) - MaxKept; n > 0 {
 		c.Kept = slices.Delete(c.Kept, 0, n)
 		c.Older = true
 	}
-	return c
 }
 
 // Take counts an exchange of the chain: its seq, the one that it replaces and whether it was kept. It forgets no older page:

@@ -17,6 +17,7 @@ const maxReported = 1024
 
 // folds compares a bucket of folded rows. The row in the file says in seen up to which entry it tells; there the row folded from
 // the entries must be the same, and no entry of that row may follow. So a row takes memory only until its last entry has come.
+// Where that is still too much, the rest is sorted by row and folded in the end (spill.go).
 type folds struct {
 	c        *Comparer
 	name     string
@@ -24,6 +25,7 @@ type folds struct {
 	budget   int64
 	cursor   *boltread.Cursor // nil if the bucket is not compared further
 	live     map[[16]byte]*live
+	sorter   Sorter // what is folded in the end, nil as long as memory suffices
 	used     int64
 	matched  int64 // rows of the file that an entry explains
 	reported map[[16]byte]bool
@@ -56,35 +58,51 @@ func (f *folds) add(e *evidence.Entry, window [8]byte, chain int64) {
 	if f.width == 16 {
 		key = CursorKey(e.Head.Window, chain)
 	}
-	l := f.live[key]
-	if l == nil {
-		if l = f.begin(key, e); l == nil {
-			return
-		}
+	if f.sorter != nil {
+		f.postpone(key, e)
+		return
 	}
+	_, opens := e.Body.(*evidence.Window)
+	if l := f.row(key, e.Head.Seq, opens); l != nil {
+		f.fold(l, e)
+		f.folded(key, e.Head.Seq, l)
+	}
+}
+
+func (f *folds) fold(l *live, e *evidence.Entry) {
 	if f.width == 8 {
 		l.window = FoldWindow(l.window, e)
 	} else {
 		l.cursor = FoldCursor(l.cursor, e)
 	}
+}
+
+// row finds the row of an entry, or begins it. It returns nil if there is nothing to fold.
+func (f *folds) row(key [16]byte, seq int64, opens bool) *live {
+	if l := f.live[key]; l != nil {
+		return l
+	}
+	return f.begin(key, seq, opens)
+}
+
+// folded goes on after the entry seq was folded into a row: it settles the row if that was its last one.
+func (f *folds) folded(key [16]byte, seq int64, l *live) {
 	f.used -= l.size
 	l.size = l.estimate()
 	f.used += l.size
 	switch {
-	case e.Head.Seq >= l.seen:
+	case seq >= l.seen:
 		f.settle(key, l)
-	case f.used > f.budget:
-		f.c.result.Uncompared = append(f.c.result.Uncompared, f.name)
-		f.cursor, f.live = nil, nil
+	case f.used > f.budget && f.sorter == nil:
+		f.spill()
 	}
 }
 
 // begin starts the row of an entry that is the first of its row, or comes after the row was settled. It returns nil if there is nothing to fold.
-func (f *folds) begin(key [16]byte, e *evidence.Entry) *live {
+func (f *folds) begin(key [16]byte, seq int64, opens bool) *live {
 	if f.reported[key] {
 		return nil
 	}
-	_, opens := e.Body.(*evidence.Window)
 	explains := opens || f.width == 16
 	found := f.cursor.Seek(key[:f.width]) && bytes.Equal(f.cursor.Key(), key[:f.width])
 	if !f.readable() {
@@ -102,8 +120,8 @@ func (f *folds) begin(key [16]byte, e *evidence.Entry) *live {
 		f.matched++
 		f.report(key, "value differs")
 		return nil
-	case seen < e.Head.Seq:
-		f.report(key, fmt.Sprintf("tells of entries up to %d, and entry %d is of this row", seen, e.Head.Seq))
+	case seen < seq:
+		f.report(key, fmt.Sprintf("tells of entries up to %d, and entry %d is of this row", seen, seq))
 		return nil
 	case !explains:
 		return nil // an exchange of a window that was not opened
@@ -129,13 +147,7 @@ func claim(value []byte) (seen int64, ok bool) {
 func (f *folds) settle(key [16]byte, l *live) {
 	delete(f.live, key)
 	f.used -= l.size
-	var want []byte
-	var err error
-	if f.width == 8 {
-		want, err = l.window.Append(f.scratch[:0])
-	} else {
-		want, err = l.cursor.Append(f.scratch[:0])
-	}
+	want, err := l.append(f.scratch[:0])
 	f.scratch = want
 	found := f.cursor.Seek(key[:f.width]) && bytes.Equal(f.cursor.Key(), key[:f.width])
 	if !f.readable() {
@@ -149,12 +161,10 @@ func (f *folds) settle(key [16]byte, l *live) {
 	}
 }
 
-// finish settles the rows that say to tell of more entries than came, and looks for rows that no entry explains.
+// finish folds what was spilled, and looks for rows that no entry explains.
 func (f *folds) finish() {
-	keys := slices.SortedFunc(maps.Keys(f.live), func(a, b [16]byte) int { return bytes.Compare(a[:], b[:]) })
-	for _, key := range keys {
-		f.report(key, fmt.Sprintf("tells of entries up to %d, which are not there", f.live[key].seen))
-	}
+	f.rest()
+	f.unfinished()
 	if f.cursor == nil || f.crowded {
 		return
 	}
@@ -164,6 +174,16 @@ func (f *folds) finish() {
 	}
 	if f.readable() && n != f.matched {
 		f.c.differ(f.name, "", fmt.Sprintf("%d rows, of which entries explain %d", n, f.matched))
+	}
+}
+
+// unfinished reports the rows that say to tell of more entries than came.
+func (f *folds) unfinished() {
+	keys := slices.SortedFunc(maps.Keys(f.live), func(a, b [16]byte) int { return bytes.Compare(a[:], b[:]) })
+	for _, key := range keys {
+		f.report(key, fmt.Sprintf("tells of entries up to %d, which are not there", f.live[key].seen))
+		f.used -= f.live[key].size
+		delete(f.live, key)
 	}
 }
 
@@ -186,6 +206,17 @@ func (f *folds) report(key [16]byte, what string) {
 		f.reported = map[[16]byte]bool{}
 	}
 	f.reported[key] = true
+}
+
+// append writes the row's value behind dst, and nothing if no entry has begun the row.
+func (l *live) append(dst []byte) ([]byte, error) {
+	switch {
+	case l.window != nil:
+		return l.window.Append(dst)
+	case l.cursor != nil:
+		return l.cursor.Append(dst)
+	}
+	return dst, nil
 }
 
 // estimate is about what the row takes in memory.
