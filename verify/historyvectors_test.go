@@ -340,6 +340,18 @@ func (v *historyVector) encode(t *testing.T) []byte {
 	return append([]byte("args: "+v.args+"\n"), v.vector.encode(t)...)
 }
 
+// loadHistory reads every vector of historyDir.
+func loadHistory(t *testing.T) []*historyVector {
+	t.Helper()
+	return load(t, historyDir, 35, func(name string, b []byte) (*historyVector, error) {
+		v, err := decodeHistory(b)
+		if err == nil {
+			v.name = name
+		}
+		return v, err
+	})
+}
+
 func decodeHistory(b []byte) (*historyVector, error) {
 	first, rest, _ := bytes.Cut(b, []byte("\n"))
 	args, ok := strings.CutPrefix(string(first), "args: ")
@@ -467,20 +479,8 @@ func TestHistoryVectorsInPython(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	paths, err := filepath.Glob(filepath.Join(historyDir, "*.vector"))
-	if err != nil || len(paths) < 35 {
-		t.Fatalf("%d vectors, %v", len(paths), err)
-	}
-	for _, path := range paths {
-		b, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		v, err := decodeHistory(b)
-		if err != nil {
-			t.Fatalf("%s: %v", path, err)
-		}
-		t.Run(strings.TrimSuffix(filepath.Base(path), ".vector"), func(t *testing.T) {
+	for _, v := range loadHistory(t) {
+		t.Run(v.name, func(t *testing.T) {
 			t.Parallel()
 			code, out := v.python(t, script)
 			if code != v.exit {
