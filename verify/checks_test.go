@@ -20,7 +20,7 @@ import (
 	"github.com/exhibit-dfir/exhibit/verify"
 )
 
-// These tests are of checks that no vector can show, because they need a disk that fails, more files than a vector should hold, or a key. testdata/mutate asks them.
+// These tests are of checks that no vector can show, because they need a disk that fails, more files than a vector should hold, or a key. testdata/mutate/survivors.txt names them.
 
 // findingAt is the finding of a code at a path whose detail holds a text; nil if there is none.
 func findingAt(r *verify.Report, code, path, text string) *verify.Finding {

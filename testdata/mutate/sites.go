@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -59,7 +60,8 @@ func load(root, pkg string) ([]source, error) {
 		if err != nil {
 			return nil, err
 		}
-		s, err := parse(pkg+"/"+filepath.Base(path), text, reporters()[pkg])
+		name := pkg + "/" + filepath.Base(path)
+		s, err := parse(name, plant(name, text), reporters()[pkg])
 		if err != nil {
 			return nil, err
 		}
@@ -68,6 +70,18 @@ func load(root, pkg string) ([]source, error) {
 		}
 	}
 	return out, nil
+}
+
+// planted is a check that no vector covers, because the verifier has none like it. Each run must report that.
+const planted = "verify/complete.go checker.statements 1"
+
+// plant puts it into the text of its file.
+func plant(path string, text []byte) []byte {
+	if path != "verify/complete.go" {
+		return text
+	}
+	const head = "func (c *checker) statements() {"
+	return bytes.Replace(text, []byte(head), []byte(head+` if c.r.Entries == 1<<52 { c.r.find("planted", "", "") }`), 1)
 }
 
 // parse finds the sites of a file.
@@ -214,19 +228,38 @@ func (s *source) switchable(module string, first int) []byte {
 	return []byte(text[:end] + fmt.Sprintf("; import %q", module+"/mutant") + text[end:])
 }
 
-// switches is the package that the files import: which site is off, the environment says.
+// switches is the package that the files import: which site is off, the environment says at each moment. Only places that report ask.
 const switches = `// Package mutant exists in an overlay alone.
 package mutant
 
 import (
 	"os"
 	"strconv"
+	"sync"
 )
 
-var off = os.Getenv("` + variable + `")
+var (
+	mu    sync.Mutex
+	asked = map[int]bool{}
+)
 
 // Off reports whether site n is switched off.
-func Off(n int) bool { return off == "all" || off == strconv.Itoa(n) }
+func Off(n int) bool {
+	mu.Lock()
+	asked[n] = true
+	mu.Unlock()
+	off := os.Getenv("EXHIBIT_MUTANT")
+	return off == "all" || off == strconv.Itoa(n)
+}
+
+// Asked is which sites were asked for since the last call.
+func Asked() map[int]bool {
+	mu.Lock()
+	defer mu.Unlock()
+	was := asked
+	asked = map[int]bool{}
+	return was
+}
 
 // Value is what f gives, or nothing if site n is switched off.
 func Value[T any](n int, f func() T) (v T) {
@@ -236,6 +269,3 @@ func Value[T any](n int, f func() T) (v T) {
 	return v
 }
 `
-
-// variable is the environment variable that names the site that is off.
-const variable = "EXHIBIT_MUTANT"
