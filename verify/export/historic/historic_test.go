@@ -129,8 +129,8 @@ func TestLosses(t *testing.T) {
 	const want = `{"format":"exhibit-csv-losses/1","csv":"crowdstrike-csv","case":"00112233445566778899aabbccddeeff","user":"","rows":1,"without_row":0}
 {"window":2,"source":"outlook-activities","user":"other","records":3}
 {"window":3,"source":"http","user":"","records":4}
-{"row":1,"why":"","id":"a","members":{"@odata.etag":"W/\"C\"","ActivityItemId":null,"n":[{"q":"\ud800"}]},` +
-		`"repeated":[{"name":"n","values":[1.50,[{"q":"\ud800"}]]},{"name":"Q","values":["1",2]}],"flags":["duplicate_key","lone_surrogate","repeated_property"],` +
+{"row":1,"why":"","id":"a","members":{"@odata.etag":"W/\"C\"","ActivityItemId":null,"n":[{"q":1,"q":"\ud800"}],"CustomProperties":[{"Name":"Q","Value":"1"},{"Name":"Q","Value":2}]},` +
+		`"missing":["ActivityIdType","ActivityCreationTime","ClientSessionId"],"repeated":[{"name":"n","values":[1.50,[{"q":1,"q":"\ud800"}]]},{"name":"Q","values":["1",2]}],"flags":["duplicate_key","lone_surrogate","repeated_property"],` +
 		`"provenance":{"seq":1,"pointer":"/value/0","offset":10,"length":LENGTH,"sha256":"HASH"}}
 `
 	text := p[len(`{"value":[`) : len(p)-2]

@@ -40,11 +40,23 @@ func appendLoss(b []byte, r *extract.Record, a *activity, why string) []byte {
 	b = appendText(append(b, `,"id":`...), r.ID)
 	b = append(b, `,"members":{`...)
 	var again []repeated
+	var missing []string
 	if a != nil {
-		b, again = a.appendMembers(b)
-		again = append(again, a.repeated...)
+		b, again = a.appendMembers(b, why == "" || why == WhyRepeat)
+		again, missing = append(again, a.repeated...), a.missing()
 	}
-	b = append(b, `},"repeated":[`...)
+	b = append(b, '}')
+	if why == WhyNotAnObject {
+		b = appendValue(append(b, `,"value":`...), &a.native)
+	}
+	b = append(b, `,"missing":[`...)
+	for i, name := range missing {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendText(b, name)
+	}
+	b = append(b, `],"repeated":[`...)
 	for i, m := range again {
 		if i > 0 {
 			b = append(b, ',')
@@ -69,9 +81,9 @@ func appendLoss(b []byte, r *extract.Record, a *activity, why string) []byte {
 	return append(b, "\"}}\n"...)
 }
 
-// appendMembers appends the members of the native record that its row does not hold: those without a column but for Id, and in a column what is no
-// text. It returns the names that stand more than once.
-func (a *activity) appendMembers(b []byte) (_ []byte, again []repeated) {
+// appendMembers appends the members of the native record that a row does not hold: those without a column but for Id, in a column what is no text, and custom properties of
+// which the dictionary shows less than was received. Without a row that is every member. It returns the names that stand more than once.
+func (a *activity) appendMembers(b []byte, row bool) (_ []byte, again []repeated) {
 	kept, first := a.native.dict(), true
 	for _, m := range kept {
 		if len(kept) < len(a.native.parts) {
@@ -79,7 +91,7 @@ func (a *activity) appendMembers(b []byte) (_ []byte, again []repeated) {
 				again = append(again, repeated{m.name, values})
 			}
 		}
-		if m.name == customProperties || m.value.kind == '"' && (m.name == "Id" || slices.Contains(columns(), m.name)) {
+		if row && a.shown(&m) || m.name == "Id" && m.value.kind == '"' {
 			continue
 		}
 		if !first {
@@ -92,6 +104,52 @@ func (a *activity) appendMembers(b []byte) (_ []byte, again []repeated) {
 	return b, again
 }
 
+// shown reports whether a row holds a member as it was received.
+func (a *activity) shown(m *member) bool {
+	if m.name == customProperties {
+		return m.value.kind == '[' && len(a.properties) == len(m.value.parts) && !slices.ContainsFunc(m.value.parts, func(pair member) bool { return !plainPair(&pair.value) })
+	}
+	return m.value.kind == '"' && slices.Contains(columns(), m.name)
+}
+
+// plainPair reports whether the dictionary holds all of a custom property: it has a name and a value and no more, and both can be told from what repr makes of them.
+func plainPair(pair *value) bool {
+	if len(pair.parts) != 2 {
+		return false
+	}
+	name, _ := pair.find("Name")
+	v, valued := pair.find("Value")
+	return name.kind == '"' && valued && v.plain()
+}
+
+// plain reports whether repr shows a value as it was received.
+func (v *value) plain() bool {
+	switch v.kind {
+	case '0':
+		return number(v.text) == v.text
+	case '{':
+		if len(v.dict()) < len(v.parts) {
+			return false
+		}
+	case '"':
+		return true
+	}
+	return !slices.ContainsFunc(v.parts, func(m member) bool { return !m.value.plain() })
+}
+
+// missing lists the columns that the native record has no member for, in order.
+func (a *activity) missing() (names []string) {
+	if a.native.kind != '{' {
+		return nil
+	}
+	for _, name := range columns() {
+		if _, ok := a.native.find(name); !ok {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 // all gives every value of a name, in order.
 func (v *value) all(name string) (values []member) {
 	for _, m := range v.parts {
@@ -102,7 +160,7 @@ func (v *value) all(name string) (values []member) {
 	return values
 }
 
-// appendValue appends a value as JSON; of a name that stands more than once, the last value.
+// appendValue appends a value as JSON, with every value of a name that stands more than once.
 func appendValue(b []byte, v *value) []byte {
 	switch v.kind {
 	case '"':
@@ -118,7 +176,7 @@ func appendValue(b []byte, v *value) []byte {
 		return append(b, ']')
 	case '{':
 		b = append(b, '{')
-		for i, m := range v.dict() {
+		for i, m := range v.parts {
 			if i > 0 {
 				b = append(b, ',')
 			}

@@ -120,6 +120,7 @@ func TestSampleLine(t *testing.T) {
 type maker struct {
 	*rand.Rand
 	then, now printable // what the Pythons of 2018 and of today show
+	wild      bool      // activities, too, at which the programs ended with an error
 }
 
 // char is a character: most are of the kinds that need care.
@@ -189,14 +190,19 @@ func (m *maker) activity(id int) string {
 		for range []int{0, 1, 1, 1, 1, 2}[m.IntN(6)] {
 			v := m.quoted(true)
 			if m.IntN(8) == 0 {
-				v = []string{"null", "12", "-0", "1.50", "true", `[1,"a"]`, `{"b":null}`}[m.IntN(7)]
+				v = []string{"null", "12", "-0", "1.50", "true", `[1,"a"]`, `{"b":null}`, `""`}[m.IntN(8)]
+			}
+			if m.wild && m.IntN(40) == 0 {
+				v = `"\udfff"`
 			}
 			members = append(members, fmt.Sprintf("%q: %s", name, v))
 		}
 	}
-	switch m.IntN(12) {
-	case 0:
-	case 1:
+	switch n := m.IntN(12); {
+	case n == 0:
+	case n == 2 && m.wild:
+		members = append(members, `"CustomProperties":`+[]string{`"x"`, "1e999", "true", `{"a":null}`, `["x"]`, `[[]]`, `[{"Name":"Q","Value":1},{"Name":"Q","Value":2},{"Name":"x"}]`}[m.IntN(7)])
+	case n == 1:
 		members = append(members, `"CustomProperties":`+[]string{"null", "[]", `""`, "0", "{}", "false"}[m.IntN(6)])
 	default:
 		var pairs []string
@@ -206,9 +212,10 @@ func (m *maker) activity(id int) string {
 				name = []string{`"Query"`, `"Sid"`, "1", "1.0", "true", "null", "0", "false", "-0.0", "1e2", "100"}[m.IntN(11)]
 			}
 			pair := []string{`"Name":` + name, `"Value":` + m.value(2)}
-			if m.IntN(2) == 0 {
-				pair[0], pair[1] = pair[1], pair[0]
+			if m.IntN(12) == 0 {
+				pair = append(pair, []string{`"Type":"text"`, `"Value":7`, `"Name":"Query"`}[m.IntN(3)])
 			}
+			m.Shuffle(len(pair), func(i, j int) { pair[i], pair[j] = pair[j], pair[i] })
 			pairs = append(pairs, "{"+strings.Join(pair, ",")+"}")
 		}
 		members = append(members, `"CustomProperties":[`+strings.Join(pairs, ", ")+"]")

@@ -36,11 +36,12 @@ type repeated struct {
 
 // newActivity makes one of what was read. why says where the programs ended with an error.
 func (p printable) newActivity(v value) (a *activity, why string) {
-	if v.kind != '{' {
-		return nil, WhyNotAnObject
-	}
 	a = &activity{native: v}
+	if v.kind != '{' {
+		return a, WhyNotAnObject
+	}
 	if !p.addProperties(a) {
+		a.repeated = nil
 		return a, WhyProperties
 	}
 	return a, ""
