@@ -116,65 +116,90 @@ func without(all, some []string) (lacking []string) {
 	return lacking
 }
 
-// TestArrivals acquires 20,000 activities, oldest first and newest first, while others arrive: newer than all, older than all, and late among the others. Whatever was there when the run
-// began is in the case; each row that was taken twice is flagged; and what arrived where the run had been already is missing by as many rows as came twice: a second run has it.
+// still acquires until nothing arrives any more where the run has been. It gives each window, as it was closed.
+func (b *bench) still(change func(*acquire.Options), flags ...string) (windows []*acquire.Result) {
+	b.t.Helper()
+	c := b.open()
+	o := b.options(c, flags...)
+	if change != nil {
+		change(&o)
+	}
+	last, err := acquire.RunUntilStill(b.t.Context(), o, func(r *acquire.Result) { windows = append(windows, r) })
+	if cerr := c.Close(b.t.Context()); err != nil || cerr != nil {
+		b.t.Fatal(err, cerr)
+	}
+	return append(windows, last)
+}
+
+// TestArrivals acquires 20,000 activities, oldest first and newest first, while others arrive: newer than all, older than all, and late among the others, a few and more than
+// a page. In the end everything that the service holds is in the case, once in each file, and each row that came twice is flagged. A window into which rows arrived where the
+// run had been already says so, and that it is partial; the last one is complete.
 func TestArrivals(t *testing.T) {
 	if testing.Short() {
 		t.Skip("NOT TESTED: TestArrivals (-short)")
 	}
-	for _, c := range []struct{ order, when string }{{"TimeStamp asc", "arrive"}, {"TimeStamp asc", "early"}, {"TimeStamp asc", "late"}, {"TimeStamp desc", "arrive"}} {
-		t.Run(c.order+" "+c.when, func(t *testing.T) {
-			arrivals(t, c.order, c.when)
+	for _, c := range []struct {
+		order, faults string
+		arrived       int
+		windows       int64 // by hand: arrivals ahead of the run move nothing
+	}{
+		{"asc", "arrive@4:4,arrive@9:9,arrive@14:14,arrive@21:21", 48, 1},
+		{"asc", "early@4:4,early@9:9,early@14:14,early@21:21", 48, 2},
+		{"asc", "late@4:4,late@9:9,late@14:14,late@21:21", 48, 2},
+		{"desc", "arrive@4:4,arrive@9:9,arrive@14:14,arrive@21:21", 48, 2},
+		{"desc", "early@4:4,early@9:9,early@14:14,early@21:21", 48, 1},
+		{"desc", "late@4:4,late@9:9,late@14:14,late@21:21", 48, 2},
+		{"asc", "early@8:2500,arrive@9:1,late@10:1,early@40:3,late@70:1000", 3505, 4}, // in the first window, in the second, in the third
+	} {
+		t.Run(c.order+" "+c.faults, func(t *testing.T) {
+			b := newBench(t, "arrive@1:10000,arrive@2:10000,"+c.faults, simtenant.Options{Seed: 8})
+			b.fill() // two requests
+			if n := len(b.held()); n != manyRows {
+				t.Fatalf("%d activities", n)
+			}
+			windows := b.still(nil, "user", simtenant.Quiet, "start", "2018-06-11T00:00:00Z", "end", "2018-06-13T00:00:00Z", "order", "TimeStamp "+c.order)
+			b.arrived(windows, manyRows+c.arrived, c.windows)
 		})
 	}
 }
 
-func arrivals(t *testing.T, order, when string) {
-	faults := "arrive@1:10000,arrive@2:10000"
-	for _, page := range []int{4, 9, 9 + 5, 21} { // counted with the two requests of fill
-		faults += fmt.Sprintf(",%s@%d:%d", when, page, page)
-	}
-	b := newBench(t, faults, simtenant.Options{Seed: 8})
-	b.fill()
-	before := b.held()
-	if len(before) != manyRows {
-		t.Fatalf("%d activities", len(before))
-	}
-	run := func(again bool) *acquire.Result {
-		res, err := b.acquire(func(o *acquire.Options) { o.Again = again }, "user", simtenant.Quiet, "start", "2018-06-11T00:00:00Z", "end", "2018-06-13T00:00:00Z", "order", order)
-		if err != nil {
-			t.Fatal(err)
+// arrived holds what was acquired against what the service holds.
+func (b *bench) arrived(windows []*acquire.Result, rows int, most int64) {
+	b.t.Helper()
+	for i, w := range windows {
+		if i < len(windows)-1 {
+			closed(b.t, b.files(), w, evidence.Partial, acquire.ReasonMovedRows)
+		} else {
+			closed(b.t, b.files(), w, evidence.Complete, "")
 		}
-		closed(t, b.files(), res, evidence.Complete, "")
-		return res
 	}
-	run(false)
-	now := b.held()
-	if len(now) != manyRows+4+9+14+21 {
-		t.Fatalf("%d activities after the run", len(now))
+	if n := windows[len(windows)-1].Window; n != most {
+		b.t.Errorf("%d windows, %d were expected", n, most)
 	}
-	ids, flagged, rows := b.extracted()
+	held, ids := b.held(), []string(nil)
+	slices.Sort(held)
+	if len(held) != rows {
+		b.t.Fatalf("the service holds %d activities, %d were expected", len(held), rows)
+	}
+	ids, flagged, written := b.extracted()
 	once := distinct(ids)
-	if lost := without(before, once); len(lost) > 0 {
-		t.Errorf("%d of the rows that were there are lost", len(lost))
+	if !slices.Equal(once, held) {
+		b.t.Errorf("of %d activities %d are in the case, %d are missing", len(held), len(once), len(without(held, once)))
 	}
-	if twice := len(ids) - len(once); flagged != twice || len(without(now, once)) != twice {
-		t.Errorf("%d rows came twice, %d are flagged, %d of those that arrived are missing", twice, flagged, len(without(now, once)))
+	if twice := len(ids) - len(once); flagged != twice || (twice == 0) != (most == 1) {
+		b.t.Errorf("%d rows came more than once, %d are flagged", twice, flagged)
 	}
-	if lost := without(before, slices.Delete(slices.Clone(once), 7, 8)); len(lost) > 1 || len(lost) == 0 && slices.Contains(before, once[7]) {
-		t.Errorf("one row is taken away, and %d are missed", len(lost))
+	if written != len(held) {
+		b.t.Errorf("the file has %d rows for %d activities", written, len(held))
 	}
-	if atEnd := order == "TimeStamp asc" && when == "arrive"; (flagged == 0) != atEnd {
-		t.Errorf("%d rows came twice", flagged)
+	if len(without(held, slices.Delete(slices.Clone(once), 7, 8))) != 1 {
+		b.t.Error("one row is taken away, and not missed")
 	}
-	if rows != len(once) {
-		t.Errorf("the file has %d rows for %d activities", rows, len(once))
-	}
-	run(true)
-	again, flagged, rows := b.extracted()
-	once = distinct(again)
-	if lost := without(now, once); len(lost) > 0 || len(once) != len(now) || flagged != len(again)-len(once) || rows != len(now) {
-		t.Errorf("with a second run %d of %d are missing, %d flagged, %d rows", len(lost), len(now), flagged, rows)
+	report, _ := b.opened()
+	for i, w := range report.Windows {
+		if last := i == len(report.Windows)-1; w.Superseded == last || (w.Outcome == evidence.Complete) != last {
+			b.t.Errorf("a check says of window %d: %+v", i+1, w)
+		}
 	}
 }
 

@@ -35,6 +35,7 @@ type chain struct {
 	broken  int    // attempts of this page in this run that brought one that could not be taken
 	renewed bool   // the credential was renewed for this page already
 	mark    string // of the page before
+	rows    Rows   // of the last page that had any
 	empty   int    // pages in a row without a record
 	asked   map[uint64]struct{}
 }
@@ -264,9 +265,13 @@ func (r *run) advance(c *chain, p *Page, s *Step, seq int64) (done bool, why *Pa
 		r.window.defect(s.Defect)
 		c.flags = []string{flagAfter + s.Defect.Reason}
 	}
+	if why := c.moved(s, p.Number); why != nil {
+		r.window.defect(why)
+		c.flags = append(c.flags, flagAfter+why.Reason)
+	}
 	c.remember(r.seed, p.URL, c.request.URL)
 	if c.empty++; s.Records > 0 {
-		c.empty = 0
+		c.empty, c.rows = 0, s.Rows
 	}
 	switch {
 	case s.Partial != nil:

@@ -79,13 +79,11 @@ func (r *run) goOn(ctx context.Context, c *chain, last *row.Exchange) (ended boo
 			return false, nil, err
 		}
 	}
-	p, done, err := r.readBack(ctx, last)
+	r.window.took(last.Page-1, last.Before, last.Parent)
+	p, s, fault, err := r.judge(ctx, c, last)
 	if err != nil {
 		return false, nil, err
 	}
-	defer done()
-	r.window.took(last.Page-1, last.Before, last.Parent)
-	s, fault := r.interpret(c, p)
 	if fault == nil {
 		fault = s.Defect
 	}
@@ -117,18 +115,16 @@ func (r *run) history(c *chain, last *row.Exchange) error {
 	}
 }
 
-// fromParent repeats how the page before led to this one: the request and the mark of its rows.
+// fromParent repeats how the page before led to this one: the request, the mark of its rows, and those themselves, or of the last page before it that has any.
 func (r *run) fromParent(ctx context.Context, c *chain, last *row.Exchange) error {
 	x, err := r.index.Exchange(last.Parent)
 	if err != nil {
 		return err
 	}
-	p, done, err := r.readBack(ctx, x)
+	p, s, fault, err := r.judge(ctx, c, x)
 	if err != nil {
 		return err
 	}
-	defer done()
-	s, fault := r.interpret(c, p)
 	if fault != nil || s.Next == nil {
 		return fmt.Errorf("exchange %d: it led to exchange %d and now leads nowhere", x.Seq, last.Seq)
 	}
@@ -136,8 +132,28 @@ func (r *run) fromParent(ctx context.Context, c *chain, last *row.Exchange) erro
 	if bad != nil {
 		return fmt.Errorf("exchange %d: it led to exchange %d and now nowhere: %w", x.Seq, last.Seq, bad)
 	}
-	c.request, c.mark = Request{URL: link, Header: s.Next.Header}, s.Mark
+	c.request, c.mark, c.rows = Request{URL: link, Header: s.Next.Header}, s.Mark, s.Rows
+	for s.Records == 0 && x.Parent != evidence.None {
+		if x, err = r.index.Exchange(x.Parent); err != nil {
+			return err
+		}
+		if _, s, fault, err = r.judge(ctx, c, x); err != nil || fault != nil {
+			return err
+		}
+		c.rows = s.Rows
+	}
 	return nil
+}
+
+// judge reads a page back and interprets it. The page's body is read by then.
+func (r *run) judge(ctx context.Context, c *chain, x *row.Exchange) (*Page, *Step, *PageError, error) {
+	p, done, err := r.readBack(ctx, x)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	defer done()
+	s, fault := r.interpret(c, p)
+	return p, s, fault, nil
 }
 
 // defects are the flags of an exchange that tell of a defect of the page before it.

@@ -88,6 +88,8 @@ type Step struct {
 	Next    *Request // nil at the end of the chain. The URL may be relative to the page's, as links are
 	// Mark names the rows of this page, for example a hash of their ids: two pages in a row with one mark are the same rows twice. May be empty.
 	Mark string
+	// Rows tells what shows whether rows moved between two pages. May be zero.
+	Rows Rows
 	// Covered is the share of the window that lies behind this page, 0 to 1; 0 if that cannot be told. It is for whoever watches a run, and decides nothing.
 	Covered float64
 	// Defect says that something on the page is no record although it should be. The page is asked for again a few times; if that does not help, the chain
@@ -150,6 +152,7 @@ const (
 	ReasonBrokenPage   = "broken-page"      // a page could not be interpreted
 	ReasonRepeatedPage = "repeated-page"    // the same rows came for two pages
 	ReasonErrorRow     = "error-row"        // an error object stood in the place of a record
+	ReasonMovedRows    = "moved-rows"       // rows arrived where the run had been already
 	ReasonLinkLoop     = "link-loop"        // a link leads to a page that was taken before
 	ReasonForeignLink  = "foreign-link"     // a link leads to another origin
 	ReasonBadLink      = "bad-link"         // a link cannot be asked as it is

@@ -83,7 +83,8 @@ func (r *run) prepare(ctx context.Context) error {
 		if r.plan, err = r.adopt(p, old); err != nil {
 			return err
 		}
-	} else {
+	}
+	if old != nil && (r.o.Again || shifted(old.State, old.Reason)) {
 		old = nil
 	}
 	r.window = &window{name: acquisition(r.source(), r.plan), plan: r.plan, source: r.source(), old: old, state: evidence.Opened,
@@ -280,8 +281,12 @@ func (w *window) tell(why *PageError) string {
 			parts = append(parts, fmt.Sprintf("%d of %d chains were not finished", unfinished, w.plan.Chains))
 		}
 	}
-	for _, reason := range slices.Sorted(maps.Keys(w.defects)) {
-		parts = append(parts, reason+": "+w.defects[reason])
+	for i, reason := range slices.Sorted(maps.Keys(w.defects)) {
+		text := w.defects[reason]
+		if i > 0 || why != nil { // else it is the reason of the window
+			text = reason + ": " + text
+		}
+		parts = append(parts, text)
 	}
 	return joined(append(parts, w.without())...)
 }

@@ -8,11 +8,13 @@ package listing
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash"
+	"hash/fnv"
 	"io"
 	"strings"
 
@@ -20,6 +22,9 @@ import (
 
 	"github.com/exhibit-dfir/exhibit/acquire"
 )
+
+// maxIDs is up to how many rows a page's ids are kept: more than services put on one.
+const maxIDs = 4096
 
 const (
 	memberValue = "value"
@@ -33,9 +38,11 @@ type Page struct {
 	List    bool   // there is a list: "value", or the page is an array itself
 	Next    string // the next link
 	HasNext bool
-	Mark    string // of the rows' ids in order; empty if a row has none
-	Time    string // of the last row that has one
-	Failed  bool   // the page itself has a member "error"
+	Mark    string   // of the rows' ids in order; empty if a row has none
+	IDs     []uint64 // hashes of the rows' ids in order; nil if a row has none, or if they are more than 4,096
+	First   string   // time of the first row that has one
+	Time    string   // of the last row that has one
+	Failed  bool     // the page itself has a member "error"
 }
 
 // Form says what a page may look like.
@@ -69,6 +76,9 @@ func Read(r io.Reader, f Form) (*Page, error) {
 	}
 	if f.ID != "" && s.named && s.page.Rows > 0 {
 		s.page.Mark = hex.EncodeToString(s.marks.Sum(nil))
+	}
+	if !s.named || s.page.Rows > maxIDs {
+		s.page.IDs = nil
 	}
 	return s.page, nil
 }
@@ -225,6 +235,7 @@ func (s *scan) row() error {
 			id = tok.String()
 		} else {
 			s.page.Time = tok.String()
+			s.page.First = cmp.Or(s.page.First, s.page.Time)
 		}
 	}
 	if _, err := s.dec.ReadToken(); err != nil {
@@ -238,5 +249,10 @@ func (s *scan) row() error {
 		return nil
 	}
 	fmt.Fprintf(s.marks, "%d %s\n", len(id), id)
+	if s.page.Rows < maxIDs {
+		h := fnv.New64a()
+		_, _ = io.WriteString(h, id) // a hash takes everything
+		s.page.IDs = append(s.page.IDs, h.Sum64())
+	}
 	return nil
 }

@@ -59,7 +59,7 @@ func (Source) Describe() acquire.Description {
 			{Name: "type", Value: "TYPE", Usage: "ActivityIdType to ask for, such as ServerLogon", Default: "all", Many: true},
 			{Name: "app", Value: "TYPE", Usage: "AppIdType to ask for, such as Web", Default: "all", Many: true},
 			{Name: "select", Value: "NAME", Usage: "property to ask for", Default: "what the service gives", Many: true},
-			{Name: "order", Value: "ORDER", Usage: "order of rows; newest first loses rows where some arrive meanwhile", Default: defaultOrder},
+			{Name: "order", Value: "ORDER", Usage: "order of rows; newest first, whatever arrives meanwhile makes them come twice", Default: defaultOrder},
 			{Name: "metadata", Value: "WORD", Usage: "none leaves @odata members out, minimal keeps them", Default: "none"},
 			{Name: "anchor", Value: "UPN", Usage: "value of X-AnchorMailbox", Default: "not sent"},
 			{Name: acquire.FlagPageSize, Value: "N", Usage: "rows a page, 1 to 1000", Default: "1000"},
@@ -234,7 +234,7 @@ func (a *plan) Next(p *acquire.Page) (acquire.Step, error) {
 	if err != nil {
 		return acquire.Step{}, err
 	}
-	s := acquire.Step{Records: page.Rows, Mark: page.Mark, Covered: a.covered(page.Time)}
+	s := acquire.Step{Records: page.Rows, Mark: page.Mark, Rows: a.rows(page), Covered: a.covered(page.Time)}
 	if page.Odd > 0 {
 		s.Defect = &acquire.PageError{Reason: acquire.ReasonErrorRow,
 			Text: fmt.Sprintf("%d of %d rows of page %d are no activities", page.Odd, page.Rows, p.Number)}
@@ -256,6 +256,24 @@ func (a *plan) Next(p *acquire.Page) (acquire.Step, error) {
 	r := a.request(next)
 	s.Next = &r
 	return s, nil
+}
+
+// rows tells which rows a page has and between which times, which are told where they stand in the order that was asked for.
+func (a *plan) rows(p *listing.Page) acquire.Rows {
+	r := acquire.Rows{IDs: p.IDs}
+	first, err1 := time.Parse(time.RFC3339Nano, p.First)
+	last, err2 := time.Parse(time.RFC3339Nano, p.Time)
+	if err1 != nil || err2 != nil {
+		return r
+	}
+	from, to := first.UnixMilli(), last.UnixMilli()
+	if a.order != defaultOrder {
+		from, to = -from, -to
+	}
+	if from <= to {
+		r.From, r.To = from, to
+	}
+	return r
 }
 
 // covered is the share of the window before the time of a row, oldest first; 0 where that says nothing of what is left.

@@ -130,7 +130,9 @@ func runAcquire(cmd *cobra.Command, p *program, s acquire.Source, args []string,
 				run.Stamps = s
 			}
 			var err error
-			res, err = acquire.Run(cmd.Context(), run)
+			res, err = acquire.RunUntilStill(cmd.Context(), run, func(earlier *acquire.Result) {
+				show.say(windowError(earlier).Error() + "; the same is asked once more, in another window")
+			})
 			return err
 		})
 		return err

@@ -126,7 +126,11 @@ func resultError(p *program, res *acquire.Result, err error, dir string) error {
 	case err != nil:
 		return caseError(err, dir)
 	case res.State == evidence.Partial || res.State == evidence.Failed:
-		return cli.Fail(cli.Incomplete, windowError(res), windowMeaning(res), reasonHint(res.Reason)+", then "+again+", which goes on where this stopped")
+		how := ", which goes on where this stopped"
+		if res.Reason == acquire.ReasonMovedRows {
+			how = ", which asks for all of it once more"
+		}
+		return cli.Fail(cli.Incomplete, windowError(res), windowMeaning(res), reasonHint(res.Reason)+", then "+again+how)
 	}
 	return nil
 }
@@ -176,6 +180,8 @@ func reasonHint(reason string) string {
 		return "give it more time by --max-time, or another run"
 	case acquire.ReasonPageBudget:
 		return "look whether the pages make sense (`exhibit-verify show`)"
+	case acquire.ReasonMovedRows:
+		return "wait until fewer rows arrive, or give an earlier --end"
 	case acquire.ReasonMaxReached:
 		return "raise or drop --max to take the rest"
 	}
