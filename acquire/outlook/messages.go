@@ -39,11 +39,7 @@ func (Messages) Describe() acquire.Description {
 		Name:   MessagesName,
 		Title:  "Outlook messages by id: the details of what activities are about (service ended in July 2018)",
 		Asks:   "GET /api/VERSION/USER/Messages/ID, for each id of a list, without the body unless it is asked for.",
-		Origin: "https://outlook.office.com",
-		Permissions: []string{
-			"a token for https://outlook.office.com with Mail.Read, or Basic authentication as long as the service took it",
-			"for another user's mailbox FullAccess, or an application permission",
-		},
+		Origin: origin, Permissions: permissions(" with Mail.Read"),
 		Limits: []string{
 			"at most 200,000 ids of 1 KiB",
 			"an item that is no message, or is not there any more, has no details; the window says how many those are",
@@ -55,18 +51,17 @@ func (Messages) Describe() acquire.Description {
 			{Name: flagItem, Value: "ID", Usage: "item to ask for: an ActivityItemId", Many: true},
 			{Name: flagItems, Value: "FILE", Usage: "file with one id a line, such as `exhibit-verify extract --format item-ids` writes; empty lines and lines starting with # are passed over"},
 			{Name: flagIncludeBody, Value: "BOOL", Usage: "ask for the bodies, too", Default: "false", Switch: true},
-			{Name: "api-version", Value: "VERSION", Usage: "v1.0, v2.0 or beta; v1.0 has other names", Default: "v2.0"},
-			{Name: "metadata", Value: "WORD", Usage: "none leaves @odata members out, minimal keeps them", Default: "none"},
+			flagVersionOf("; v1.0 has other names"),
+			flagMetadataOf(),
 		},
 	}
 }
 
 // messages is a list of items.
 type messages struct {
-	origin, version, user string
-	metadata              string
-	body                  bool
-	items                 []string
+	mailbox
+	body  bool
+	items []string
 }
 
 // Plan reads the list and checks it. An id that stands twice is asked for once.
@@ -75,19 +70,14 @@ func (s Messages) Plan(p acquire.Params) (*acquire.Plan, error) {
 		return nil, err
 	}
 	var m messages
-	var errs [5]error
-	m.origin, errs[0] = p.Origin(s.Describe().Origin)
-	m.version, errs[1] = p.Word("api-version", "v2.0", "v1.0", "v2.0", "beta")
-	m.metadata, errs[2] = p.Word("metadata", "none", "none", "minimal")
-	body, err := p.Word(flagIncludeBody, "false", "false", "true")
-	m.body, errs[3] = body == "true", err
-	m.user = p.Text(acquire.FlagUser, "")
-	errs[4] = checkText(acquire.FlagUser, m.user, 256)
-	for _, err := range errs {
-		if err != nil {
-			return nil, err
-		}
+	if err := m.take(p); err != nil {
+		return nil, err
 	}
+	body, err := p.Word(flagIncludeBody, "false", "false", "true")
+	if err != nil {
+		return nil, err
+	}
+	m.body = body == "true"
 	if err := m.read(p); err != nil {
 		return nil, err
 	}
@@ -95,12 +85,11 @@ func (s Messages) Plan(p acquire.Params) (*acquire.Plan, error) {
 	for _, id := range m.items {
 		_, _ = io.WriteString(sum, id+"\n") // a hash takes everything
 	}
-	var fault *acquire.PageError
-	if err := acquire.CheckURL(m.origin, m.url(m.items[0])); errors.As(err, &fault) {
-		return nil, &acquire.UsageError{Text: "what is asked for makes a URL that cannot be sent: " + strings.Replace(fault.Text, "the link", "it", 1)}
+	if err := m.check(m.url(m.items[0])); err != nil {
+		return nil, err
 	}
 	return &acquire.Plan{Origin: m.origin, User: m.user, Chains: int64(len(m.items)), Short: true, Pager: &m, Parameters: []evidence.Pair{
-		{Name: "api-version", Value: m.version}, {Name: "metadata", Value: m.metadata}, {Name: flagIncludeBody, Value: strconv.FormatBool(m.body)},
+		{Name: flagVersion, Value: m.version}, {Name: flagMetadata, Value: m.metadata}, {Name: flagIncludeBody, Value: strconv.FormatBool(m.body)},
 		{Name: flagItems, Value: strconv.Itoa(len(m.items))}, {Name: "items-sha256", Value: hex.EncodeToString(sum.Sum(nil))},
 	}}, nil
 }
@@ -172,11 +161,11 @@ func readLines(p acquire.Params, name string, each func(string) error) error {
 
 // First asks for an item of the list. No header Prefer is sent: it belongs to activities.
 func (m *messages) First(chain int64) acquire.Request {
-	return acquire.Request{URL: m.url(m.items[chain]), Header: []httpblock.Field{{Name: "Accept", Value: "application/json; odata.metadata=" + m.metadata}}}
+	return acquire.Request{URL: m.url(m.items[chain]), Header: []httpblock.Field{m.accept()}}
 }
 
 func (m *messages) url(id string) string {
-	u := m.origin + "/api/" + m.version + "/" + userSegment(m.user) + "/Messages/" + url.PathEscape(id)
+	u := m.at("Messages/" + url.PathEscape(id))
 	if m.body {
 		return u
 	}

@@ -8,9 +8,7 @@
 package outlook
 
 import (
-	"errors"
 	"fmt"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -29,7 +27,6 @@ const (
 	largestPage  = 1000
 	largestSkip  = 1 << 40
 	defaultOrder = "TimeStamp asc"
-	me           = "me"
 )
 
 // Source is the source outlook-activities.
@@ -41,11 +38,7 @@ func (Source) Describe() acquire.Description {
 		Name:   Name,
 		Title:  "Outlook Activities API: what was done in a mailbox (service ended in July 2018)",
 		Asks:   "GET /api/VERSION/USER/Activities with Prefer: exchange.behavior=\"ActivityAccess\", one mailbox, oldest first, page by page.",
-		Origin: "https://outlook.office.com",
-		Permissions: []string{
-			"a token for https://outlook.office.com, or Basic authentication as long as the service took it",
-			"for another user's mailbox FullAccess, or an application permission",
-		},
+		Origin: origin, Permissions: permissions(""),
 		Limits: []string{
 			"the service answered until early July 2018; compatible services are asked with --base-url",
 			"at most 1,000 rows a page",
@@ -55,12 +48,12 @@ func (Source) Describe() acquire.Description {
 			{Name: acquire.FlagUser, Value: "UPN", Usage: "mailbox to ask for; me is the owner of the token", Required: true},
 			{Name: acquire.FlagStart, Value: "TIME", Usage: "first instant of the window", Default: "a month before the end"},
 			{Name: acquire.FlagEnd, Value: "TIME", Usage: "first instant after the window", Default: "now, fixed at the first start"},
-			{Name: "api-version", Value: "VERSION", Usage: "v1.0, v2.0 or beta", Default: "v2.0"},
+			flagVersionOf(""),
 			{Name: "type", Value: "TYPE", Usage: "ActivityIdType to ask for, such as ServerLogon", Default: "all", Many: true},
 			{Name: "app", Value: "TYPE", Usage: "AppIdType to ask for, such as Web", Default: "all", Many: true},
 			{Name: "select", Value: "NAME", Usage: "property to ask for", Default: "what the service gives", Many: true},
 			{Name: "order", Value: "ORDER", Usage: "order of rows; newest first, whatever arrives meanwhile makes them come twice", Default: defaultOrder},
-			{Name: "metadata", Value: "WORD", Usage: "none leaves @odata members out, minimal keeps them", Default: "none"},
+			flagMetadataOf(),
 			{Name: "anchor", Value: "UPN", Usage: "value of X-AnchorMailbox", Default: "not sent"},
 			{Name: acquire.FlagPageSize, Value: "N", Usage: "rows a page, 1 to 1000", Default: "1000"},
 			{Name: "skip", Value: "N", Usage: "rows to pass over at the start", Default: "0"},
@@ -71,12 +64,11 @@ func (Source) Describe() acquire.Description {
 
 // plan is what shapes the requests.
 type plan struct {
-	origin, version, user string
-	start, end            time.Time
-	types, apps, fields   []string
-	order, metadata       string
-	anchor                string
-	size, skip, max       int64
+	mailbox
+	start, end          time.Time
+	types, apps, fields []string
+	order, anchor       string
+	size, skip, max     int64
 }
 
 // Plan fixes an acquisition.
@@ -85,16 +77,14 @@ func (s Source) Plan(p acquire.Params) (*acquire.Plan, error) {
 		return nil, err
 	}
 	var a plan
-	var errs [9]error
-	a.origin, errs[0] = p.Origin(s.Describe().Origin)
+	var errs [7]error
+	errs[0] = a.take(p)
 	a.start, a.end, errs[1] = p.Bounds()
-	a.version, errs[2] = p.Word("api-version", "v2.0", "v1.0", "v2.0", "beta")
-	a.metadata, errs[3] = p.Word("metadata", "none", "none", "minimal")
-	a.order, errs[4] = p.Word("order", defaultOrder, defaultOrder, "TimeStamp desc")
-	a.size, errs[5] = p.Number(acquire.FlagPageSize, largestPage, 1, largestPage)
-	a.skip, errs[6] = p.Number("skip", 0, 0, largestSkip)
-	a.max, errs[7] = p.Number(acquire.FlagMax, 0, 1, largestSkip)
-	errs[8] = a.names(p)
+	a.order, errs[2] = p.Word("order", defaultOrder, defaultOrder, "TimeStamp desc")
+	a.size, errs[3] = p.Number(acquire.FlagPageSize, largestPage, 1, largestPage)
+	a.skip, errs[4] = p.Number("skip", 0, 0, largestSkip)
+	a.max, errs[5] = p.Number(acquire.FlagMax, 0, 1, largestSkip)
+	errs[6] = a.names(p)
 	for _, err := range errs {
 		if err != nil {
 			return nil, err
@@ -103,9 +93,8 @@ func (s Source) Plan(p acquire.Params) (*acquire.Plan, error) {
 	if a.max > 0 {
 		a.size = min(a.size, a.max)
 	}
-	var fault *acquire.PageError
-	if err := acquire.CheckURL(a.origin, a.url(a.skip)); errors.As(err, &fault) {
-		return nil, &acquire.UsageError{Text: "what is asked for makes a URL that cannot be sent: " + strings.Replace(fault.Text, "the link", "it", 1)}
+	if err := a.check(a.url(a.skip)); err != nil {
+		return nil, err
 	}
 	return &acquire.Plan{Origin: a.origin, User: a.user, From: acquire.FormatTime(a.start), To: acquire.FormatTime(a.end),
 		Parameters: a.parameters(), Chains: 1, Pager: &a}, nil
@@ -113,13 +102,13 @@ func (s Source) Plan(p acquire.Params) (*acquire.Plan, error) {
 
 // names takes the values that are texts.
 func (a *plan) names(p acquire.Params) error {
-	a.user, a.anchor = p.Text(acquire.FlagUser, ""), p.Text("anchor", "")
+	a.anchor = p.Text("anchor", "")
 	a.types, a.apps, a.fields = p.Values["type"], p.Values["app"], p.Values["select"]
 	for _, f := range []struct {
 		flag   string
 		values []string
 		most   int
-	}{{acquire.FlagUser, []string{a.user}, 1}, {"anchor", p.Values["anchor"], 1}, {"type", a.types, 64}, {"app", a.apps, 64}, {"select", a.fields, 64}} {
+	}{{"anchor", p.Values["anchor"], 1}, {"type", a.types, 64}, {"app", a.apps, 64}, {"select", a.fields, 64}} {
 		if len(f.values) > f.most {
 			return &acquire.UsageError{Flag: f.flag, Text: fmt.Sprintf("given more than %d times", f.most)}
 		}
@@ -135,18 +124,10 @@ func (a *plan) names(p acquire.Params) error {
 	return nil
 }
 
-// checkText takes a value that goes into a URL or a header.
-func checkText(flag, v string, most int) error {
-	if v == "" || len(v) > most || strings.IndexFunc(v, func(r rune) bool { return r <= ' ' || r >= 0x7F }) >= 0 {
-		return &acquire.UsageError{Flag: flag, Text: fmt.Sprintf("%.300q is not 1 to %d printable characters of ASCII", v, most)}
-	}
-	return nil
-}
-
 const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 func (a *plan) parameters() []evidence.Pair {
-	pairs := []evidence.Pair{{Name: "api-version", Value: a.version}, {Name: "order", Value: a.order}, {Name: "metadata", Value: a.metadata},
+	pairs := []evidence.Pair{{Name: flagVersion, Value: a.version}, {Name: "order", Value: a.order}, {Name: flagMetadata, Value: a.metadata},
 		{Name: "page-size", Value: strconv.FormatInt(a.size, 10)}}
 	add := func(name string, values ...string) {
 		for _, v := range values {
@@ -173,7 +154,7 @@ func (a *plan) First(int64) acquire.Request { return a.request(a.url(a.skip)) }
 
 func (a *plan) request(target string) acquire.Request {
 	header := []httpblock.Field{
-		{Name: "Accept", Value: "application/json; odata.metadata=" + a.metadata},
+		a.accept(),
 		{Name: "Prefer", Value: `exchange.behavior="ActivityAccess"`},
 	}
 	if a.anchor != "" {
@@ -184,7 +165,7 @@ func (a *plan) request(target string) acquire.Request {
 
 // url is the request for the rows behind the first skip of the window.
 func (a *plan) url(skip int64) string {
-	u := a.origin + "/api/" + a.version + "/" + userSegment(a.user) + "/Activities?$filter=" + escape(a.filter()) + "&$orderby=" + escape(a.order)
+	u := a.at("Activities?$filter=" + escape(a.filter()) + "&$orderby=" + escape(a.order))
 	if len(a.fields) > 0 {
 		u += "&$select=" + strings.Join(a.fields, ",")
 	}
@@ -193,14 +174,6 @@ func (a *plan) url(skip int64) string {
 		u += "&$skip=" + strconv.FormatInt(skip, 10)
 	}
 	return u
-}
-
-// userSegment names a mailbox in a path.
-func userSegment(user string) string {
-	if user == me {
-		return me
-	}
-	return "Users(" + escape(odata.Quote(user)) + ")"
 }
 
 // filter is half-open in time: start belongs to the window, end to the next one.
@@ -219,13 +192,6 @@ func (a *plan) filter() string {
 		}
 	}
 	return f
-}
-
-// escape percent-encodes what may not stand in a path segment or a query value, spaces as %20. Quotes, colons, parentheses and commas may (RFC 3986, section 3.4), and
-// the clients of the time sent them raw.
-func escape(s string) string {
-	s = url.QueryEscape(s)
-	return strings.NewReplacer("+", "%20", "%27", "'", "%3A", ":", "%28", "(", "%29", ")", "%2C", ",", "%40", "@").Replace(s)
 }
 
 // Next counts the rows and finds the way on: the link if there is one, else the next $skip after a full page.
