@@ -49,26 +49,8 @@ func checkHost(env Env, dir, first string, takeOver bool) (string, error) {
 	return host, nil
 }
 
-// writeHost replaces work/host. Its bytes are synced before its name is there: an empty file would be another host's. That the name is not synced costs a question
-// after a loss of power at worst, no evidence.
-func writeHost(dir, host string) error {
-	work := filepath.Join(dir, evidence.WorkPath)
-	if err := os.MkdirAll(work, 0o700); err != nil {
-		return err
-	}
-	temp := filepath.Join(work, hostName+".new")
-	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	if _, err = f.WriteString(host + "\n"); err == nil {
-		err = f.Sync()
-	}
-	if err := errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(temp, filepath.Join(work, hostName))
-}
+// writeHost replaces work/host: an empty file would be another host's.
+func writeHost(dir, host string) error { return replaceWork(dir, hostName, []byte(host+"\n")) }
 
 // readSmall reads a regular file of at most limit bytes.
 func readSmall(path string, limit int64) ([]byte, error) {

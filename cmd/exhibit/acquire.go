@@ -33,6 +33,8 @@ type acquireOptions struct {
 	acceptGzip bool
 	yes        bool
 	json       bool
+
+	whence *casefile.Whence // where the credential comes from; nil if that is not kept
 }
 
 // AddFlags adds the flags of acquire beside those of the source.
@@ -123,16 +125,8 @@ func runAcquire(cmd *cobra.Command, p *program, s acquire.Source, args []string,
 	err = withCase(cmd.Context(), env, cmd.ErrOrStderr(), where, func(c *casefile.Case) error {
 		var err error
 		answers, err = watched(cmd.Context(), cmd.ErrOrStderr(), c, witnesses, func() error {
-			show := newProgress(cmd.ErrOrStderr(), env.Now, p.first)
-			defer show.end()
-			run.Case, run.SpoolDir, run.Progress = c, c.SpoolDir(), show.tell
-			if s := o.tsa.stamper(env, c.Writer(), show.say); s != nil {
-				run.Stamps = s
-			}
 			var err error
-			res, err = acquire.RunUntilStill(cmd.Context(), run, func(earlier *acquire.Result) {
-				show.say(windowError(earlier).Error() + "; the same is asked once more, in another window")
-			})
+			res, err = o.run(cmd, p, c, run)
 			return err
 		})
 		return err
@@ -149,6 +143,24 @@ func runAcquire(cmd *cobra.Command, p *program, s acquire.Source, args []string,
 	return witnessError(p, otherHistory(answers), o.caseDir)
 }
 
+// run acquires into a case that is open.
+func (o *acquireOptions) run(cmd *cobra.Command, p *program, c *casefile.Case, run acquire.Options) (*acquire.Result, error) {
+	show := newProgress(cmd.ErrOrStderr(), run.Env.Now, p.first)
+	defer show.end()
+	run.Case, run.SpoolDir, run.Progress = c, c.SpoolDir(), show.tell
+	if s := o.tsa.stamper(run.Env, c.Writer(), show.say); s != nil {
+		run.Stamps = s
+	}
+	if o.whence != nil {
+		if err := c.KeepWhence(*o.whence); err != nil {
+			show.say("name the credential the next time, too: where it is could not be kept: " + err.Error())
+		}
+	}
+	return acquire.RunUntilStill(cmd.Context(), run, func(earlier *acquire.Result) {
+		show.say(windowError(earlier).Error() + "; the same is asked once more, in another window")
+	})
+}
+
 // check reads what the flags name, so that a mistake is told before the case is opened.
 func (o *acquireOptions) check(cmd *cobra.Command, s acquire.Source, run *acquire.Options) error {
 	params := run.Params
@@ -160,12 +172,20 @@ func (o *acquireOptions) check(cmd *cobra.Command, s acquire.Source, run *acquir
 	if err := o.tsa.check(cmd.Flags(), o.caFile); err != nil {
 		return err
 	}
+	if !o.takeOver { // what another host kept names other files
+		if err := o.recall(cmd, s.Describe(), plan.Origin); err != nil {
+			return err
+		}
+	}
 	if run.Credential, err = o.credential(cmd); err != nil {
 		return err
 	}
 	if d := s.Describe(); run.Credential == nil && !d.Anonymous {
 		return cli.Fail(cli.Usage, fmt.Errorf("source %s answers nobody without a credential", d.Name), "nothing was asked and nothing written",
 			"give --token-file, --token-stdin, or --basic-user with --password-file")
+	}
+	if o.whence, err = o.keep(s.Describe(), plan.Origin); err != nil {
+		return err
 	}
 	if cmd.Flags().Changed("ca-file") {
 		if run.RootCAs, err = roots(o.caFile); err != nil {

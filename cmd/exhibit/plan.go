@@ -81,6 +81,9 @@ func runPlan(cmd *cobra.Command, p *program, s acquire.Source, args []string, o 
 	if err != nil {
 		return err
 	}
+	if err := o.recall(cmd, d, plan.Origin); err != nil {
+		return err
+	}
 	p.warnVisible(cmd.ErrOrStderr())
 	v := &planView{Source: d.Name, Origin: plan.Origin, User: plan.User, From: plan.From, To: plan.To, Parameters: plan.Parameters, Chains: plan.Chains,
 		Permissions: d.Permissions, Limits: d.Limits, Content: d.Content, Claims: []evidence.Pair{}, Requests: []string{}, Windows: []caseWindow{}}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -14,7 +13,6 @@ import (
 
 	"github.com/exhibit-dfir/exhibit/acquire"
 	"github.com/exhibit-dfir/exhibit/acquire/auth"
-	"github.com/exhibit-dfir/exhibit/acquire/casefile"
 	"github.com/exhibit-dfir/exhibit/acquire/sources"
 	"github.com/exhibit-dfir/exhibit/cmd/cli"
 )
@@ -90,32 +88,6 @@ func (o *sourceOptions) params(flags *pflag.FlagSet, args []string) acquire.Para
 		p.Values[flagURL] = append(p.Values[flagURL], args...)
 	}
 	return p
-}
-
-// remember takes the user from the case where none is given: the one that all of its windows name which name one. What cannot be read of the case is told when it is opened.
-func (o *sourceOptions) remember(cmd *cobra.Command, d acquire.Description, p *acquire.Params) error {
-	if !hasFlag(d, acquire.FlagUser) || len(p.Values[acquire.FlagUser]) > 0 {
-		return nil
-	}
-	status, err := casefile.ReadStatus(cmd.Context(), o.caseDir)
-	if err != nil {
-		return nil
-	}
-	var users []string
-	for _, w := range status.Windows {
-		if w.User != "" && !slices.Contains(users, w.User) {
-			users = append(users, w.User)
-		}
-	}
-	switch len(users) {
-	case 0:
-		return nil // --user is required
-	case 1:
-		p.Values[acquire.FlagUser] = users
-		fmt.Fprintln(cmd.ErrOrStderr(), cli.EscapeLine("user "+users[0]+", as in the windows of this case"))
-		return nil
-	}
-	return cli.Fail(cli.Usage, fmt.Errorf("--user is required: the windows of this case name %d, %s", len(users), cli.Some(users)), "nothing was asked and nothing written", "name one with --user")
 }
 
 // checkCase fails where no folder is named.
