@@ -67,7 +67,7 @@ func (o *extractOptions) mailbox(path string, c *checked) (string, error) {
 	case len(users) == 0:
 		return fail(fmt.Errorf("%s: no activities were acquired in this case", cli.Named(path)), "see with `exhibit-verify check "+path+"` what it holds, and extract it as jsonl or csv")
 	case o.user == "" && len(users) > 1:
-		return fail(fmt.Errorf("%s has the activities of %d mailboxes, and such a file holds one: %s", cli.Named(path), len(users), list), "name one with --user")
+		return fail(fmt.Errorf("%s has windows for the activities of %d mailboxes, and such a file holds one: %s", cli.Named(path), len(users), list), "name one with --user")
 	case o.user == "":
 		return users[0], nil
 	case !slices.ContainsFunc(users, func(u string) bool { return export.SameMailbox(u, o.user) }):
@@ -143,7 +143,11 @@ func (o *extractOptions) writeHistoric(ctx context.Context, stdout io.Writer, g 
 
 func (o *extractOptions) tellHistoric(w io.Writer, user string, g *historic.Gathered) {
 	line := func(format string, args ...any) { fmt.Fprintln(w, cli.EscapeLine(fmt.Sprintf(format, args...))) }
-	line("%s of %s as the program of 2018 wrote them; %s", cli.Count(g.Rows, "activity", "activities"), user, cli.Count(total(g.Without), "record has no row", "records have none"))
+	others := "every record has a row"
+	if n := total(g.Without); n > 0 {
+		others = cli.Count(n, "record has no row", "records have no row")
+	}
+	line("%s of %s as the program of 2018 wrote them; %s", cli.Count(g.Rows, "activity", "activities"), user, others)
 	for _, why := range slices.Sorted(maps.Keys(g.Without)) {
 		line("  %d: %s", g.Without[why], why)
 	}
