@@ -2,6 +2,8 @@ package casefile
 
 import (
 	"bytes"
+	"context"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"io"
@@ -12,12 +14,12 @@ import (
 )
 
 const (
-	whenceName = "credential"
-	maxWhence  = 16 << 10
+	whenceFolder = "credentials" // in the configuration folder: what a case itself says must not choose the file that is sent as a credential
+	maxWhence    = 16 << 10
 )
 
-// Whence tells where the credential of a case's last run came from, and which origin it was for: the names of files, never the credential. It is kept in work/, which is no part
-// of the evidence and is not handed on.
+// Whence tells where the credential of a case's last run came from, and which origin it was for: the names of files, never the credential. It is kept in the configuration folder,
+// under the id of the case.
 type Whence struct {
 	Origin       string `json:"origin"`
 	TokenFile    string `json:"token_file,omitempty"` // absolute; or else a user and the file of the password
@@ -38,16 +40,39 @@ func (c *Case) KeepWhence(w Whence) error {
 	if !w.whole() {
 		return errors.New("a credential without an origin, or without the absolute name of a file")
 	}
+	name, ok := whenceName(c.Opening.Case)
+	if !ok {
+		return errors.New("the case has no id")
+	}
 	b, err := json.Marshal(w)
 	if err != nil {
 		return err
 	}
-	return replaceWork(c.dir, whenceName, append(b, '\n'))
+	return replaceSmall(filepath.Join(c.env.ConfigDir, whenceFolder), name, append(b, '\n'))
 }
 
-// ReadWhence reads what the last run on the case in dir kept. ok is false if it kept nothing that can be used.
-func ReadWhence(dir string) (w Whence, ok bool) {
-	b, err := readSmall(filepath.Join(dir, evidence.WorkPath, whenceName), maxWhence)
+// whenceName is the name of the file for a case.
+func whenceName(c *evidence.Case) (string, bool) {
+	b, err := hex.DecodeString(c.Case)
+	return hex.EncodeToString(b), err == nil && len(b) == 16
+}
+
+// ReadWhence reads what the last run on the case in dir kept. ok is false if it kept nothing that can be used, or there is no case.
+func ReadWhence(ctx context.Context, env Env, dir string) (w Whence, ok bool) {
+	v, err := openView(ctx, dir)
+	if err != nil {
+		return w, false
+	}
+	defer v.close()
+	body, err := readCase(ctx, v.files)
+	if err != nil {
+		return w, false
+	}
+	name, ok := whenceName(body)
+	if !ok {
+		return w, false
+	}
+	b, err := readSmall(filepath.Join(env.ConfigDir, whenceFolder, name), maxWhence)
 	if err != nil {
 		return w, false
 	}
@@ -62,13 +87,12 @@ func ReadWhence(dir string) (w Whence, ok bool) {
 	return w, true
 }
 
-// replaceWork replaces a file in work/. Its bytes are synced before its name is there. That the name is not synced costs a question after a loss of power at worst, no evidence.
-func replaceWork(dir, name string, content []byte) error {
-	work := filepath.Join(dir, evidence.WorkPath)
-	if err := os.MkdirAll(work, 0o700); err != nil {
+// replaceSmall replaces a file. Its bytes are synced before its name is there. That the name is not synced costs a question after a loss of power at worst, no evidence.
+func replaceSmall(folder, name string, content []byte) error {
+	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return err
 	}
-	temp := filepath.Join(work, name+".new")
+	temp := filepath.Join(folder, name+".new")
 	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
@@ -79,5 +103,5 @@ func replaceWork(dir, name string, content []byte) error {
 	if err := errors.Join(err, f.Close()); err != nil {
 		return err
 	}
-	return os.Rename(temp, filepath.Join(work, name))
+	return os.Rename(temp, filepath.Join(folder, name))
 }

@@ -1,6 +1,7 @@
 package casefile_test
 
 import (
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,10 +12,38 @@ import (
 
 // TestWhence: where a credential came from is kept for the next run; what no run of ours can have kept is nothing.
 func TestWhence(t *testing.T) {
-	dir := t.TempDir()
-	file := filepath.Join(dir, "work", "credential")
-	if err := os.Mkdir(filepath.Join(dir, "work"), 0o700); err != nil {
+	env, dir := newCase(t)
+	c := open(t, env, dir)
+	kept := casefile.Whence{Origin: "https://h", TokenFile: filepath.Join(dir, "token")}
+	if err := c.KeepWhence(kept); err != nil {
 		t.Fatal(err)
+	}
+	for _, w := range []casefile.Whence{{}, {Origin: "https://h", TokenFile: "token"}, {TokenFile: "/a"}} {
+		if err := c.KeepWhence(w); err == nil {
+			t.Errorf("%+v was kept", w)
+		}
+	}
+	id := c.Opening.Case.Case
+	shut(t, c)
+	if got, ok := casefile.ReadWhence(t.Context(), env, dir); !ok || got != kept {
+		t.Errorf("%+v, %v", got, ok)
+	}
+	other, elsewhere := env, filepath.Join(t.TempDir(), "other")
+	other.Rand = &random{r: rand.NewChaCha8([32]byte{5})} // another id
+	o, err := casefile.New(t.Context(), other, elsewhere, casefile.NewOptions{Fields: fields()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	shut(t, o)
+	if got, ok := casefile.ReadWhence(t.Context(), other, elsewhere); ok {
+		t.Errorf("another case remembers %+v", got)
+	}
+	if _, ok := casefile.ReadWhence(t.Context(), env, t.TempDir()); ok {
+		t.Error("of no case")
+	}
+	file := filepath.Join(env.ConfigDir, "credentials", id)
+	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", info, err)
 	}
 	for text, want := range map[string]casefile.Whence{
 		`{"origin":"https://h","token_file":"/a"}`:                            {Origin: "https://h", TokenFile: "/a"},
@@ -36,18 +65,18 @@ func TestWhence(t *testing.T) {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if got, ok := casefile.ReadWhence(dir); got != want || ok != (want != casefile.Whence{}) {
+		if got, ok := casefile.ReadWhence(t.Context(), env, dir); got != want || ok != (want != casefile.Whence{}) {
 			t.Errorf("%.80s: %+v, %v", text, got, ok)
 		}
 	}
 	if err := os.Remove(file); err != nil {
 		t.Fatal(err)
 	}
-	if w, ok := casefile.ReadWhence(dir); ok {
+	if w, ok := casefile.ReadWhence(t.Context(), env, dir); ok {
 		t.Errorf("of no file %+v", w)
 	}
 	if err := os.Symlink("elsewhere", file); err == nil {
-		if _, ok := casefile.ReadWhence(dir); ok {
+		if _, ok := casefile.ReadWhence(t.Context(), env, dir); ok {
 			t.Error("a link was followed")
 		}
 	}

@@ -172,10 +172,8 @@ func (o *acquireOptions) check(cmd *cobra.Command, s acquire.Source, run *acquir
 	if err := o.tsa.check(cmd.Flags(), o.caFile); err != nil {
 		return err
 	}
-	if !o.takeOver { // what another host kept names other files
-		if err := o.recall(cmd, s.Describe(), plan.Origin); err != nil {
-			return err
-		}
+	if err := o.recall(cmd, run.Env, s.Describe(), plan.Origin); err != nil {
+		return err
 	}
 	if run.Credential, err = o.credential(cmd); err != nil {
 		return err

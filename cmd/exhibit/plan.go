@@ -81,7 +81,7 @@ func runPlan(cmd *cobra.Command, p *program, s acquire.Source, args []string, o 
 	if err != nil {
 		return err
 	}
-	if err := o.recall(cmd, d, plan.Origin); err != nil {
+	if err := o.recall(cmd, env, d, plan.Origin); err != nil {
 		return err
 	}
 	p.warnVisible(cmd.ErrOrStderr())

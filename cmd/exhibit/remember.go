@@ -40,12 +40,12 @@ func (o *sourceOptions) remember(cmd *cobra.Command, d acquire.Description, p *a
 
 // recall takes the credential from where the last run on the case took it, if none is given and the same origin is asked: from the same file, which is read anew. A source that may go without one
 // goes without.
-func (o *sourceOptions) recall(cmd *cobra.Command, d acquire.Description, origin string) error {
+func (o *sourceOptions) recall(cmd *cobra.Command, env casefile.Env, d acquire.Description, origin string) error {
 	given := cmd.Flags().Changed
 	if d.Anonymous || given("token-file") || given("token-stdin") || given("basic-user") || given("password-file") {
 		return nil
 	}
-	w, ok := casefile.ReadWhence(o.caseDir)
+	w, ok := casefile.ReadWhence(cmd.Context(), env, o.caseDir)
 	if !ok || w.Origin != origin {
 		return nil
 	}
