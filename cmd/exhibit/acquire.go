@@ -63,7 +63,8 @@ func newAcquire(p *program) *cobra.Command {
 			Use:   d.Name,
 			Short: d.Title,
 			Long: sourceHelp(d, `acquire asks the source and records every exchange, retries and refusals included. The same command resumes what was interrupted; what is complete is
-asked nothing. A first Ctrl-C finishes the requests in flight and stops, a second one breaks them off. HTTPS_PROXY and NO_PROXY are honoured.
+asked nothing. Where rows arrive behind it meanwhile, the same is asked again in another window, five in all at most. A user that is not given is the one of the
+case, a credential the one of the last run on it, from the same file, for the same origin. A first Ctrl-C finishes the requests in flight and stops, a second one breaks them off. HTTPS_PROXY and NO_PROXY are honoured.
 Others on this machine can read a command line: no flag takes a secret, and a URL that carries one belongs into a file.`),
 			RunE: func(cmd *cobra.Command, args []string) error { return runAcquire(cmd, p, s, args, &o) },
 		}
