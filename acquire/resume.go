@@ -80,7 +80,7 @@ func (r *run) goOn(ctx context.Context, c *chain, last *row.Exchange) (ended boo
 		}
 	}
 	r.window.took(last.Page-1, last.Before, last.Parent)
-	p, s, fault, err := r.judge(ctx, c, last)
+	p, s, fault, err := r.reread(ctx, c, last)
 	if err != nil {
 		return false, nil, err
 	}
@@ -121,7 +121,7 @@ func (r *run) fromParent(ctx context.Context, c *chain, last *row.Exchange) erro
 	if err != nil {
 		return err
 	}
-	p, s, fault, err := r.judge(ctx, c, x)
+	p, s, fault, err := r.reread(ctx, c, x)
 	if err != nil {
 		return err
 	}
@@ -137,7 +137,7 @@ func (r *run) fromParent(ctx context.Context, c *chain, last *row.Exchange) erro
 		if x, err = r.index.Exchange(x.Parent); err != nil {
 			return err
 		}
-		if _, s, fault, err = r.judge(ctx, c, x); err != nil || fault != nil {
+		if _, s, fault, err = r.reread(ctx, c, x); err != nil || fault != nil {
 			return err
 		}
 		c.rows = s.Rows
@@ -145,8 +145,8 @@ func (r *run) fromParent(ctx context.Context, c *chain, last *row.Exchange) erro
 	return nil
 }
 
-// judge reads a page back and interprets it. The page's body is read by then.
-func (r *run) judge(ctx context.Context, c *chain, x *row.Exchange) (*Page, *Step, *PageError, error) {
+// reread reads a page back and interprets it. The page's body is read by then.
+func (r *run) reread(ctx context.Context, c *chain, x *row.Exchange) (*Page, *Step, *PageError, error) {
 	p, done, err := r.readBack(ctx, x)
 	if err != nil {
 		return nil, nil, nil, err
