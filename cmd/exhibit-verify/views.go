@@ -11,6 +11,7 @@ import (
 
 	"github.com/exhibit-dfir/exhibit/cmd/cli"
 	"github.com/exhibit-dfir/exhibit/verify"
+	"github.com/exhibit-dfir/exhibit/verify/export"
 	"github.com/exhibit-dfir/exhibit/verify/views"
 )
 
@@ -94,7 +95,7 @@ func (o *viewsOptions) knownUser(r *verify.Report) error {
 		if w.Source != views.Source {
 			continue
 		}
-		if o.user == "" || strings.EqualFold(w.User, o.user) {
+		if o.user == "" || export.SameMailbox(w.User, o.user) {
 			return nil
 		}
 		if u := fmt.Sprintf("%q", w.User); !slices.Contains(users, u) {

@@ -7,10 +7,10 @@ import (
 )
 
 // SameMailbox compares the names of two mailboxes, without regard to the case of ASCII letters.
-func SameMailbox(a, b string) bool { return a == b || folded(a) == folded(b) }
+func SameMailbox(a, b string) bool { return a == b || FoldMailbox(a) == FoldMailbox(b) }
 
-// folded writes a name with small ASCII letters. No other letter is folded: two mailboxes must not become one.
-func folded(name string) string {
+// FoldMailbox writes the name of a mailbox with small ASCII letters. No other letter is folded: two mailboxes must not become one.
+func FoldMailbox(name string) string {
 	return strings.Map(func(r rune) rune {
 		if r >= 'A' && r <= 'Z' {
 			return r + 'a' - 'A'
@@ -23,7 +23,7 @@ func folded(name string) string {
 func Mailboxes(windows []verify.Window, source string) (users []string) {
 	seen := map[string]bool{}
 	for _, w := range windows {
-		if name := folded(w.User); w.Source == source && !seen[name] {
+		if name := FoldMailbox(w.User); w.Source == source && !seen[name] {
 			seen[name] = true
 			users = append(users, w.User)
 		}

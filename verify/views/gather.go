@@ -2,8 +2,8 @@ package views
 
 import (
 	"encoding/binary"
-	"strings"
 
+	"github.com/exhibit-dfir/exhibit/verify/export"
 	"github.com/exhibit-dfir/exhibit/verify/extract"
 )
 
@@ -23,7 +23,7 @@ type gatherer struct {
 // Append implements [extract.Encoder].
 func (g *gatherer) Append(dst []byte, r *extract.Record) ([]byte, error) {
 	p := g.view
-	if p.user != "" && !strings.EqualFold(p.user, r.Mailbox) {
+	if p.user != "" && !export.SameMailbox(p.user, r.Mailbox) {
 		return dst, nil
 	}
 	isEvent := p.takes(r.Type, r.SessionID) || isLogon(r.Type)
@@ -48,7 +48,7 @@ func (g *gatherer) Append(dst []byte, r *extract.Record) ([]byte, error) {
 	if r.SessionID != "" && !isEvent {
 		if at := parseInstant(r.Time); at.known() {
 			e := event{at: at, seq: r.Provenance.Seq, offset: r.Provenance.Offset}
-			e.set(fMailbox, r.Mailbox)
+			e.set(fMailbox, export.FoldMailbox(r.Mailbox))
 			e.set(fSession, r.SessionID)
 			g.key = e.sessionKey(g.key[:0])
 			g.value = append(g.value[:0], isSign)
@@ -71,7 +71,7 @@ const frameHead = 9
 // eventOf makes an event of a record.
 func eventOf(r *extract.Record) event {
 	e := event{at: parseInstant(r.Time), seq: r.Provenance.Seq, offset: r.Provenance.Offset, sha: r.Provenance.SHA256, copies: 1}
-	e.set(fMailbox, r.Mailbox)
+	e.set(fMailbox, export.FoldMailbox(r.Mailbox))
 	e.set(fID, r.ID)
 	e.set(fTime, r.Time)
 	e.set(fType, r.Type)

@@ -17,7 +17,7 @@ const Source = "outlook-activities"
 
 // Options direct a view. The zero value is ready for use.
 type Options struct {
-	// User narrows the view to the mailbox of this user, in any case of letters; empty means all mailboxes, one after another.
+	// User narrows the view to the mailbox of this user, whatever the case of ASCII letters; empty means all mailboxes, one after another.
 	User string
 	// TempDir receives the files that sorting may need; empty means the system's. They have no names, or are removed at the end.
 	TempDir string

@@ -88,6 +88,28 @@ func TestOneMailboxAlone(t *testing.T) {
 	}
 }
 
+// TestOneMailboxSpeltTwice: a mailbox that two windows name in other letters is one: a record of both counts once, and a logon of one explains what the other has. A long s is no s.
+func TestOneMailboxSpeltTwice(t *testing.T) {
+	logon, reading := serverLogon("08:00:00", "Outlook", home), read("08:30:00", "Outlook", "", "m1")
+	for i, boxes := range [][]box{
+		{{"Kim.s@example.com", [][]activity{{logon}}}, {"kim.S@example.com", [][]activity{{logon, reading}}}, {"kim.\u017f@example.com", [][]activity{{reading}}}},
+		{{"kim.S@example.com", [][]activity{{reading, logon}}}, {"kim.\u017f@example.com", [][]activity{{reading}}}, {"Kim.s@example.com", [][]activity{{logon}}}},
+	} {
+		c := container(t, boxes)
+		want := "kim.s@example.com | 08:30:00.000Z | " + home + " | inferred\n"
+		if got := pick(show(t, c, "reading", Options{User: "KIM.s@example.com"}), "mailbox", "time", "last_login_ip", "how"); got != want {
+			t.Errorf("order %d: got %s", i, got)
+		}
+		want += "kim.\u017f@example.com | 08:30:00.000Z |  | none\n"
+		if got := pick(show(t, c, "reading", Options{}), "mailbox", "time", "last_login_ip", "how"); got != want {
+			t.Errorf("order %d, all: got %s", i, got)
+		}
+		if rows := show(t, c, "logons", Options{User: "kim.s@EXAMPLE.com"}); len(rows) != 1 || rows[0]["copies"] != 2.0 {
+			t.Errorf("order %d: logons %v", i, rows)
+		}
+	}
+}
+
 // TestRepeats: records with the same id are one event, which says so, whichever came first.
 func TestRepeats(t *testing.T) {
 	a, b := webLogon("08:00:00", "s1", home), webLogon("09:00:00", "s2", abroad)
