@@ -34,16 +34,18 @@ const (
 	fSearch // id of the search session
 	fResult
 	fAction
-	fCreated
 	fPointer
 	fieldCount
 )
+
+// fCreated is no text of an event: its field made is.
+const fCreated = fieldCount
 
 // fieldNames are those that the column "cut" shows.
 func fieldNames() [fieldCount]string {
 	return [fieldCount]string{
 		"mailbox", "id", "time", "type", "app", "session", "item", "address", "client", "user", "subject", "message_id", "from", "received", "folder", "recipients",
-		"query", "search", "result", "action", "created", "pointer",
+		"query", "search", "result", "action", "pointer",
 	}
 }
 
@@ -88,6 +90,7 @@ func (i instant) plus(d instant) instant {
 type event struct {
 	text    [fieldCount]string
 	at      instant
+	made    instant // when the record says that it was created; noTime if it does not
 	seq     int64
 	offset  int64
 	sha     [sha256.Size]byte
@@ -120,14 +123,20 @@ func (e *event) set(f field, s string) {
 	e.text[f] = s
 }
 
-// hasHash is a bit beside those of the fields.
-const hasHash = 1 << 31
+// Bits beside those of the fields.
+const (
+	hasHash = 1 << 31
+	hasMade = 1 << 30
+)
 
 // append appends the event in the form that decodeEvent reads.
 func (e *event) append(b []byte) []byte {
 	var have uint32
 	if e.sha != [sha256.Size]byte{} {
 		have = hasHash
+	}
+	if e.made != (instant{}) {
+		have |= hasMade
 	}
 	for f := range e.text {
 		if e.text[f] != "" {
@@ -142,6 +151,9 @@ func (e *event) append(b []byte) []byte {
 	b = binary.AppendVarint(b, e.offset)
 	if have&hasHash != 0 {
 		b = append(b, e.sha[:]...)
+	}
+	if have&hasMade != 0 {
+		b = appendInstant(b, e.made)
 	}
 	b = append(binary.AppendVarint(b, e.copies), bit(e.differs))
 	b = binary.AppendUvarint(b, uint64(len(e.also)))
@@ -214,6 +226,9 @@ func (r *reader) event(e *event) {
 	if have&hasHash != 0 {
 		copy(e.sha[:], r.bytes(len(e.sha)))
 	}
+	if have&hasMade != 0 {
+		e.made = r.instant()
+	}
 	e.copies = r.varint()
 	e.differs = r.bytes(1) != "\x00"
 	for range r.uvarint() {
@@ -244,6 +259,13 @@ func readInstant(b []byte) instant {
 	return instant{int64(binary.BigEndian.Uint64(b) ^ 1<<63), int32(binary.BigEndian.Uint32(b[8:]))}
 }
 
+// orderKey is the key by which the events of a view stand: mailbox, time, when the record was created, id. Many times of the service are whole seconds: letters that were typed
+// within one stand in the order in which they were recorded.
+func (e *event) orderKey(b []byte) []byte {
+	b = appendInstant(appendInstant(appendKey(b, e.text[fMailbox]), e.at), e.made)
+	return appendKey(b, e.text[fID])
+}
+
 // appendKey appends a text so that the order of keys is that of texts, and no key is the beginning of another. A long one is replaced by its hash: it keeps its identity, not its place.
 func appendKey(b []byte, s string) []byte {
 	if len(s) > maxKey {
@@ -259,6 +281,15 @@ func appendKey(b []byte, s string) []byte {
 }
 
 const maxKey = 512
+
+// parseCreated reads the time at which a record says that it was created: RFC 3339 with zone, or else noTime.
+func parseCreated(s string) instant {
+	t, err := time.Parse(time.RFC3339Nano, s)
+	if err != nil {
+		return noTime()
+	}
+	return instant{t.Unix(), int32(t.Nanosecond())}
+}
 
 // parseInstant reads a time as a record has it (docs/records.md, Times): RFC 3339 with zone. A second 60 is the one after 59.
 func parseInstant(s string) instant {

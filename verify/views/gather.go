@@ -9,7 +9,7 @@ import (
 
 // What a record gives to the sorters. Each frame stands behind the next: its lengths, tag, key and value.
 const (
-	tagEvent = iota // an event: a row of the view, or a logon; by mailbox, time, id
+	tagEvent = iota // an event: a row of the view, or a logon; by mailbox, time, time of creation, id
 	tagSign         // a sign that a session is alive; by mailbox, session, time
 	tagMail         // what a record says of a mail; by mailbox, item, preference
 )
@@ -39,8 +39,7 @@ func (g *gatherer) Append(dst []byte, r *extract.Record) ([]byte, error) {
 		}
 		if isEvent {
 			p.trim(&e)
-			g.key = appendInstant(appendKey(g.key[:0], e.text[fMailbox]), e.at)
-			g.key = append(appendKey(g.key, e.text[fID]), r.Provenance.SHA256[:]...)
+			g.key = append(e.orderKey(g.key[:0]), r.Provenance.SHA256[:]...)
 			g.value = e.append(g.value[:0])
 			dst = g.frame(dst, tagEvent, &e)
 		}
@@ -70,7 +69,7 @@ const frameHead = 9
 
 // eventOf makes an event of a record.
 func eventOf(r *extract.Record) event {
-	e := event{at: parseInstant(r.Time), seq: r.Provenance.Seq, offset: r.Provenance.Offset, sha: r.Provenance.SHA256, copies: 1}
+	e := event{at: parseInstant(r.Time), made: noTime(), seq: r.Provenance.Seq, offset: r.Provenance.Offset, sha: r.Provenance.SHA256, copies: 1}
 	e.set(fMailbox, export.FoldMailbox(r.Mailbox))
 	e.set(fID, r.ID)
 	e.set(fTime, r.Time)
@@ -94,12 +93,12 @@ func (v *view) takes(typ, session string) bool {
 
 // trim takes away what the view does not show.
 func (v *view) trim(e *event) {
-	drop := []field{fCreated, fRecipients}
+	drop := []field{fRecipients}
 	switch {
 	case v.order == bySession:
 		drop = []field{fUser, fMessageID, fReceived, fFolder, fRecipients}
 	case v.Name == "delivered":
-		drop = drop[:1]
+		drop = nil
 	}
 	for _, f := range drop {
 		e.text[f] = ""

@@ -71,7 +71,7 @@ func property(name []byte) (field, int) {
 
 // properties fills an event's fields from a record's details.
 func (e *event) properties(details []byte) {
-	var rank [fieldCount]int
+	var rank [fieldCount + 1]int
 	for m := range jsonspan.Members(details, 0) {
 		name, value := details[m.Name+1:m.NameEnd-1], details[m.Value:m.ValueEnd]
 		if bytes.IndexByte(name, '\\') >= 0 {
@@ -82,8 +82,11 @@ func (e *event) properties(details []byte) {
 			continue
 		}
 		if text := valueText(value); text != "" {
-			e.set(f, text)
-			rank[f] = r
+			if rank[f] = r; f == fCreated {
+				e.made = parseCreated(text)
+			} else {
+				e.set(f, text)
+			}
 		}
 	}
 }

@@ -54,3 +54,31 @@ func TestSearches(t *testing.T) {
 		}
 	}
 }
+
+// TestOneSecond: letters that the service gives one whole second stand in the order in which it recorded them, whatever their ids and in whatever order they come.
+func TestOneSecond(t *testing.T) {
+	typed := func(id, created, text string) activity {
+		a := act("09:00:01", "Web", "SearchSuggestionsDisplay", "s", "", "SuggestionStimulus", text)
+		a.ID, a.ActivityCreationTime = id, created
+		return a
+	}
+	first := act("09:00:01", "Web", "SearchSessionStart", "s", "", "SearchSessionId", "q")
+	first.ID, first.ActivityCreationTime = "z", "2018-06-01T09:00:01.050Z"
+	list := []activity{first, typed("y", "2018-06-01T09:00:01.1Z", "p"), typed("c", "2018-06-01T11:00:01.25+02:00", "pa"), typed("x", "2018-06-01T09:00:01.300Z", "pay"), typed("a", "", "payr")}
+	const want = " | q | payr\np | q | payr\npa | q | payr\npay | q | payr\npayr | q | payr\n"
+	for i, boxes := range [][]box{one(list...), reversed(one(list...)), one(list[3], list[1], list[4], list[0], list[2], list[2])} {
+		c := container(t, boxes)
+		if got := pick(show(t, c, "searches", Options{}), "query", "search", "final_query"); got != want {
+			t.Errorf("order %d: got\n%swant\n%s", i, got, want)
+		}
+		if got := show(t, c, "sessions", Options{})[0]["searches"].([]any); len(got) != 1 || got[0].(map[string]any)["query"] != "payr" {
+			t.Errorf("order %d: session has %v", i, got)
+		}
+	}
+	// Where records with one id differ, too.
+	other := typed("c", "2018-06-01T09:00:01.25Z", "pa")
+	other.CustomProperties = append(other.CustomProperties, pair{"More", "x"})
+	if got := pick(show(t, container(t, one(append(list, other)...)), "searches", Options{}), "query", "search", "final_query"); got != want {
+		t.Errorf("with records that differ: got\n%swant\n%s", got, want)
+	}
+}

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"slices"
 	"strings"
-	"time"
 )
 
 // What binds the events of a session together.
@@ -394,7 +393,7 @@ func (s *session) observe(r *row) {
 	if item != "" && s.deleted[item] && e.text[fType] != readingEnd { // which is what a deletion leads to
 		s.remark(e, "after-deletion", "an item was acted on after it was deleted in this session")
 	}
-	if created, err := time.Parse(time.RFC3339Nano, e.text[fCreated]); err == nil && e.at.known() && (instant{created.Unix(), int32(created.Nanosecond())}).before(e.at) {
+	if e.at.known() && e.made.known() && e.made.before(e.at) {
 		s.remark(e, "created-before", "the record says that it was created before the event")
 	}
 	if e.differs {

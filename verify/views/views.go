@@ -70,7 +70,7 @@ type view struct {
 	Kind
 	room   *scratch
 	user   string
-	events *sorter // by mailbox, time, id
+	events *sorter // by mailbox, time, time of creation, id
 	linker *linker
 	mails  *mails
 	places *sorter // by mailbox, address, time: logons
@@ -130,8 +130,7 @@ func (v *view) collapse(emit func(*event) error) error {
 		return err
 	}
 	if err := v.once(ids, func(e *event) error {
-		key := appendInstant(appendKey(nil, e.text[fMailbox]), e.at)
-		key = append(appendKey(key, e.text[fID]), e.sha[:]...)
+		key := append(e.orderKey(nil), e.sha[:]...)
 		key = binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(key, uint64(e.seq)), uint64(e.offset))
 		return sorted.add(key, e.append(nil))
 	}); err != nil {
@@ -224,6 +223,8 @@ func (v *view) place(e *event, extra func([]byte) []byte) error {
 	}
 	if v.order == bySession { // which has no use for them
 		e.sha, e.text[fID] = [sha256.Size]byte{}, ""
+	} else {
+		e.made = instant{}
 	}
 	to := v.rows
 	to.key0, to.value0 = binary.BigEndian.AppendUint64(to.key0[:0], e.n), e.append(to.value0[:0])

@@ -413,7 +413,7 @@ func wantText(v any) string {
 
 // TestEventRoundTrip: an event that is written and read is the same.
 func TestEventRoundTrip(t *testing.T) {
-	e := event{at: instant{-5, 7}, seq: -1, offset: 1 << 40, cut: 5, copies: 3, differs: true, also: []place{{9, "/value/1"}, {10, ""}}, n: 1 << 60, chain: 300}
+	e := event{at: instant{-5, 7}, made: instant{-9, 1}, seq: -1, offset: 1 << 40, cut: 5, copies: 3, differs: true, also: []place{{9, "/value/1"}, {10, ""}}, n: 1 << 60, chain: 300}
 	for f := range e.text {
 		e.text[f] = strings.Repeat("x\x00", f)
 	}
