@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"slices"
+	"strings"
 )
 
 // search is what is known of the search that an event belongs to: one query, from its first letter to its results. A search session has several, one after another.
@@ -56,7 +57,7 @@ func searchStep(typ string) string {
 }
 
 const (
-	// pause is how long, in seconds, nothing is typed before what follows is another search, where no search session says so.
+	// pause is how long, in seconds, nothing happens before letters are another search.
 	pause = 10 * 60
 	// maxOpen is how many search sessions of one client session are held as open.
 	maxOpen = 64
@@ -73,15 +74,18 @@ type query struct {
 	first            uint64 // number of its first event
 	id, guess        string // of the search session; guess is that of the query before
 	executed, result bool
+	typed, answer    string // the text of the last letter, and of the last results
 	last             instant
+	told             *search // by a session
 }
 
 // take says which search an event belongs to.
 func (t *typing) take(e *event, number uint64) *query {
 	step, id := searchStep(e.text[fType]), e.text[fSearch]
-	q := t.find(step, id, e.at)
-	if q == nil {
-		q = &query{first: number, id: id}
+	q := t.find(step, id, e)
+	fresh := q == nil
+	if fresh {
+		q = &query{first: number, id: strings.Clone(id)}
 		if step == stepTyped && id == "" && t.now != nil && e.at.minus(t.now.last).sec < pause {
 			q.guess = t.now.id
 			if q.guess == "" {
@@ -90,20 +94,26 @@ func (t *typing) take(e *event, number uint64) *query {
 		}
 	}
 	if q.id == "" {
-		q.id = id
+		q.id = strings.Clone(id)
 	}
-	if step == stepStart || step == stepTyped || t.now == nil {
+	if step == stepStart || step == stepTyped || t.now == nil || fresh && id != "" && t.now.id == id {
 		t.now = q
 	}
 	q.executed = q.executed || step == stepExecuted || step == stepResult
 	q.result = q.result || step == stepResult
+	switch text := e.text[fQuery]; {
+	case step == stepTyped:
+		q.typed = strings.Clone(text)
+	case step == stepResult && text != "":
+		q.answer = strings.Clone(text)
+	}
 	q.last = e.at
 	t.keep(q)
 	return q
 }
 
 // find finds the search that an event goes on with; nil if it begins one.
-func (t *typing) find(step, id string, at instant) *query {
+func (t *typing) find(step, id string, e *event) *query {
 	if step == stepStart {
 		return nil
 	}
@@ -115,8 +125,11 @@ func (t *typing) find(step, id string, at instant) *query {
 		}
 	}
 	now := t.now
-	if now != nil && (id != "" && now.id != "" && now.id != id || now.id == "" && at.minus(now.last).sec >= pause) {
-		now = nil // another search session, or too long ago
+	if now != nil {
+		late := e.at.minus(now.last).sec >= pause && (now.id == "" || step == stepTyped && id == "")
+		if late || id != "" && now.id != "" && now.id != id {
+			now = nil // too long ago, or another search session
+		}
 	}
 	switch step {
 	case stepTyped:
@@ -128,14 +141,26 @@ func (t *typing) find(step, id string, at instant) *query {
 		}
 		return now
 	case stepResult:
-		if known != nil && known.executed && !known.result {
-			return known // its results come late
-		}
+		return answered(now, known, e.text[fQuery])
 	}
 	if now != nil {
 		return now
 	}
 	return known
+}
+
+// answered says whose results for a text are: of the query that is typed now, or of the one that is known by the id of the search session; nil if of neither.
+func answered(now, known *query, text string) *query {
+	if known != nil && (known.executed && !known.result || known.answer == text && text != "" && (now == nil || now.typed != text)) {
+		return known // they come late, or are a further page
+	}
+	if now == nil {
+		now = known
+	}
+	if now != nil && text != "" && now.answer != "" && now.answer != text {
+		return nil // the next query of the search session, of which no letter was typed
+	}
+	return now
 }
 
 // keep remembers a search by the id of its session.
@@ -237,11 +262,13 @@ func (s *search) learn(e *event) {
 		if s.keystrokes == 0 {
 			s.first = e.text[fTime]
 		}
-		s.last = e.text[fTime]
-		s.keystrokes++
-		if s.how != stepResult {
-			s.final, s.how = e.text[fQuery], stepTyped
+		if e.at.known() || s.keystrokes == 0 {
+			s.last = e.text[fTime]
+			if s.how != stepResult {
+				s.final, s.how = e.text[fQuery], stepTyped
+			}
 		}
+		s.keystrokes++
 	case stepResult:
 		if e.text[fQuery] != "" {
 			s.final, s.how = e.text[fQuery], stepResult

@@ -46,6 +46,21 @@ func TestSearches(t *testing.T) {
 		{"letters before the first sign of their search session",
 			[]activity{typed("09:00:00", "s", "x"), execute("09:00:01", "s", "q")},
 			"09:00:00.000Z | typed | x | q | 1 | x | typed\n09:00:01.000Z | executed |  | q | 1 | x | typed\n"},
+		{"two queries of one search session, the second chosen and not typed; and its second page of results",
+			[]activity{start("09:00:00", "s", "q"), typed("09:00:01", "s", "pay"), execute("09:00:02", "s", "q"), result("09:00:03", "s", "q", "pay"), result("09:00:04", "s", "q", "pay"),
+				result("09:00:05", "s", "q", "wire"), result("09:00:06", "s", "q", "wire"), typed("09:00:07", "s", "i"), result("09:00:08", "s", "q", "iban")},
+			"09:00:00.000Z | start |  | q | 1 | pay | result\n09:00:01.000Z | typed | pay | q | 1 | pay | result\n09:00:02.000Z | executed |  | q | 1 | pay | result\n" +
+				"09:00:03.000Z | result | pay | q | 1 | pay | result\n09:00:04.000Z | result | pay | q | 1 | pay | result\n" +
+				"09:00:05.000Z | result | wire | q | 0 | wire | result\n09:00:06.000Z | result | wire | q | 0 | wire | result\n" +
+				"09:00:07.000Z | typed | i | q | 1 | iban | result\n09:00:08.000Z | result | iban | q | 1 | iban | result\n"},
+		{"a further page of results, when the next query is being typed and then given up",
+			[]activity{start("09:00:00", "s", "q"), typed("09:00:01", "s", "a"), result("09:00:02", "s", "q", "a"), typed("09:00:03", "s", "b"), result("09:00:04", "s", "q", "a"), typed("09:00:05", "s", "bc")},
+			"09:00:00.000Z | start |  | q | 1 | a | result\n09:00:01.000Z | typed | a | q | 1 | a | result\n09:00:02.000Z | result | a | q | 1 | a | result\n09:00:04.000Z | result | a | q | 1 | a | result\n" +
+				"09:00:03.000Z | typed | b | q | 2 | bc | typed\n09:00:05.000Z | typed | bc | q | 2 | bc | typed\n"},
+		{"given up, and hours later letters of which no search session is known",
+			[]activity{start("09:00:00", "s", "q"), typed("09:00:01", "s", "pay"), typed("15:00:00", "s", "w"), typed("15:00:01", "s", "wi"), execute("15:00:02", "s", "q2"), result("15:00:03", "s", "q2", "wi")},
+			"09:00:00.000Z | start |  | q | 1 | pay | typed\n09:00:01.000Z | typed | pay | q | 1 | pay | typed\n" +
+				"15:00:00.000Z | typed | w | q2 | 2 | wi | result\n15:00:01.000Z | typed | wi | q2 | 2 | wi | result\n15:00:02.000Z | executed |  | q2 | 2 | wi | result\n15:00:03.000Z | result | wi | q2 | 2 | wi | result\n"},
 	} {
 		for i, boxes := range [][]box{one(c.list...), reversed(one(c.list...))} {
 			if got := pick(show(t, container(t, boxes), "searches", Options{}), columns...); got != c.want {
@@ -80,5 +95,20 @@ func TestOneSecond(t *testing.T) {
 	other.CustomProperties = append(other.CustomProperties, pair{"More", "x"})
 	if got := pick(show(t, container(t, one(append(list, other)...)), "searches", Options{}), "query", "search", "final_query"); got != want {
 		t.Errorf("with records that differ: got\n%swant\n%s", got, want)
+	}
+}
+
+// TestUntimedLetter: a letter whose time nobody knows is neither the first nor the last, and belongs to a search only if it names it.
+func TestUntimedLetter(t *testing.T) {
+	a := act("09:00:01", "Web", "SearchSuggestionsDisplay", "s", "", "SuggestionStimulus", "p")
+	b := act("09:00:02", "Web", "SearchSuggestionsDisplay", "s", "", "SuggestionStimulus", "x")
+	b.TimeStamp = "soon"
+	d := act("09:00:02", "Web", "SearchSuggestionsDisplay", "s", "", "SuggestionStimulus", "y", "SearchSessionId", "q")
+	d.TimeStamp = "later"
+	c := container(t, one(act("09:00:00", "Web", "SearchSessionStart", "s", "", "SearchSessionId", "q"), a, b, d))
+	if got := pick(show(t, c, "searches", Options{}), "query", "keystrokes", "first_keystroke", "last_keystroke", "final_query"); got !=
+		" | 2 | 2018-06-01T09:00:01.000Z | 2018-06-01T09:00:01.000Z | p\np | 2 | 2018-06-01T09:00:01.000Z | 2018-06-01T09:00:01.000Z | p\n"+
+			"y | 2 | 2018-06-01T09:00:01.000Z | 2018-06-01T09:00:01.000Z | p\nx | 1 |  |  | x\n" {
+		t.Errorf("got %s", got)
 	}
 }

@@ -145,7 +145,6 @@ type session struct {
 	seconds       instant
 	displays      int64
 	typing        typing
-	queries       map[*query]*search
 	searches      []*search
 	acts          map[string]*deeds
 	deleted       map[string]bool
@@ -192,7 +191,7 @@ type tally struct {
 }
 
 func newSession(kind string, r *row) *session {
-	s := &session{kind: kind, first: r.e, items: map[string]*displayed{}, queries: map[*query]*search{}, acts: map[string]*deeds{}, deleted: map[string]bool{}, room: sessionTexts}
+	s := &session{kind: kind, first: r.e, items: map[string]*displayed{}, acts: map[string]*deeds{}, deleted: map[string]bool{}, room: sessionTexts}
 	switch kind {
 	case ofOneOf:
 		s.candidates = r.a
@@ -341,13 +340,13 @@ func (s *session) reading(r *row) {
 
 func (s *session) search(e *event) {
 	q := s.typing.take(e, e.n)
-	f := s.queries[q]
+	f := q.told
 	if f == nil {
 		if !s.fits(len(s.searches), e.text[fQuery], e.text[fSearch]) {
 			return
 		}
 		f = &search{id: q.guess}
-		s.queries[q] = f
+		q.told = f
 		s.searches = append(s.searches, f)
 	}
 	before := len(f.final)
