@@ -37,9 +37,13 @@ func TestDocs(t *testing.T) {
 	}
 	code = append(code, HowWords()...)
 	code = append(code, ofClient, ofPlace, ofOneOf, ofNobody, ofTheDenied, stepStart, stepTyped, stepExecuted, stepResult, stepOther, Schema)
-	source, err := os.ReadFile("session.go")
-	if err != nil {
-		t.Fatal(err)
+	var source []byte
+	for _, name := range []string{"session.go", "display.go"} {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		source = append(source, text...)
 	}
 	remarks := regexp.MustCompile(`remark\(e, "([a-z-]+)"`).FindAllStringSubmatch(string(source), -1)
 	if len(remarks) < 8 {

@@ -260,10 +260,10 @@ func readInstant(b []byte) instant {
 }
 
 // orderKey is the key by which the events of a view stand: mailbox, time, when the record was created, id. Many times of the service are whole seconds: letters that were typed
-// within one stand in the order in which they were recorded.
+// within one stand in the order in which they were recorded. The end of a display never comes before what else is so told of one time.
 func (e *event) orderKey(b []byte) []byte {
 	b = appendInstant(appendInstant(appendKey(b, e.text[fMailbox]), e.at), e.made)
-	return appendKey(b, e.text[fID])
+	return appendKey(append(b, bit(e.text[fType] == readingEnd)), e.text[fID])
 }
 
 // appendKey appends a text so that the order of keys is that of texts, and no key is the beginning of another. A long one is replaced by its hash: it keeps its identity, not its place.

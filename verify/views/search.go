@@ -255,23 +255,23 @@ func (v *view) placeSearches(searches *sorter) error {
 // learn takes an event of the search, in the order of time.
 func (s *search) learn(e *event) {
 	if s.id == "" {
-		s.id = e.text[fSearch]
+		s.id = strings.Clone(e.text[fSearch])
 	}
 	switch searchStep(e.text[fType]) {
 	case stepTyped:
 		if s.keystrokes == 0 {
-			s.first = e.text[fTime]
+			s.first = strings.Clone(e.text[fTime])
 		}
 		if e.at.known() || s.keystrokes == 0 {
-			s.last = e.text[fTime]
+			s.last = strings.Clone(e.text[fTime])
 			if s.how != stepResult {
-				s.final, s.how = e.text[fQuery], stepTyped
+				s.final, s.how = strings.Clone(e.text[fQuery]), stepTyped
 			}
 		}
 		s.keystrokes++
 	case stepResult:
 		if e.text[fQuery] != "" {
-			s.final, s.how = e.text[fQuery], stepResult
+			s.final, s.how = strings.Clone(e.text[fQuery]), stepResult
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package views
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
 	"slices"
 	"strings"
@@ -124,6 +125,7 @@ func sessions(groups *sorter, emit func(*session) error) error {
 const (
 	sessionTexts = 4 << 20 // bytes
 	sessionList  = 1000    // entries of a list
+	sessionGone  = 20_000  // items of which it is known that they were deleted
 )
 
 // session is what was done in one session.
@@ -142,12 +144,13 @@ type session struct {
 	addresses     []*visited
 	items         map[string]*displayed
 	shown         []*displayed
+	unlisted      int // of items, those that are not in shown
 	seconds       instant
 	displays      int64
 	typing        typing
 	searches      []*search
 	acts          map[string]*deeds
-	deleted       map[string]bool
+	deleted       map[[sha256.Size]byte]instant // items, by their hashes
 	observed      []observation
 	observations  int64
 
@@ -160,15 +163,6 @@ type visited struct {
 	address, since string
 	fresh          bool
 	logons         int64
-}
-
-// displayed is an item that a reading pane showed.
-type displayed struct {
-	item, subject, from, since string
-	displays, unended          int64
-	shown                      instant // how long
-	open                       bool
-	from0                      instant // since when, while it is open
 }
 
 // deed is something that was done to an item.
@@ -191,7 +185,7 @@ type tally struct {
 }
 
 func newSession(kind string, r *row) *session {
-	s := &session{kind: kind, first: r.e, items: map[string]*displayed{}, acts: map[string]*deeds{}, deleted: map[string]bool{}, room: sessionTexts}
+	s := &session{kind: kind, first: r.e, items: map[string]*displayed{}, acts: map[string]*deeds{}, deleted: map[[sha256.Size]byte]instant{}, room: sessionTexts}
 	switch kind {
 	case ofOneOf:
 		s.candidates = r.a
@@ -228,6 +222,7 @@ func (s *session) count(t *tally, text string) {
 		if t.count == nil {
 			t.count = map[string]int64{}
 		}
+		text = strings.Clone(text)
 		t.texts = append(t.texts, text)
 	}
 	t.count[text]++
@@ -260,8 +255,10 @@ func (s *session) take(r *row) {
 	if listed(typ) {
 		s.act(r)
 	}
-	if typ == typeDelete && e.text[fItem] != "" && s.fits(len(s.deleted), e.text[fItem]) {
-		s.deleted[e.text[fItem]] = true
+	if typ == typeDelete && e.text[fItem] != "" && e.at.known() && len(s.deleted) < sessionGone {
+		if item := sha256.Sum256([]byte(e.text[fItem])); s.deleted[item] == (instant{}) {
+			s.deleted[item] = e.at
+		}
 	}
 }
 
@@ -286,13 +283,16 @@ func (s *session) act(r *row) {
 	a.count++
 	subject := e.text[fSubject]
 	if s.fits(len(a.list), e.text[fTime], e.text[fItem], subject, e.text[fAction], e.text[fPointer]) {
-		a.list = append(a.list, deed{e.text[fTime], e.text[fItem], subject, e.text[fAction], e.seq, e.text[fPointer]})
+		a.list = append(a.list, deed{strings.Clone(e.text[fTime]), strings.Clone(e.text[fItem]), strings.Clone(subject), strings.Clone(e.text[fAction]), e.seq, strings.Clone(e.text[fPointer])})
 	}
 }
 
 func (s *session) logon(r *row) {
 	s.logons++
 	address := r.e.text[fAddress]
+	if address == "" {
+		return // it does not say where from
+	}
 	for _, v := range s.addresses {
 		if v.address == address {
 			v.logons++
@@ -300,41 +300,7 @@ func (s *session) logon(r *row) {
 		}
 	}
 	if s.fits(len(s.addresses), address) {
-		s.addresses = append(s.addresses, &visited{address, r.e.text[fTime], r.fresh, 1})
-	}
-}
-
-func (s *session) reading(r *row) {
-	e := &r.e
-	d := s.items[e.text[fItem]]
-	start := e.text[fType] == readingStart
-	if start {
-		s.displays++
-	}
-	if d == nil {
-		if !s.fits(len(s.shown), e.text[fItem], e.text[fSubject], e.text[fFrom]) {
-			return
-		}
-		d = &displayed{item: e.text[fItem], subject: e.text[fSubject], from: e.text[fFrom], since: e.text[fTime]}
-		s.items[d.item] = d
-		s.shown = append(s.shown, d)
-	}
-	switch {
-	case !e.at.known():
-		return // nobody can say how long
-	case start:
-		if d.open {
-			d.unended++
-		}
-		d.displays++
-		d.open, d.from0 = true, e.at
-	case e.text[fType] != readingEnd:
-	case d.open:
-		d.open = false
-		span := e.at.minus(d.from0)
-		d.shown, s.seconds = d.shown.plus(span), s.seconds.plus(span)
-	default:
-		s.remark(e, "display-end", "the display of an item ends that did not begin in this session")
+		s.addresses = append(s.addresses, &visited{strings.Clone(address), strings.Clone(r.e.text[fTime]), r.fresh, 1})
 	}
 }
 
@@ -369,7 +335,7 @@ func (s *session) remark(e *event, code, text string) {
 	s.observations++
 	text += ": " + e.text[fType] + " at " + e.text[fTime]
 	if s.fits(len(s.observed), code, text, e.text[fPointer]) {
-		s.observed = append(s.observed, observation{code, text, e.seq, e.text[fPointer]})
+		s.observed = append(s.observed, observation{code, text, e.seq, strings.Clone(e.text[fPointer])})
 	}
 }
 
@@ -379,7 +345,7 @@ func (s *session) observe(r *row) {
 	if r.fresh {
 		s.remark(e, "new-address", "no earlier logon from "+e.text[fAddress]+" that led to anything is among what was acquired of this mailbox")
 	}
-	if isLogon(e.text[fType]) && s.kind == ofClient && len(s.addresses) > 0 && !slices.ContainsFunc(s.addresses, func(v *visited) bool { return v.address == e.text[fAddress] }) {
+	if isLogon(e.text[fType]) && s.kind == ofClient && e.text[fAddress] != "" && len(s.addresses) > 0 && !slices.ContainsFunc(s.addresses, func(v *visited) bool { return v.address == e.text[fAddress] }) {
 		s.remark(e, "address-change", "one session has logons from "+s.addresses[0].address+" and from "+e.text[fAddress])
 	}
 	if r.a.how == howSession && r.a.gap.sec < 0 {
@@ -389,7 +355,7 @@ func (s *session) observe(r *row) {
 	if d := r.m.delivered; item != "" && d.known() && e.at.known() && e.at.before(d) && e.text[fType] != typeDelivered {
 		s.remark(e, "before-delivery", "an item was acted on before it was delivered, by "+d.minus(e.at).seconds()+" s")
 	}
-	if item != "" && s.deleted[item] && e.text[fType] != readingEnd { // which is what a deletion leads to
+	if item != "" && s.gone(e) && e.text[fType] != readingEnd { // which is what a deletion leads to
 		s.remark(e, "after-deletion", "an item was acted on after it was deleted in this session")
 	}
 	if e.at.known() && e.made.known() && e.made.before(e.at) {
@@ -398,6 +364,15 @@ func (s *session) observe(r *row) {
 	if e.differs {
 		s.remark(e, "records-differ", "records with the same id say different things")
 	}
+}
+
+// gone reports whether the item of an event was deleted in this session before.
+func (s *session) gone(e *event) bool {
+	if len(s.deleted) == 0 || !e.at.known() {
+		return false
+	}
+	at, ok := s.deleted[sha256.Sum256([]byte(e.text[fItem]))]
+	return ok && at.before(e.at)
 }
 
 // row is the session as a row.
