@@ -193,7 +193,12 @@ func readColumns() []column {
 // common are the columns that no report of the old tools had.
 func common() []column {
 	logon := func(title, key string, f field) column {
-		return hidden(column{title, key, false, func(r *row) value { return text(r.a.logon.text[f]) }})
+		return hidden(column{title, key, false, func(r *row) value {
+			if !r.a.linked() {
+				return text("")
+			}
+			return text(r.a.logon.text[f])
+		}})
 	}
 	return slices.Concat([]column{
 		of("Mailbox", "mailbox", fMailbox), of("Session", "session", fSession),
@@ -236,8 +241,10 @@ func (e *event) cutFields() (names []string) {
 	return names
 }
 
-// linked reports whether there is a logon.
-func (a *attribution) linked() bool { return a.how != howNone && a.how != howService }
+// linked reports whether there is a logon, and no other that could be meant.
+func (a *attribution) linked() bool {
+	return a.how == howItself || a.how == howSession || a.how == howInferred
+}
 
 // gapSeconds is the time from the logon to the event; negative if the event is the earlier one.
 func gapSeconds(r *row) value {
