@@ -94,6 +94,7 @@ type event struct {
 	seq     int64
 	offset  int64
 	sha     [sha256.Size]byte
+	says    uint64 // a hash of what the record says, whatever the order of its members
 	cut     uint32 // bits of the fields that were cut
 	copies  int64  // how many records tell of the event
 	differs bool   // in other words
@@ -127,6 +128,7 @@ func (e *event) set(f field, s string) {
 const (
 	hasHash = 1 << 31
 	hasMade = 1 << 30
+	hasSays = 1 << 29
 )
 
 // append appends the event in the form that decodeEvent reads.
@@ -137,6 +139,9 @@ func (e *event) append(b []byte) []byte {
 	}
 	if e.made != (instant{}) {
 		have |= hasMade
+	}
+	if e.says != 0 {
+		have |= hasSays
 	}
 	for f := range e.text {
 		if e.text[f] != "" {
@@ -154,6 +159,9 @@ func (e *event) append(b []byte) []byte {
 	}
 	if have&hasMade != 0 {
 		b = appendInstant(b, e.made)
+	}
+	if have&hasSays != 0 {
+		b = binary.LittleEndian.AppendUint64(b, e.says)
 	}
 	b = append(binary.AppendVarint(b, e.copies), bit(e.differs))
 	b = binary.AppendUvarint(b, uint64(len(e.also)))
@@ -228,6 +236,9 @@ func (r *reader) event(e *event) {
 	}
 	if have&hasMade != 0 {
 		e.made = r.instant()
+	}
+	if have&hasSays != 0 {
+		e.says = binary.LittleEndian.Uint64([]byte(r.bytes(8)))
 	}
 	e.copies = r.varint()
 	e.differs = r.bytes(1) != "\x00"

@@ -2,6 +2,7 @@ package views
 
 import (
 	"encoding/binary"
+	"hash/maphash"
 
 	"github.com/exhibit-dfir/exhibit/verify/export"
 	"github.com/exhibit-dfir/exhibit/verify/extract"
@@ -28,7 +29,7 @@ func (g *gatherer) Append(dst []byte, r *extract.Record) ([]byte, error) {
 	}
 	isEvent := p.takes(r.Type, r.SessionID) || isLogon(r.Type)
 	if isEvent || p.dictionary && r.ItemID != "" {
-		e := eventOf(r)
+		e := eventOf(r, p.seed)
 		if p.dictionary && r.ItemID != "" && e.tellsOfMail() {
 			g.key = appendKey(appendKey(g.key[:0], e.text[fMailbox]), e.text[fItem])
 			g.key = appendInstant(append(g.key, mailTold, mailRank(r.Type)), e.at)
@@ -68,7 +69,7 @@ func (g *gatherer) frame(dst []byte, tag byte, e *event) []byte {
 const frameHead = 9
 
 // eventOf makes an event of a record.
-func eventOf(r *extract.Record) event {
+func eventOf(r *extract.Record, seed maphash.Seed) event {
 	e := event{at: parseInstant(r.Time), made: noTime(), seq: r.Provenance.Seq, offset: r.Provenance.Offset, sha: r.Provenance.SHA256, copies: 1}
 	e.set(fMailbox, export.FoldMailbox(r.Mailbox))
 	e.set(fID, r.ID)
@@ -82,7 +83,8 @@ func eventOf(r *extract.Record) event {
 	e.set(fSubject, r.Subject)
 	e.set(fMessageID, r.MessageID)
 	e.set(fPointer, r.Provenance.Pointer)
-	e.properties(r.Details)
+	e.says = maphash.Comparable(seed, [...]string{r.Type, r.ClientApp, r.SessionID, r.ItemID}) + maphash.Comparable(seed, e.at)
+	e.properties(r.Details, seed)
 	return e
 }
 

@@ -2,6 +2,7 @@ package views
 
 import (
 	"bytes"
+	"hash/maphash"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -69,13 +70,17 @@ func property(name []byte) (field, int) {
 	return 0, 0
 }
 
-// properties fills an event's fields from a record's details.
-func (e *event) properties(details []byte) {
+// properties fills an event's fields from a record's details, and adds to says what they say: each member by itself, so that their order does not matter. What OData adds
+// to an answer is not of the event.
+func (e *event) properties(details []byte, seed maphash.Seed) {
 	var rank [fieldCount + 1]int
 	for m := range jsonspan.Members(details, 0) {
 		name, value := details[m.Name+1:m.NameEnd-1], details[m.Value:m.ValueEnd]
 		if bytes.IndexByte(name, '\\') >= 0 {
 			name, _ = jsontext.AppendUnquote(nil, `"`+string(name)+`"`)
+		}
+		if !bytes.HasPrefix(name, []byte("@odata.")) {
+			e.says += (maphash.Bytes(seed, name) | 1) * maphash.Bytes(seed, value)
 		}
 		f, r := property(name)
 		if r == 0 || rank[f] != 0 && rank[f] <= r {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
+	"hash/maphash"
 	"io"
 	"sync"
 
@@ -51,7 +52,7 @@ func Write(ctx context.Context, c *verify.Container, k Kind, f Format, opt Optio
 			err = cerr
 		}
 	}()
-	v := &view{Kind: k, room: room, user: opt.User, events: room.sorter(), sum: &sum}
+	v := &view{Kind: k, room: room, user: opt.User, seed: maphash.MakeSeed(), events: room.sorter(), sum: &sum}
 	brief := k.order == bySession
 	v.linker, v.mails, v.places = newLinker(room, brief), newMails(room, brief), room.sorter()
 	to := &frames{[3]*sorter{tagEvent: v.events, tagSign: v.linker.sessions, tagMail: v.mails.told}}
@@ -70,7 +71,8 @@ type view struct {
 	Kind
 	room   *scratch
 	user   string
-	events *sorter // by mailbox, time, time of creation, id
+	seed   maphash.Seed // of what records say, which is compared and not shown
+	events *sorter      // by mailbox, time, time of creation, id
 	linker *linker
 	mails  *mails
 	places *sorter // by mailbox, address, time: logons
@@ -180,7 +182,7 @@ func (v *view) once(from *sorter, emit func(*event) error) error {
 // again notes another record of the event.
 func (e *event) again(o *event) {
 	e.copies++
-	e.differs = e.differs || e.sha != o.sha
+	e.differs = e.differs || e.says != o.says
 	if len(e.also) < maxAlso {
 		e.also = append(e.also, place{o.seq, o.text[fPointer]})
 	}
@@ -221,6 +223,7 @@ func (v *view) place(e *event, extra func([]byte) []byte) error {
 			return err
 		}
 	}
+	e.says = 0
 	if v.order == bySession { // which has no use for them
 		e.sha, e.text[fID] = [sha256.Size]byte{}, ""
 	} else {

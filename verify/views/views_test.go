@@ -148,6 +148,47 @@ func TestRepeats(t *testing.T) {
 	}
 }
 
+// TestRepeatsThatSayTheSame: properties in another order, and what the service adds to an answer on request, are no other word about the event.
+func TestRepeatsThatSayTheSame(t *testing.T) {
+	const form = `{"value":[{%s"Id":"a1","ActivityIdType":"Logon","AppIdType":"Web","ClientSessionId":"s1","ActivityItemId":"","TimeStamp":"%s","CustomProperties":[%s]}]}`
+	const address, browser, odd = `{"Name":"IPAddress","Value":"192.0.2.1"}`, `{"Name":"Browser","Value":"Firefox"}`, `{"Name":"Browser","Value":"Firefox","Extra":1}`
+	const meta = `"@odata.id":"https://outlook.office.com/api/v2.0/Users('kim')/Activities('a1')","@odata.etag":"W/\"CQAAAA==\"",`
+	page := func(before, at string, properties ...string) string {
+		return fmt.Sprintf(form, before, at, strings.Join(properties, ","))
+	}
+	const at = "2018-06-01T08:00:00.000Z"
+	first := page("", at, address, browser)
+	for _, c := range []struct {
+		name, second string
+		differ       bool
+	}{
+		{"in another order", page("", at, browser, address), false},
+		{"with what OData adds", page(meta, at, address, browser), false},
+		{"a time with other zeros", page("", "2018-06-01T08:00:00Z", address, browser), false},
+		{"another time", page("", "2018-06-01T08:00:00.001Z", address, browser), true},
+		{"another browser", page("", at, address, `{"Name":"Browser","Value":"Safari"}`), true},
+		{"one property more", page("", at, address, browser, `{"Name":"Layout","Value":"mouse"}`), true},
+		{"one property less", page("", at, address), true},
+		{"names and values exchanged", page("", at, `{"Name":"IPAddress","Value":"Firefox"}`, `{"Name":"Browser","Value":"192.0.2.1"}`), true},
+		{"of another form", page("", at, address, odd), true},
+	} {
+		for _, pages := range [][]string{{first, c.second}, {c.second, first}} {
+			container := bodiesContainer(t, []string{"kim@example.com"}, [][]string{pages})
+			rows := show(t, container, "logons", Options{})
+			if len(rows) != 1 || rows[0]["copies"] != 2.0 || rows[0]["copies_differ"] != c.differ {
+				t.Errorf("%s: %d rows, copies %v, differ %v", c.name, len(rows), rows[0]["copies"], rows[0]["copies_differ"])
+			}
+			session := show(t, container, "sessions", Options{})
+			if got := strings.Contains(codes(session[0]), "records-differ"); got != c.differ || len(session) != 1 {
+				t.Errorf("%s: observed %s", c.name, codes(session[0]))
+			}
+			if _, sum := write(t, container, "logons", "jsonl", Options{}); sum.Repeats != 1 || sum.Differing != map[bool]int64{true: 1}[c.differ] {
+				t.Errorf("%s: %+v", c.name, sum)
+			}
+		}
+	}
+}
+
 // TestWithoutTime: what has no time is shown, last, and attributed to nothing.
 func TestWithoutTime(t *testing.T) {
 	a, b := act("08:30:00", "Web", "ReadingPaneDisplayEnd", "s1", "m1"), webLogon("08:00:00", "s1", home)
@@ -413,7 +454,7 @@ func wantText(v any) string {
 
 // TestEventRoundTrip: an event that is written and read is the same.
 func TestEventRoundTrip(t *testing.T) {
-	e := event{at: instant{-5, 7}, made: instant{-9, 1}, seq: -1, offset: 1 << 40, cut: 5, copies: 3, differs: true, also: []place{{9, "/value/1"}, {10, ""}}, n: 1 << 60, chain: 300}
+	e := event{at: instant{-5, 7}, made: instant{-9, 1}, says: 77, seq: -1, offset: 1 << 40, cut: 5, copies: 3, differs: true, also: []place{{9, "/value/1"}, {10, ""}}, n: 1 << 60, chain: 300}
 	for f := range e.text {
 		e.text[f] = strings.Repeat("x\x00", f)
 	}
