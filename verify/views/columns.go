@@ -151,8 +151,11 @@ func mailColumns() []column {
 
 // mailOrigin says what the columns of the mail were taken from, where the event itself does not say it.
 func mailOrigin() []column {
+	return slices.Concat([]column{hidden(of("Message ID", "message_id", fMessageID)), hidden(of("Folder", "folder", fFolder))}, mailTeller())
+}
+
+func mailTeller() []column {
 	return []column{
-		hidden(of("Message ID", "message_id", fMessageID)), hidden(of("Folder", "folder", fFolder)),
 		hidden(column{"Mail Told By", "mail_told_by", false, func(r *row) value { return text(r.m.typ) }}),
 		hidden(column{"Mail Told Seq", "mail_told_seq", false, func(r *row) value {
 			if r.m.typ == "" {
@@ -182,7 +185,7 @@ func attachmentColumns() []column {
 func deliveredColumns() []column {
 	return slices.Concat(when(), []column{of("Platform", "platform", fApp)}, mailColumns(),
 		[]column{of("Delivered To", "delivered_to", fFolder), hidden(of("Recipients", "recipients", fRecipients)), hidden(of("Activity Item ID", "activity_item_id", fItem))},
-		[]column{hidden(of("Message ID", "message_id", fMessageID))}, common())
+		[]column{hidden(of("Message ID", "message_id", fMessageID))}, mailTeller(), common())
 }
 
 func readColumns() []column {

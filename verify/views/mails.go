@@ -10,7 +10,7 @@ import (
 type mail struct {
 	text [mailCount]string // in the order of mailFields
 
-	// told is the record that says the most important of it: its type and where it stands.
+	// Of the record that is believed first: its type and where it stands.
 	typ, pointer string
 	seq          int64
 	delivered    instant // the time of the first delivery, if there is a record of one
@@ -107,15 +107,15 @@ func (m *mail) learn(e *event) {
 			m.text[i] = e.text[f]
 		}
 	}
-	if m.typ == "" {
+	if m.typ == "" && e.text[fSubject]+e.text[fFrom]+e.text[fReceived]+e.text[fMessageID] != "" {
 		m.typ, m.seq, m.pointer = e.text[fType], e.seq, e.text[fPointer]
 	}
 }
 
-// fill puts what is known of the mail where the event itself says nothing.
+// fill puts what is known of the mail where the event itself says nothing. Where a mail was delivered to, its delivery alone can say.
 func (m *mail) fill(e *event) {
 	for i, f := range mailFields() {
-		if e.text[f] == "" {
+		if e.text[f] == "" && (f != fFolder || e.text[fType] != typeDelivered) {
 			e.text[f] = m.text[i]
 		}
 	}

@@ -58,7 +58,7 @@ func addToSession(groups *sorter, r *row) error {
 	groups.key0 = appendKey(appendKey(appendKey(groups.key0[:0], r.e.text[fMailbox]), kind), group)
 	groups.key0 = binary.BigEndian.AppendUint64(groups.key0, r.e.n)
 	groups.value0 = appendInstant(r.a.append(r.e.append(appendText(groups.value0[:0], kind))), r.m.delivered)
-	groups.value0 = append(groups.value0, bit(r.m.typ != ""), bit(r.fresh))
+	groups.value0 = append(groups.value0, bit(r.m.delivered.known()), bit(r.fresh))
 	return groups.put()
 }
 

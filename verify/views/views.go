@@ -295,7 +295,7 @@ func (v *view) join(emit func(r *row, size int) error) error {
 	}
 	words := howWords()
 	return v.rows.each(func(_, value []byte) error {
-		var r row
+		r := row{m: mail{delivered: noTime()}}
 		in := reader{string(value)}
 		in.event(&r.e)
 		if v.order == bySearch {

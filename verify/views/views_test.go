@@ -110,6 +110,19 @@ func TestOneMailboxSpeltTwice(t *testing.T) {
 	}
 }
 
+// TestDeliveredTo: the folder that a mail was delivered to is what the delivery says, and nothing that others say of the mail later. What else is filled in says from where.
+func TestDeliveredTo(t *testing.T) {
+	c := container(t, one(act("08:00:00", "Exchange", "MessageDelivered", "", "m1"), delivered("08:01:00", "m2", "Second", "b@example.net"),
+		act("09:00:00", "Outlook", "MarkAsRead", "", "m1", "SenderAddress", "a@example.net", "SourceFolder", "Deleted Items"), act("09:01:00", "Outlook", "MarkAsRead", "", "m2", "SourceFolder", "Archive")))
+	rows := show(t, c, "delivered", Options{})
+	if got := pick(rows, "time", "from", "delivered_to", "mail_told_by", "mail_told_pointer"); got != "08:00:00.000Z | a@example.net |  | MarkAsRead | /value/2\n08:01:00.000Z | b@example.net | Inbox | MessageDelivered | /value/1\n" {
+		t.Errorf("got %s", got)
+	}
+	if got := pick(show(t, c, "read", Options{}), "time", "from", "folder", "mail_told_by"); got != "09:00:00.000Z | a@example.net | Deleted Items | MarkAsRead\n09:01:00.000Z | b@example.net | Archive | MessageDelivered\n" {
+		t.Errorf("read: got %s", got)
+	}
+}
+
 // TestRepeats: records with the same id are one event, which says so, whichever came first.
 func TestRepeats(t *testing.T) {
 	a, b := webLogon("08:00:00", "s1", home), webLogon("09:00:00", "s2", abroad)
