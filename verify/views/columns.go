@@ -68,8 +68,22 @@ func truth(b bool) value {
 }
 
 // list is shown with semicolons between its parts.
-func list(parts []string) value {
-	return value{strings.Join(parts, "; "), jsonList(parts)}
+func list(parts []string) value { return value{joinParts(parts), jsonList(parts)} }
+
+// joinParts puts semicolons between parts. One that could be taken for several, or for none, stands as a JSON string.
+func joinParts(parts []string) string {
+	var b []byte
+	for i, p := range parts {
+		if i > 0 {
+			b = append(b, "; "...)
+		}
+		if p == "" || strings.ContainsAny(p, ";\"") || strings.TrimSpace(p) != p {
+			b, _ = jsontext.AppendQuote(b, p) // records hold UTF-8 alone
+		} else {
+			b = append(b, p...)
+		}
+	}
+	return string(b)
 }
 
 func jsonList(parts []string) []byte {
@@ -117,7 +131,7 @@ func loginAddress(r *row) value {
 			all = append(all, a)
 		}
 	}
-	return text(strings.Join(all, "; "))
+	return text(joinParts(all))
 }
 
 func when() []column { return []column{{"Date", "date", false, date}, {"Time", "time", false, clock}} }
@@ -289,7 +303,7 @@ func candidates(r *row) value {
 		b = append(strconv.AppendInt(append(b, `,"seq":`...), c.seq, 10), '}')
 		parts = append(parts, fmt.Sprintf("%s %s %s %s (%d %s)", c.text[fAddress], c.text[fType], c.text[fTime], c.text[fSession], c.seq, c.text[fPointer]))
 	}
-	return value{strings.Join(parts, "; "), append(b, ']')}
+	return value{joinParts(parts), append(b, ']')}
 }
 
 // copiesAt says where the other records of an event stand; the first 16.

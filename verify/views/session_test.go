@@ -1,9 +1,11 @@
 package views
 
 import (
+	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -118,5 +120,41 @@ func TestSessionKinds(t *testing.T) {
 	}
 	if got := pick(rows, "kind", "first_event", "events", "logons", "candidates"); got != want {
 		t.Errorf("got\n%swant\n%s", got, want)
+	}
+}
+
+// TestListsInCells: in a cell, parts of a list can be told apart whatever they hold, and say when, what and how.
+func TestListsInCells(t *testing.T) {
+	query := func(clock, id, text string) activity {
+		return act(clock, "Web", "SearchResult", "s1", "", "Sid", id, "Query", text)
+	}
+	c := container(t, one(webLogon("08:00:00", "s1", home), delivered("08:01:00", "m1", "Overdue; second notice", "a@example.net"),
+		query("08:10:00", "q1", "invoice"), query("08:10:10", "q2", quoted), query("08:10:20", "q3", " x"),
+		read("08:20:00", "Web", "s1", "m1"), act("08:20:05", "Web", "ReadingPaneDisplayEnd", "s1", "m1"), read("08:21:00", "Web", "s1", "m2"),
+		act("08:30:00", "Web", "OpenedAnAttachment", "s1", "m1", "AttachmentAction", "Download"), act("08:31:00", "Web", "Delete", "s1", "m2")))
+	for _, f := range []string{"csv", "tsv"} {
+		text, _ := write(t, c, "sessions", f, Options{})
+		table, err := csv.NewReader(strings.NewReader(text)).ReadAll()
+		if f == "tsv" {
+			table, err = nil, nil
+			for line := range strings.Lines(text) {
+				table = append(table, strings.Split(strings.ReplaceAll(line, `\\`, `\`), "\t"))
+			}
+		}
+		if err != nil || len(table) != 2 {
+			t.Fatal(err, len(table))
+		}
+		for title, want := range map[string]string{
+			"Searches":           `invoice; "O'Brien, W-9; 2017 \"bank\""; " x"`,
+			"Items Displayed":    `"Overdue; second notice (5 s)"; m2 (0 s, 1 without end)`,
+			"Attachments Opened": `"2018-06-01T08:30:00.000Z Overdue; second notice (Download)"`,
+			"Items Deleted":      `2018-06-01T08:31:00.000Z m2`,
+			"Addresses":          home,
+			"Types":              "Logon 1; SearchResult 3; ReadingPaneDisplayStart 2; ReadingPaneDisplayEnd 1; OpenedAnAttachment 1; Delete 1",
+		} {
+			if got := table[1][slices.Index(table[0], title)]; got != want {
+				t.Errorf("%s, %s: got %s, want %s", f, title, got, want)
+			}
+		}
 	}
 }

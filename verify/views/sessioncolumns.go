@@ -1,9 +1,9 @@
 package views
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
-	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -46,7 +46,7 @@ func entries(list []entry) value {
 		texts = append(texts, e.text)
 		b = append(b, e.json...)
 	}
-	return value{strings.Join(texts, "; "), append(b, ']')}
+	return value{joinParts(texts), append(b, ']')}
 }
 
 // sessionColumns are those of the view of sessions.
@@ -128,7 +128,11 @@ func (s *session) read() value {
 		if d.open {
 			unended++
 		}
-		all = append(all, object(fmt.Sprintf("%s (%s s)", d.subject, d.shown.seconds()),
+		text := fmt.Sprintf("%s (%s s", cmp.Or(d.subject, d.item), d.shown.seconds())
+		if unended > 0 {
+			text += fmt.Sprintf(", %d without end", unended)
+		}
+		all = append(all, object(text+")",
 			"item", d.item, "subject", d.subject, "from", d.from, "since", d.since, "displays", d.displays, "seconds", d.shown, "without_end", unended))
 	}
 	return entries(all)
@@ -147,7 +151,11 @@ func (a *deeds) entries() value {
 	}
 	var all []entry
 	for _, d := range a.list {
-		all = append(all, object(d.subject, "time", d.time, "item", d.item, "subject", d.subject, "action", d.action, "seq", d.seq, "pointer", d.pointer))
+		text := d.time + " " + cmp.Or(d.subject, d.item)
+		if d.action != "" {
+			text += " (" + d.action + ")"
+		}
+		all = append(all, object(text, "time", d.time, "item", d.item, "subject", d.subject, "action", d.action, "seq", d.seq, "pointer", d.pointer))
 	}
 	return entries(all)
 }
