@@ -83,12 +83,12 @@ func extractSalvaged(cmd *cobra.Command, path string, c *checked, o *extractOpti
 		"ask whoever handed the case over for another copy; run `exhibit-verify check "+path+"` to see what was found")
 }
 
-// changed tells a case that changed under the program from other errors.
+// changed tells a case that changed under the program, and a folder for temporary files that cannot be used, from other errors.
 func changed(err error) error {
 	if errors.Is(err, verify.ErrChanged) {
 		return cli.Fail(cli.Damaged, err, "what was written so far cannot be relied on", "check the case again")
 	}
-	return err
+	return noRoom(err)
 }
 
 // tellSalvaged says what is proven, by whom, and where the keys come from.
