@@ -149,6 +149,9 @@ func tellView(w io.Writer, path string, c *checked, sum views.Summary) error {
 	}
 	tellWithheld(w, c.report)
 	var me []string
+	if len(export.Mailboxes(c.report.Windows, views.Source)) == 0 {
+		fmt.Fprintln(w, "no activities were acquired in this case: that there are no rows says nothing about a mailbox")
+	}
 	for _, win := range c.report.Windows {
 		if win.Source == views.Source && win.User == "me" {
 			me = append(me, fmt.Sprint(win.Window))

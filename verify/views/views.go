@@ -207,7 +207,7 @@ func (v *view) place(e *event, extra func([]byte) []byte) error {
 	if err := v.linker.add(e, isRow); err != nil {
 		return err
 	}
-	if v.fresh && isLogon(e.text[fType]) && e.text[fAddress] != "" && e.at.known() {
+	if v.fresh && isLogon(e.text[fType]) && e.text[fAddress] != "" {
 		to := v.places
 		to.key0 = appendInstant(appendKey(appendKey(to.key0[:0], e.text[fMailbox]), e.text[fAddress]), e.at)
 		to.key0, to.value0 = binary.BigEndian.AppendUint64(to.key0, e.n), append(to.value0[:0], bit(e.admitted()))

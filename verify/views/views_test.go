@@ -219,6 +219,27 @@ func TestWithoutTime(t *testing.T) {
 	}
 }
 
+// TestNewAddress holds which logons are from an address that is new to the mailbox against what was worked out by hand.
+func TestNewAddress(t *testing.T) {
+	failed := func(clock, address string) activity {
+		return act(clock, "Outlook", "ServerLogon", "", "", "Result", "Failure", "ClientIP", address)
+	}
+	undated := func(address string) activity {
+		a := webLogon("11:00:00", "s9", address)
+		a.TimeStamp, a.ID = "soon", "undated "+address
+		return a
+	}
+	c := container(t, one(failed("08:00:00", abroad), failed("08:01:00", abroad), serverLogon("08:02:00", "Outlook", abroad), webLogon("08:03:00", "s1", abroad), webLogon("08:04:00", "s2", home),
+		act("08:05:00", "Web", "Logon", "s3", ""), undated(home), undated(phone)))
+	const want = "08:00:00.000Z | 203.0.113.77 | true\n08:01:00.000Z | 203.0.113.77 | false\n08:02:00.000Z | 203.0.113.77 | true\n08:03:00.000Z | 203.0.113.77 | false\n" +
+		"08:04:00.000Z | 192.0.2.1 | true\n08:05:00.000Z |  | false\n | 192.0.2.1 | false\n | 198.51.100.5 | true\n"
+	rows := show(t, c, "logons", Options{})
+	slices.SortStableFunc(rows[6:], func(a, b map[string]any) int { return strings.Compare(a["source_ip"].(string), b["source_ip"].(string)) })
+	if got := pick(rows, "time", "source_ip", "new_address"); got != want {
+		t.Errorf("got\n%swant\n%s", got, want)
+	}
+}
+
 // TestFormats reads each format back with readers of others: the cells are those of JSON Lines.
 func TestFormats(t *testing.T) {
 	evil := "=1+1\t\"x\"\r\n\\t;=cmd|' /C calc'!A0 \x1b[31m \u202e é, \u0000"
