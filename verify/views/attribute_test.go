@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,10 +13,12 @@ import (
 
 // crowded makes activities of a few sessions, addresses and applications that get into each other's way, many of them at one time.
 func crowded(r *rand.Rand, n int) (list []activity) {
+	slots := []int{120, 12}[n%8/4] // how many times there are
+	late := slots / 12             // and of their creation
 	pick := func(from ...string) string { return from[r.IntN(len(from))] }
 	for i := range n {
 		session, app := pick("", "", "s1", "s2", "s3", "s4"), pick("Web", "Web", "Outlook")
-		at := time.Date(2018, 6, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(r.IntN(120)) * 20 * time.Minute)
+		at := time.Date(2018, 6, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(r.IntN(slots)) * 20 * time.Minute)
 		var a activity
 		switch r.IntN(6) {
 		case 0:
@@ -23,12 +26,12 @@ func crowded(r *rand.Rand, n int) (list []activity) {
 		case 1:
 			a = act("", app, "Logon", session, "", "IPAddress", pick(home, abroad, phone))
 		case 2:
-			a = act("", "Exchange", "MessageDelivered", pick("", "s1"), "m1", "Subject", "x")
+			a = act("", "Exchange", "MessageDelivered", pick("", "s1"), pick("m1", "m2"), "Subject", "x")
 		default:
-			a = act("", app, pick("ReadingPaneDisplayStart", "ReadingPaneDisplayEnd", "OpenedAnAttachment", "MarkAsRead", "Flag"), session, "m1")
+			a = act("", app, pick("ReadingPaneDisplayStart", "ReadingPaneDisplayStart", "ReadingPaneDisplayEnd", "ReadingPaneDisplayEnd", "OpenedAnAttachment", "MarkAsRead", "Delete"), session, pick("m1", "m2", "m3"))
 		}
 		a.ID, a.TimeStamp = fmt.Sprintf("%04x-%d", r.IntN(1<<16), i), at.Format("2006-01-02T15:04:05.000Z")
-		a.ActivityCreationTime = at.Add(time.Duration(r.IntN(3)) * 100 * time.Millisecond).Format("2006-01-02T15:04:05.000Z")
+		a.ActivityCreationTime = at.Add(time.Duration(r.IntN(1+late)-late/9) * 100 * time.Millisecond).Format("2006-01-02T15:04:05.000Z")
 		list = append(list, a)
 	}
 	return list
@@ -65,19 +68,69 @@ func TestAttributionByOthers(t *testing.T) {
 				}
 			}
 		}
-		flags := 0
+		deleted := 0
 		for _, a := range list {
-			if a.ActivityIDType == "Flag" {
-				flags++
+			if a.ActivityIDType == "Delete" {
+				deleted++
 			}
 		}
-		if rows+flags != len(list) {
-			t.Errorf("seed %d: %d rows of %d", seed, rows, len(list)-flags)
+		if rows+deleted != len(list) {
+			t.Errorf("seed %d: %d rows of %d", seed, rows, len(list)-deleted)
 		}
 	}
 	for _, w := range HowWords() {
 		if seen[w] < 10 {
 			t.Errorf("only %d events are %q: the mailboxes show too little", seen[w], w)
+		}
+	}
+}
+
+// TestSessionsByOthers holds sessions against a program that goes through all activities for each.
+func TestSessionsByOthers(t *testing.T) {
+	seen := map[string]int{}
+	for seed := range uint64(16) {
+		list := crowded(rand.New(rand.NewPCG(seed, 6)), 20+int(seed)*12)
+		var want [][]any
+		if err := json.Unmarshal(python(t, "sessions.py", []byte(body(t, list)+"\n")), &want); err != nil {
+			t.Fatal(err)
+		}
+		byPlace := map[string]string{}
+		for i, a := range list {
+			byPlace[fmt.Sprintf("/value/%d", i)] = a.ID
+		}
+		var got [][]any
+		for _, r := range show(t, container(t, one(list...)), "sessions", Options{}) {
+			seen[r["kind"].(string)]++
+			addresses, deleted, unended := []any{}, []any{}, 0.0
+			for _, a := range r["addresses"].([]any) {
+				addresses = append(addresses, a.(map[string]any)["address"])
+			}
+			for _, d := range r["deleted"].([]any) {
+				deleted = append(deleted, d.(map[string]any)["item"])
+			}
+			for _, d := range r["items_displayed"].([]any) {
+				unended += d.(map[string]any)["without_end"].(float64)
+			}
+			observed := []any{}
+			for _, code := range slices.Sorted(slices.Values(strings.Fields(codes(r)))) {
+				observed = append(observed, code)
+				seen[code]++
+			}
+			got = append(got, []any{r["kind"], r["session"], byPlace[r["provenance_pointer"].(string)], byPlace[r["last_pointer"].(string)], r["events"], r["inferred_events"], r["logons"],
+				addresses, r["displays"], r["displayed_seconds"].(float64) * 1000, unended, deleted, observed})
+		}
+		for i := range want {
+			if i >= len(got) || !reflect.DeepEqual(got[i], want[i]) {
+				t.Fatalf("seed %d, session %d of %d: got\n%v\nwant %d\n%v", seed, i, len(got), got[min(i, len(got)-1)], len(want), want[i])
+			}
+		}
+		if len(got) != len(want) {
+			t.Errorf("seed %d: %d sessions, want %d", seed, len(got), len(want))
+		}
+	}
+	for _, w := range append(strings.Fields("new-address address-change before-logon display-end before-delivery after-deletion created-before inferred ambiguous refused"), ofClient, ofNobody) {
+		if seen[w] < 10 {
+			t.Errorf("only %d of %q: the mailboxes show too little", seen[w], w)
 		}
 	}
 }

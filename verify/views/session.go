@@ -1,6 +1,7 @@
 package views
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"slices"
@@ -333,7 +334,7 @@ type observation struct {
 // remark notes an observation about an event.
 func (s *session) remark(e *event, code, text string) {
 	s.observations++
-	text += ": " + e.text[fType] + " at " + e.text[fTime]
+	text += ": " + e.text[fType] + " at " + cmp.Or(e.text[fTime], "a time that is not known")
 	if s.fits(len(s.observed), code, text, e.text[fPointer]) {
 		s.observed = append(s.observed, observation{code, text, e.seq, strings.Clone(e.text[fPointer])})
 	}

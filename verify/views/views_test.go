@@ -234,7 +234,9 @@ func TestNewAddress(t *testing.T) {
 	const want = "08:00:00.000Z | 203.0.113.77 | true\n08:01:00.000Z | 203.0.113.77 | false\n08:02:00.000Z | 203.0.113.77 | true\n08:03:00.000Z | 203.0.113.77 | false\n" +
 		"08:04:00.000Z | 192.0.2.1 | true\n08:05:00.000Z |  | false\n | 192.0.2.1 | false\n | 198.51.100.5 | true\n"
 	rows := show(t, c, "logons", Options{})
-	slices.SortStableFunc(rows[6:], func(a, b map[string]any) int { return strings.Compare(a["source_ip"].(string), b["source_ip"].(string)) })
+	slices.SortStableFunc(rows[6:], func(a, b map[string]any) int {
+		return strings.Compare(a["source_ip"].(string), b["source_ip"].(string))
+	})
 	if got := pick(rows, "time", "source_ip", "new_address"); got != want {
 		t.Errorf("got\n%swant\n%s", got, want)
 	}

@@ -18,11 +18,12 @@ class Activity:
     def __init__(self, a):
         p = {x["Name"]: x["Value"] for x in reversed(a["CustomProperties"])}
         self.id, self.type, self.app, self.session = a["Id"], a["ActivityIdType"], a["AppIdType"], a["ClientSessionId"]
-        self.at, self.made = millis(a["TimeStamp"]), millis(a["ActivityCreationTime"])
+        self.at, self.made, self.item = millis(a["TimeStamp"]), millis(a["ActivityCreationTime"]), a["ActivityItemId"]
         self.address = p.get("ClientIP") or p.get("IPAddress") or ""
         self.logon = self.type in ("ServerLogon", "Logon")
         self.admitted = self.logon and p.get("Result", "").lower() in ("", "success")
-        self.order = (self.at, self.made, self.id)
+        self.order = (self.at, self.made, self.type == "ReadingPaneDisplayEnd", self.id)
+        self.named = self.session  # of a logon without session that a browser left beside one with a session, that one's
 
 
 def origins(possible):
@@ -38,30 +39,33 @@ def origins(possible):
             out.remove(plain)
         elif named:
             out.remove(named[0])
+            plain.named = named[0].session
     return out
 
 
 def attribute(e, logons, ends):
+    """How, the logon if there is one, and the candidates."""
     if e.logon:
-        return ["itself", 0, []]
+        return "itself", e, []
     if e.type == "MessageDelivered" and not e.session:
-        return ["service", None, []]
+        return "service", None, []
     own = [l for l in logons if e.session and l.session == e.session]
     if own:
         before = [l for l in own if l.at <= e.at]
         l = max(before, key=lambda l: l.order) if before else min(own, key=lambda l: l.order)
-        return ["same session", e.at - l.at, []]
+        return "same session", l, []
     before = [l for l in logons if l.app == e.app and l.at <= e.at and not (e.session and l.session)]
     if not before:
-        return ["none", None, []]
+        return "none", None, []
     latest = max(l.at for l in before)
+    for l in logons:
+        l.named = l.session
     possible = origins([l for l in before if l.at == latest or ends[l.id] >= e.at])
-    if len(possible) == 1:
-        return ["inferred", e.at - possible[0].at, []]
-    return ["ambiguous", None, [[l.address, l.session] for l in possible]]
+    return ("inferred", possible[0], []) if len(possible) == 1 else ("ambiguous", None, possible)
 
 
-def run(lines):
+def gather(lines):
+    """All activities, their logons that led to something, and until when each of these is in use."""
     events = {}
     for line in lines:
         for a in json.loads(line)["value"]:
@@ -76,7 +80,17 @@ def run(lines):
             after = [o for o in logons if o.app == l.app and o.address == l.address and o.order > l.order]
             follower = min(after, key=lambda o: o.order, default=l)
             ends[l.id] = follower.at if follower.at - l.at < HALF_DAY else l.at
-    return {e.id: attribute(e, logons, ends) for e in events}
+    return events, logons, ends
 
 
-print(json.dumps(run(sys.stdin)))
+def run(lines):
+    events, logons, ends = gather(lines)
+    out = {}
+    for e in events:
+        how, logon, possible = attribute(e, logons, ends)
+        out[e.id] = [how, e.at - logon.at if logon else None, [[l.address, l.session] for l in possible]]
+    return out
+
+
+if __name__ == "__main__":
+    print(json.dumps(run(sys.stdin)))
