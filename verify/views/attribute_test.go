@@ -18,7 +18,7 @@ func crowded(r *rand.Rand, n int) (list []activity) {
 	pick := func(from ...string) string { return from[r.IntN(len(from))] }
 	for i := range n {
 		session, app := pick("", "", "s1", "s2", "s3", "s4"), pick("Web", "Web", "Outlook")
-		at := time.Date(2018, 6, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(r.IntN(slots)) * 20 * time.Minute)
+		at := time.Date(2018, 6, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(r.IntN(slots))*20*time.Minute + time.Duration(r.IntN(3))*25*time.Second)
 		var a activity
 		switch r.IntN(6) {
 		case 0:

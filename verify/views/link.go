@@ -2,6 +2,7 @@ package views
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"slices"
@@ -250,7 +251,7 @@ func (l *linker) member(s *linked, value []byte) error {
 	case isALogon:
 		s.logon = &e
 		decodeEvent(&e, value[1:])
-		return l.enter(&e, s.last)
+		return l.enter(&e, s.last, e.text[fSession])
 	case isRow:
 		decodeEvent(&e, value[1:])
 		logon := s.logon
@@ -280,7 +281,7 @@ func (l *linker) byPlace() error {
 				return err
 			}
 		}
-		return l.enter(&held, end)
+		return l.enter(&held, end, session)
 	}
 	err := l.places.each(func(key, value []byte) error {
 		var e event
@@ -305,9 +306,9 @@ func (l *linker) byPlace() error {
 	return pass(held.at, "")
 }
 
-// enter gives a logon to those of its application, with the time until which it was in use.
-func (l *linker) enter(e *event, end instant) error {
-	l.apps.key0, l.apps.value0 = e.appKey(l.apps.key0[:0], isALogon), e.append(appendInstant(l.apps.value0[:0], end))
+// enter gives a logon to those of its application, with the time until which it was in use and the session that it is taken for a part of.
+func (l *linker) enter(e *event, end instant, session string) error {
+	l.apps.key0, l.apps.value0 = e.appKey(l.apps.key0[:0], isALogon), e.append(appendText(appendInstant(l.apps.value0[:0], end), session))
 	return l.apps.put()
 }
 
@@ -324,8 +325,9 @@ func (l *linker) byApp() error {
 			a = application{group: slices.Clone(g)}
 		}
 		if key[len(a.group)+instantSize] == isALogon {
-			s := &source{end: readInstant(value)}
-			decodeEvent(&s.logon, value[instantSize:])
+			in := reader{string(value)}
+			s := &source{end: in.instant(), session: in.text()}
+			in.event(&s.logon)
 			a.enter(s)
 			return nil
 		}
@@ -350,8 +352,9 @@ func groupOf(key []byte, texts int) []byte {
 
 // source is a logon with the time up to which something shows that it was in use.
 type source struct {
-	logon event
-	end   instant
+	logon   event
+	end     instant
+	session string // that it is taken for a part of
 }
 
 // application is what is known of one application of a mailbox at a time.
@@ -414,7 +417,7 @@ func (a *application) attribute(e *event) attribution {
 		return found
 	}
 	first := possible[0]
-	found.how, found.logon, found.gap, found.session = howInferred, *first.logon, e.at.minus(first.logon.at), first.session
+	found.how, found.logon, found.gap, found.session = howInferred, *first.logon, e.at.minus(first.logon.at), cmp.Or(first.session, first.taken)
 	if len(possible) > 1 || found.cut {
 		found.how, found.session = howAmbiguous, ""
 		for _, c := range possible[:min(len(possible), maxCandidates)] {
@@ -428,14 +431,15 @@ func (a *application) attribute(e *event) attribution {
 // candidate is a logon that an event may belong to.
 type candidate struct {
 	logon   *event
-	session string
+	session string // that the logon names
+	taken   string // that it is taken for a part of
 }
 
 func (c candidate) address() string { return c.logon.text[fAddress] }
 
 // addCandidate adds a logon, unless there is a later one of the same session, or of none, at the same address.
 func addCandidate(list []candidate, s *source) []candidate {
-	c := candidate{&s.logon, s.logon.text[fSession]}
+	c := candidate{&s.logon, s.logon.text[fSession], s.session}
 	for _, o := range list {
 		if o.session == c.session && o.address() == c.address() {
 			return list

@@ -158,3 +158,11 @@ func TestListsInCells(t *testing.T) {
 		}
 	}
 }
+
+// TestBetweenTwoLogons: what happens between the two logons that one sign-in of a browser leaves is in the session that both are in, and not in one without a logon.
+func TestBetweenTwoLogons(t *testing.T) {
+	r := onlySession(t, one(serverLogon("09:01:00", "Web", abroad), act("09:01:01", "Web", "MarkAsRead", "", "m1"), webLogon("09:01:02", "s1", abroad)))
+	if r["kind"] != ofClient || r["session"] != "s1" || r["events"] != 3.0 || r["inferred_events"] != 2.0 || r["logons"] != 2.0 {
+		t.Errorf("got %v", r)
+	}
+}

@@ -50,7 +50,7 @@ def session_of(e, logons, ends):
         if after and after[0].session and after[0].at - e.at < MINUTE:
             return "client session", after[0].session
         return "inferred", chain(e, logons)
-    return ("client session", logon.named) if logon.named else ("inferred", chain(logon, logons))
+    return ("client session", logon.named) if logon.named else session_of(logon, logons, ends)
 
 
 def displays(events):
