@@ -264,7 +264,7 @@ func (s *search) learn(e *event) {
 		}
 		if e.at.known() || s.keystrokes == 0 {
 			s.last = strings.Clone(e.text[fTime])
-			if s.how != stepResult {
+			if s.how != stepResult && (e.text[fQuery] != "" || s.how == "") {
 				s.final, s.how = strings.Clone(e.text[fQuery]), stepTyped
 			}
 		}
