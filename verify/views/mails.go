@@ -9,6 +9,7 @@ import (
 // mail is what the records of a mailbox say of one of its items, whatever their types.
 type mail struct {
 	text [mailCount]string // in the order of mailFields
+	cut  uint32            // as of an event
 
 	// Of the record that is believed first: its type and where it stands.
 	typ, pointer string
@@ -90,7 +91,7 @@ func (m *mails) finish() error {
 
 // ofMail is what of an event its mail's entry is made of.
 func (e *event) ofMail() event {
-	m := event{at: e.at, seq: e.seq}
+	m := event{at: e.at, seq: e.seq, cut: e.cut}
 	for _, f := range [...]field{fType, fPointer, fSubject, fFrom, fReceived, fMessageID, fFolder} {
 		m.text[f] = e.text[f]
 	}
@@ -105,6 +106,7 @@ func (m *mail) learn(e *event) {
 	for i, f := range mailFields() {
 		if m.text[i] == "" {
 			m.text[i] = e.text[f]
+			m.cut |= e.cut & (1 << f)
 		}
 	}
 	if m.typ == "" && e.text[fSubject]+e.text[fFrom]+e.text[fReceived]+e.text[fMessageID] != "" {
@@ -117,6 +119,7 @@ func (m *mail) fill(e *event) {
 	for i, f := range mailFields() {
 		if e.text[f] == "" && (f != fFolder || e.text[fType] != typeDelivered) {
 			e.text[f] = m.text[i]
+			e.cut |= m.cut & (1 << f)
 		}
 	}
 }
@@ -126,7 +129,7 @@ func (m *mail) append(b []byte) []byte {
 		b = appendText(b, s)
 	}
 	b = appendText(appendText(b, m.typ), m.pointer)
-	return appendInstant(binary.AppendVarint(b, m.seq), m.delivered)
+	return appendInstant(binary.AppendUvarint(binary.AppendVarint(b, m.seq), uint64(m.cut)), m.delivered)
 }
 
 func (r *reader) mail(m *mail) {
@@ -134,7 +137,7 @@ func (r *reader) mail(m *mail) {
 		m.text[i] = r.text()
 	}
 	m.typ, m.pointer = r.text(), r.text()
-	m.seq, m.delivered = r.varint(), r.instant()
+	m.seq, m.cut, m.delivered = r.varint(), uint32(r.uvarint()), r.instant()
 }
 
 // byNumber reads results, which are keyed by n, beside the rows.

@@ -326,6 +326,9 @@ func TestHostile(t *testing.T) {
 	if !strings.HasPrefix(rows[0]["subject"].(string), "é\x00=é") || !strings.Contains(rows[0]["subject"].(string), "… sha256:") {
 		t.Errorf("subject %.3000q", rows[0]["subject"])
 	}
+	if got := fmt.Sprint(rows[0]["cut"], rows[1]["cut"]); got != "[id item subject message_id] [id item message_id]" {
+		t.Errorf("said to be cut are %s, but what the delivery told is, too", got)
+	}
 	for i, k := range Kinds() {
 		for _, f := range Formats()[i%4 : i%4+1] {
 			if text, _ := write(t, c, k.Name, f.Name, Options{}); len(text) > 100_000 {
