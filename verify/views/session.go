@@ -59,7 +59,7 @@ func addToSession(groups *sorter, r *row) error {
 	groups.key0 = appendKey(appendKey(appendKey(groups.key0[:0], r.e.text[fMailbox]), kind), group)
 	groups.key0 = binary.BigEndian.AppendUint64(groups.key0, r.e.n)
 	groups.value0 = appendInstant(r.a.append(r.e.append(appendText(groups.value0[:0], kind))), r.m.delivered)
-	groups.value0 = append(groups.value0, bit(r.m.delivered.known()), bit(r.fresh))
+	groups.value0 = append(groups.value0, bit(r.fresh))
 	return groups.put()
 }
 
@@ -101,10 +101,7 @@ func sessions(groups *sorter, emit func(*session) error) error {
 		in.event(&r.e)
 		in.attribution(&r.a)
 		r.m.delivered = in.instant()
-		if in.s[0] == 0 {
-			r.m.delivered = noTime()
-		}
-		r.fresh = in.s[1] != 0
+		r.fresh = in.s[0] != 0
 		if g := key[:len(key)-8]; s == nil || string(g) != string(group) {
 			if s != nil {
 				if err := emit(s); err != nil {
@@ -376,5 +373,8 @@ func (s *session) gone(e *event) bool {
 	return ok && at.before(e.at)
 }
 
-// row is the session as a row.
-func (s *session) row() *row { return &row{e: s.first, x: s} }
+// row is the session as a row. It takes nothing any more.
+func (s *session) row() *row {
+	s.items, s.deleted = nil, nil
+	return &row{e: s.first, x: s}
+}
