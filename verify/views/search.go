@@ -184,7 +184,11 @@ func (v *view) bySearch() error {
 			return v.place(e, nil)
 		}
 		at++
-		key := appendKey(appendKey(appendKey(nil, e.text[fMailbox]), e.text[fApp]), e.text[fSession])
+		app := e.text[fApp]
+		if e.text[fSession] != "" {
+			app = "" // the session counts, across applications
+		}
+		key := appendKey(appendKey(appendKey(nil, e.text[fMailbox]), app), e.text[fSession])
 		return clients.add(binary.BigEndian.AppendUint64(key, at), e.append(nil))
 	})
 	if err != nil {

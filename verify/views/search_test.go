@@ -115,3 +115,16 @@ func TestUntimedLetter(t *testing.T) {
 		t.Errorf("got %s", got)
 	}
 }
+
+// TestSearchAcrossApplications: a search of one client session is one search, whatever applications its steps name; without a client session each application is for itself.
+func TestSearchAcrossApplications(t *testing.T) {
+	list := func(session string) []activity {
+		return []activity{act("09:00:00", "Web", "SearchSessionStart", session, "", "SearchSessionId", "q"), act("09:00:01", "Web", "SearchSuggestionsDisplay", session, "", "SuggestionStimulus", "pa"),
+			act("09:00:02", "Other", "SearchResult", session, "", "Sid", "q", "Query", "pay")}
+	}
+	for session, want := range map[string]string{"s": " | 1 | pay\npa | 1 | pay\npay | 1 | pay\n", "": " | 1 | pa\npa | 1 | pa\npay | 0 | pay\n"} {
+		if got := pick(show(t, container(t, one(list(session)...)), "searches", Options{}), "query", "keystrokes", "final_query"); got != want {
+			t.Errorf("session %q: got %s", session, got)
+		}
+	}
+}
