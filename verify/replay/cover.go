@@ -109,6 +109,13 @@ type coverage struct {
 	complex  bool // it cannot be told with reasonable effort
 }
 
+// holds reports whether an instant lies in what an answer that leaves time open is given of. Rows of windows that are not derived from may lie beside it.
+func (c *coverage) holds(v odata.Value) bool {
+	seconds, nanos, _ := v.Instant()
+	t := time.Unix(seconds, int64(nanos))
+	return !t.Before(c.from) && t.Before(c.to)
+}
+
 const maxEffort = 1 << 23 // cells times parts of the filter
 
 // cover holds a filter against the regions. Where a query leaves time open it asks for what the service has, so that it is answered as far as is recorded; a time that it names must be.

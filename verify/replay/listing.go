@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/exhibit-dfir/exhibit/evidence/httpblock"
 	"github.com/exhibit-dfir/exhibit/evidence/odata"
 )
 
@@ -48,12 +49,11 @@ func unescapedPath(s string) string {
 // listing answers a request for a listing of activities: with what was recorded for the same request, else by the rules of the service, else with what can be
 // derived, else with what the service refused then.
 func (a *Archive) listing(ctx context.Context, r *Request, p listingPath, found []*candidate) (*Answer, error) {
-	all, _ := fits(found, r) // without Authorization deriving is refused, too
-	same := func(f *fit) bool {
-		return f.prefers && noMetadata(f.request.Fields.Values("Accept")) == noMetadata(r.Fields.Values("Accept"))
-	}
+	all, _ := fits(found, r, func(f *fit) bool { // without Authorization deriving is refused, too
+		return f.prefers && noMetadata(f.request.Fields.Values("Accept")) == noMetadata(r.Fields.Values("Accept")) && (p.users != nil || a.sameMe(f.request.Fields, r.Fields))
+	})
 	beside := int64(-1) // an exchange of the same request whose bytes would not do
-	recorded := best(all, rankPage, same)
+	recorded := best(all, rankPage)
 	if recorded != nil {
 		answer, err := a.recordedPage(ctx, r, recorded)
 		if answer != nil || err != nil {
@@ -63,7 +63,7 @@ func (a *Archive) listing(ctx context.Context, r *Request, p listingPath, found 
 	}
 	derived, err := a.derive(ctx, r, p, beside)
 	if recorded == nil {
-		recorded = best(all, rankComplete, same)
+		recorded = best(all, rankComplete)
 	}
 	if err != nil || derived.Kind == Derived || recorded == nil {
 		return derived, err
@@ -109,10 +109,11 @@ func (a *Archive) derive(ctx context.Context, r *Request, p listingPath, beside 
 	case !slices.Contains(list(r.Fields, "Prefer"), `exchange.behavior="ActivityAccess"`):
 		return a.failure(Refused, 400, "ErrorInvalidRequest", `the header Prefer: exchange.behavior="ActivityAccess" is required`), nil
 	}
-	box, ok, anchor := a.mailbox(r, p)
+	name, ok := a.mailbox(r, p)
 	if !ok {
-		return a.noMailbox(p, anchor), nil
+		return a.noMailbox(p, anchorOf(r.Fields)), nil
 	}
+	box := a.windows.boxes[name]
 	_, raw, _ := strings.Cut(r.Target, "?")
 	q, err := readQuery(raw)
 	if err != nil {
@@ -124,7 +125,7 @@ func (a *Archive) derive(ctx context.Context, r *Request, p listingPath, beside 
 	if why := a.uncovered(c, box, names); why != "" {
 		return a.failure(NotRecorded, 404, "ExhibitNotRecorded", why), nil
 	}
-	page, err := a.page(ctx, box, names, q)
+	page, err := a.page(ctx, box, names, q, c)
 	if err != nil {
 		return nil, err
 	}
@@ -135,28 +136,59 @@ func (a *Archive) derive(ctx context.Context, r *Request, p listingPath, beside 
 	return a.listingAnswer(&listingParts{request: r, path: p, query: q, raw: raw, page: page, coverage: c, beside: beside}), nil
 }
 
-// mailbox finds the mailbox that a path means. Whoever me is only the token could tell, so that it is what was recorded as me, else the recorded mailbox that X-AnchorMailbox names.
-func (a *Archive) mailbox(r *Request, p listingPath) (box uint32, ok bool, anchor string) {
-	users := p.users
-	if users == nil {
-		anchor, _ = r.Fields.Get("X-AnchorMailbox")
-		users = []string{"me", anchor}
+// mailbox finds the mailbox that a path means.
+func (a *Archive) mailbox(r *Request, p listingPath) (name boxName, ok bool) {
+	if p.users == nil {
+		return a.me(r.Fields)
 	}
-	for i, u := range users {
-		if box, ok = a.windows.boxes[strings.ToLower(u)]; ok && (p.users == nil && i == 0 || !strings.EqualFold(u, "me")) {
-			return box, true, anchor
+	for _, u := range p.users {
+		name = boxName{name: strings.ToLower(u)}
+		if _, ok = a.windows.boxes[name]; ok {
+			break
 		}
 	}
-	return 0, false, anchor
+	return name, ok
+}
+
+// me is whom a client means by it. Only the token could tell, so that it is what was recorded as me with the same X-AnchorMailbox, else without one, else the recorded
+// mailbox that X-AnchorMailbox names. A client that sends none means the one that was recorded as me, if there is one alone.
+func (a *Archive) me(fs httpblock.Fields) (name boxName, ok bool) {
+	anchor := anchorOf(fs)
+	for _, name = range []boxName{{true, anchor}, {true, ""}, {false, anchor}} {
+		if _, ok = a.windows.boxes[name]; ok && (name.me || anchor != "") {
+			return name, true
+		}
+	}
+	if mes := a.windows.mes(); anchor == "" && len(mes) == 1 {
+		return mes[0], true
+	}
+	return boxName{}, false
+}
+
+// sameMe reports whether a recorded request for me was one for the mailbox that a client means by it.
+func (a *Archive) sameMe(recorded, asked httpblock.Fields) bool {
+	if name, ok := a.me(asked); ok && name.me {
+		return anchorOf(recorded) == name.name
+	}
+	anchor := anchorOf(recorded) // of another source, which knows no mailboxes
+	return anchor == "" || anchor == anchorOf(asked)
+}
+
+// anchorOf is the mailbox that X-AnchorMailbox names, in lower case.
+func anchorOf(fs httpblock.Fields) string {
+	anchor, _ := fs.Get("X-AnchorMailbox")
+	return strings.ToLower(anchor)
 }
 
 func (a *Archive) noMailbox(p listingPath, anchor string) *Answer {
 	what := "no activities of this mailbox were acquired"
 	switch {
+	case p.users == nil && anchor == "" && len(a.windows.mes()) > 1:
+		what = "me was acquired of several mailboxes: name the one in X-AnchorMailbox"
 	case p.users == nil && anchor == "":
 		what = "who me is cannot be told from a token here: ask for Users('…'), or name the mailbox in X-AnchorMailbox"
 	case p.users == nil:
-		what = "no activities of the mailbox that X-AnchorMailbox names were acquired"
+		what = "no activities of the mailbox that X-AnchorMailbox names were acquired, as me or otherwise"
 	}
 	return a.failure(NotRecorded, 404, "ExhibitNotRecorded", what)
 }
@@ -254,17 +286,17 @@ type page struct {
 type textAt struct{ at, length int64 }
 
 // page collects the rows of a page.
-func (a *Archive) page(ctx context.Context, box uint32, names []string, q *odata.Query) (p page, err error) {
-	t, release, err := a.orders.take(ctx, q.OrderBy)
-	if err != nil {
-		return p, err
-	}
-	defer release()
+func (a *Archive) page(ctx context.Context, box uint32, names []string, q *odata.Query, c coverage) (p page, err error) {
 	classes := make([]bool, maxClasses+1)
 	for i, c := range a.windows.classes {
 		classes[i] = c.has(names)
 	}
-	same := fmt.Sprint(box, classes, q.Filter)
+	t, release, err := a.orders.take(ctx, q.OrderBy, classes)
+	if err != nil {
+		return p, err
+	}
+	defer release()
+	same := fmt.Sprint(box, q.Filter)
 	from, ok := t.cursor.before(same, q.Skip)
 	if !ok {
 		if from.at, err = t.seek(binary.BigEndian.AppendUint32(nil, box)); err != nil {
@@ -275,7 +307,7 @@ func (a *Archive) page(ctx context.Context, box uint32, names []string, q *odata
 	if q.HasTop {
 		top = q.Top
 	}
-	s := newScan(t, box, classes, from.at)
+	s := newScan(t, box, from.at)
 	p.matched = from.skip
 	for n := 0; ; n++ {
 		if n%4096 == 0 && ctx.Err() != nil {
@@ -289,7 +321,7 @@ func (a *Archive) page(ctx context.Context, box uint32, names []string, q *odata
 		columns, at, length := readPayload(payload)
 		if match, err := q.Filter.Eval(&columns); err != nil {
 			return p, err
-		} else if !match {
+		} else if !match || c.open && !c.holds(columns[colTime]) {
 			continue
 		}
 		if len(p.texts) == top {

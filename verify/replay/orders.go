@@ -12,7 +12,7 @@ import (
 	"github.com/exhibit-dfir/exhibit/evidence/odata"
 )
 
-// orders are the rows in the orders that were asked for. Each is made when it is first asked for, and kept until others push it out.
+// orders are the activities in the orders that were asked for. Each is made when it is first asked for, and kept until others push it out.
 type orders struct {
 	rows *rows
 
@@ -22,7 +22,7 @@ type orders struct {
 
 // ordering is one of them.
 type ordering struct {
-	keys string // canonical
+	keys string // canonical: what it is sorted by, and of which versions of activities
 	sorted
 	cursor cursors
 
@@ -32,19 +32,19 @@ type ordering struct {
 
 const maxOrders = 8
 
-// take returns the rows in an order. release must be called when they are not read any more.
-func (o *orders) take(ctx context.Context, by []odata.Order) (t *ordering, release func(), err error) {
+// take returns the activities in an order, of each the newest version of a class that may be given. release must be called when they are not read any more.
+func (o *orders) take(ctx context.Context, by []odata.Order, classes []bool) (t *ordering, release func(), err error) {
 	if len(by) == 0 {
 		by = []odata.Order{{Path: columnName(colTime), Descending: true}} // the service's own, for all that is known
 	}
-	keys := fmt.Sprint(by)
+	keys := fmt.Sprint(by, classes)
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if i := slices.IndexFunc(o.made, func(t *ordering) bool { return t.keys == keys }); i >= 0 {
 		t = o.made[i]
 		o.made = slices.Delete(o.made, i, i+1)
 	} else {
-		s, err := o.rows.inOrder(ctx, by)
+		s, err := o.rows.inOrder(ctx, by, classes)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -82,15 +82,16 @@ func (o *orders) close() (err error) {
 	return err
 }
 
-// inOrder sorts all rows by the keys of $orderby; those that no key tells apart by time and id.
-func (r *rows) inOrder(ctx context.Context, by []odata.Order) (*sorted, error) {
+// inOrder sorts activities by the keys of $orderby; those that no key tells apart by time and id. Versions of one can differ in what they are sorted by, so that which
+// one counts is settled before.
+func (r *rows) inOrder(ctx context.Context, by []odata.Order, classes []bool) (*sorted, error) {
 	s := newSorter(r.dir, grouping{tail: keyTail, most: maxVersions})
 	for n := range r.base.blocks {
 		if err := ctx.Err(); err != nil {
 			return nil, errors.Join(err, s.Close())
 		}
 		items, err := r.base.read(n)
-		for _, it := range items {
+		for _, it := range newest(items, classes) {
 			if err != nil {
 				break
 			}
@@ -108,6 +109,26 @@ func (r *rows) inOrder(ctx context.Context, by []odata.Order) (*sorted, error) {
 	return s.finish()
 }
 
+// newest returns of each activity in a block the version that was recorded last among those of a class that may be given. It overwrites items.
+func newest(items []item, classes []bool) []item {
+	kept, from := items[:0], 0 // from is where the present activity stands
+	var last []byte
+	for _, it := range items {
+		if last != nil && !samePrefix(last, it.key, keyTail) {
+			from = len(kept)
+		}
+		last = it.key
+		switch {
+		case !classes[it.key[len(it.key)-keyTail]]:
+		case from == len(kept):
+			kept = append(kept, it)
+		case bytes.Compare(tailOf(it), tailOf(kept[from])) < 0:
+			kept[from] = it
+		}
+	}
+	return kept
+}
+
 // appendDirected is appendValue for a direction.
 func appendDirected(b []byte, v odata.Value, descending bool) []byte {
 	from := len(b)
@@ -118,44 +139,24 @@ func appendDirected(b []byte, v odata.Value, descending bool) []byte {
 	return b
 }
 
-// scan goes through the rows of one mailbox in order. Of the versions of an activity it gives the newest that has the properties.
+// scan goes through the activities of one mailbox in order.
 type scan struct {
-	t       *ordering
-	box     []byte
-	classes []bool // which may be given
-	at      place
-	items   []item // of the block at at
-	loaded  int    // its number, -1 for none
+	t      *ordering
+	box    []byte
+	at     place
+	items  []item // of the block at at
+	loaded int    // its number, -1 for none
 }
 
-func newScan(t *ordering, box uint32, classes []bool, at place) *scan {
-	return &scan{t: t, box: binary.BigEndian.AppendUint32(nil, box), classes: classes, at: at, loaded: -1}
-}
-
-// next returns the payload of the next activity, or nil behind the last one.
-func (s *scan) next() ([]byte, error) {
-	for {
-		group, err := s.group()
-		if err != nil || group == nil {
-			return nil, err
-		}
-		var newest item
-		for _, it := range group {
-			if s.classes[it.key[len(it.key)-keyTail]] && (newest.key == nil || bytes.Compare(tailOf(it), tailOf(newest)) < 0) {
-				newest = it
-			}
-		}
-		if newest.key != nil {
-			return newest.payload, nil
-		}
-	}
+func newScan(t *ordering, box uint32, at place) *scan {
+	return &scan{t: t, box: binary.BigEndian.AppendUint32(nil, box), at: at, loaded: -1}
 }
 
 // tailOf is what orders versions, the newest first.
 func tailOf(it item) []byte { return it.key[len(it.key)-keyOnce:] }
 
-// group returns the versions of the next activity.
-func (s *scan) group() ([]item, error) {
+// next returns the payload of the next activity, or nil behind the last one.
+func (s *scan) next() ([]byte, error) {
 	for s.loaded != s.at.block || s.at.item >= len(s.items) {
 		if s.loaded == s.at.block {
 			s.at = place{s.at.block + 1, 0}
@@ -169,16 +170,12 @@ func (s *scan) group() ([]item, error) {
 		}
 		s.items, s.loaded = items, s.at.block
 	}
-	rest := s.items[s.at.item:]
-	if !bytes.HasPrefix(rest[0].key, s.box) {
+	it := s.items[s.at.item]
+	if !bytes.HasPrefix(it.key, s.box) {
 		return nil, nil
 	}
-	n := 1
-	for n < len(rest) && samePrefix(rest[0].key, rest[n].key, keyTail) {
-		n++
-	}
-	s.at.item += n
-	return rest[:n], nil
+	s.at.item++
+	return it.payload, nil
 }
 
 // cursors remember where pages ended, so that the next page of the same query need not be counted from the start.

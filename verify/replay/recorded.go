@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -20,16 +21,21 @@ type fit struct {
 	here    bool // it was asked of the same Host
 }
 
-// fits returns the candidates that may answer the request at all, the best first: a request without Authorization gets nothing that was recorded with one.
-// withheld says that there are others.
-func fits(found []*candidate, r *Request) (all []fit, withheld bool) {
+// fits returns the candidates for which ok holds and that may answer the request at all, the best first. Where the host that is asked answered, whatever it was, nobody else
+// speaks for it; and a request without Authorization gets nothing that was recorded with one. withheld says that there are others of the latter.
+func fits(found []*candidate, r *Request, ok func(*fit) bool) (all []fit, withheld bool) {
+	here := false
 	for _, c := range found {
-		if authorized(c.request.Fields) && !authorized(r.Fields) {
-			withheld = true
-			continue
+		f := fit{c, samePreferences(c.request.Fields, r.Fields), sameAccept(c.request.Fields, r.Fields), sameHost(c.host, r.Host)}
+		if ok(&f) {
+			all, here = append(all, f), here || f.here
 		}
-		all = append(all, fit{c, samePreferences(c.request.Fields, r.Fields), sameAccept(c.request.Fields, r.Fields), sameHost(c.host, r.Host)})
 	}
+	all = slices.DeleteFunc(all, func(f fit) bool {
+		hidden := authorized(f.request.Fields) && !authorized(r.Fields)
+		withheld = withheld || hidden && f.here == here
+		return hidden || f.here != here
+	})
 	return all, withheld
 }
 
@@ -38,17 +44,17 @@ func sameHost(a, b string) bool {
 	return strings.EqualFold(strings.TrimSuffix(a, ":443"), strings.TrimSuffix(b, ":443"))
 }
 
-// best returns the first candidate of a rank for which ok holds, preferring those that were asked with the same Host, the same Prefer and the same Accept.
-func best(all []fit, rank int, ok func(*fit) bool) *fit {
+// best returns the first candidate of a rank, preferring those that were asked with the same Prefer, then those with the same Accept.
+func best(all []fit, rank int) *fit {
 	var chosen *fit
 	score := -1
 	for i := range all {
 		f := &all[i]
-		if f.rank != rank || !ok(f) {
+		if f.rank != rank {
 			continue
 		}
 		s := 0
-		for n, same := range []bool{f.accepts, f.prefers, f.here} {
+		for n, same := range []bool{f.accepts, f.prefers} {
 			if same {
 				s |= 1 << n
 			}
@@ -62,10 +68,9 @@ func best(all []fit, rank int, ok func(*fit) bool) *fit {
 
 // document answers a request for anything but a listing of activities.
 func (a *Archive) document(ctx context.Context, r *Request, found []*candidate) (*Answer, error) {
-	all, withheld := fits(found, r)
-	whatever := func(*fit) bool { return true }
+	all, withheld := fits(found, r, func(*fit) bool { return true })
 	for _, rank := range []int{rankPage, rankComplete} {
-		if f := best(all, rank, whatever); f != nil {
+		if f := best(all, rank); f != nil {
 			return a.replay(ctx, r, f.candidate)
 		}
 	}

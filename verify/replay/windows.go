@@ -39,10 +39,25 @@ func (w *window) odd(seq int64) {
 type windows struct {
 	list    map[int64]*window
 	order   []*window
-	boxes   map[string]uint32 // by user in lower case
-	names   []string          // of mailboxes as they were asked for, by number
+	boxes   map[boxName]uint32 // by what was asked for
 	classes []class
 	ignored int64 // windows beyond maxWindows
+}
+
+// boxName tells mailboxes apart. Whose me is only the token knew, which is not there any more; where X-AnchorMailbox was sent with it, that names the owner.
+type boxName struct {
+	me   bool
+	name string // the UPN, of me the value of X-AnchorMailbox; in lower case
+}
+
+// mes are the mailboxes that were acquired as me.
+func (ws *windows) mes() (list []boxName) {
+	for name := range ws.boxes {
+		if name.me {
+			list = append(list, name)
+		}
+	}
+	return list
 }
 
 // class is a set of properties that was asked for; the first one is all of them.
@@ -56,7 +71,7 @@ const (
 
 // readWindows reads what the case says of its windows. present is how many exchanges of each are there.
 func readWindows(c *verify.Container, present map[int64]int64) *windows {
-	ws := &windows{list: map[int64]*window{}, boxes: map[string]uint32{}, classes: []class{{}}}
+	ws := &windows{list: map[int64]*window{}, boxes: map[boxName]uint32{}, classes: []class{{}}}
 	for n := int64(1); ; n++ {
 		of, ok := c.Window(n)
 		if !ok {
@@ -71,7 +86,7 @@ func readWindows(c *verify.Container, present map[int64]int64) *windows {
 		}
 		w := &window{Window: of}
 		w.Window.Window = n
-		w.box = ws.boxOf(of.User)
+		w.box = ws.boxOf(&of)
 		w.interpret(ws, present[n])
 		ws.list[n] = w
 		ws.order = append(ws.order, w)
@@ -80,13 +95,20 @@ func readWindows(c *verify.Container, present map[int64]int64) *windows {
 
 func (ws *windows) of(n int64) *window { return ws.list[n] }
 
-func (ws *windows) boxOf(user string) uint32 {
-	name := strings.ToLower(user)
+func (ws *windows) boxOf(w *verify.Window) uint32 {
+	name := boxName{name: strings.ToLower(w.User)}
+	if w.User == "me" {
+		name = boxName{me: true}
+		for _, p := range w.Parameters {
+			if p.Name == "anchor" {
+				name.name = strings.ToLower(p.Value)
+			}
+		}
+	}
 	box, ok := ws.boxes[name]
 	if !ok {
 		box = uint32(len(ws.boxes))
 		ws.boxes[name] = box
-		ws.names = append(ws.names, user)
 	}
 	return box
 }
