@@ -101,6 +101,9 @@ func (a *Archive) Coverage() []string {
 		if w.class > 0 && w.class < len(a.windows.classes) {
 			line += ", properties " + strings.Join(a.windows.classes[w.class].names, " ")
 		}
+		if ahead := w.ahead(); ahead != "" && w.covers {
+			line += ": it " + ahead
+		}
 		if !w.covers {
 			line += ": requests that were recorded alone, because " + w.why
 		}

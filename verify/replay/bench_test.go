@@ -84,7 +84,7 @@ type bench struct {
 
 func newBench(t testing.TB, faults string, o simtenant.Options) *bench {
 	t.Helper()
-	b := &bench{t: t, clock: &clock{t: time.Date(2018, 6, 11, 12, 0, 0, 0, time.UTC)}, dir: filepath.Join(t.TempDir(), "case")}
+	b := &bench{t: t, clock: &clock{t: time.Date(2018, 6, 12, 12, 0, 0, 0, time.UTC)}, dir: filepath.Join(t.TempDir(), "case")}
 	var err error
 	if o.Faults, err = simtenant.ParseFaults(faults); err != nil {
 		t.Fatal(err)

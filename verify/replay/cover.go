@@ -12,6 +12,7 @@ import (
 type region struct {
 	types, apps []string // nil for all
 	spans       []span   // in order; they neither touch nor overlap
+	ahead       []span   // likewise: what windows asked for that had not come then
 }
 
 type span struct{ from, to time.Time }
@@ -28,18 +29,33 @@ func (ws *windows) regions(box uint32, names []string) []*region {
 			list = append(list, &region{types: w.types, apps: w.apps})
 			i = len(list) - 1
 		}
-		list[i].spans = append(list[i].spans, span{w.from, w.to})
+		list[i].add(w)
 	}
 	for _, r := range list {
-		r.merge()
+		r.spans, r.ahead = merged(r.spans), merged(r.ahead)
 	}
 	return list
 }
 
-func (r *region) merge() {
-	slices.SortFunc(r.spans, func(a, b span) int { return a.from.Compare(b.from) })
-	out := r.spans[:0]
-	for _, s := range r.spans {
+// add takes the time of a window.
+func (r *region) add(w *window) {
+	known := w.to
+	if w.known.Before(w.to) {
+		if known = w.known; known.Before(w.from) {
+			known = w.from
+		}
+		r.ahead = append(r.ahead, span{known, w.to})
+	}
+	if w.from.Before(known) {
+		r.spans = append(r.spans, span{w.from, known})
+	}
+}
+
+// merged orders spans and joins those that touch or overlap.
+func merged(list []span) []span {
+	slices.SortFunc(list, func(a, b span) int { return a.from.Compare(b.from) })
+	out := list[:0]
+	for _, s := range list {
 		if n := len(out); n > 0 && !s.from.After(out[n-1].to) {
 			if s.to.After(out[n-1].to) {
 				out[n-1].to = s.to
@@ -48,22 +64,22 @@ func (r *region) merge() {
 		}
 		out = append(out, s)
 	}
-	r.spans = out
+	return out
 }
 
-// contains reports whether a region holds a cell.
-func (r *region) contains(c *cell) bool {
+// contains reports whether a region holds a cell in one of these spans, which are its own.
+func (r *region) contains(spans []span, c *cell) bool {
 	if r.types != nil && (c.kind == "" || !slices.Contains(r.types, c.kind)) || r.apps != nil && (c.app == "" || !slices.Contains(r.apps, c.app)) {
 		return false
 	}
 	if c.from.IsZero() || c.to.IsZero() {
 		return false
 	}
-	i, found := slices.BinarySearchFunc(r.spans, c.from, func(s span, t time.Time) int { return s.from.Compare(t) })
+	i, found := slices.BinarySearchFunc(spans, c.from, func(s span, t time.Time) int { return s.from.Compare(t) })
 	if !found {
 		i--
 	}
-	return i >= 0 && !c.to.After(r.spans[i].to)
+	return i >= 0 && !c.to.After(spans[i].to)
 }
 
 // cell is a part of all that there could be, which a region holds as a whole or not at all.
@@ -102,9 +118,10 @@ func oneOf(value string, named []string) odata.Domain {
 
 // coverage is what the recorded windows say of a query.
 type coverage struct {
-	missing  *cell // a part that the query asks for and that is not recorded
-	any      bool  // some of what it asks for is recorded
-	open     bool  // it asks for all time before, or after, what is recorded
+	missing  *cell     // a part that the query asks for and that is not recorded
+	any      bool      // some of what it asks for is recorded
+	open     bool      // it asks for all time before, or after, what is recorded
+	ahead    time.Time // it asks for what had not come from this instant on; zero if not
 	from, to time.Time
 	complex  bool // it cannot be told with reasonable effort
 }
@@ -150,6 +167,9 @@ func cover(f *odata.Filter, regions []*region) coverage {
 			}
 		}
 	}
+	if !c.ahead.IsZero() && c.ahead.Before(c.to) {
+		c.to = c.ahead
+	}
 	return c
 }
 
@@ -158,10 +178,15 @@ func (c *coverage) judge(f *odata.Filter, regions []*region, at *cell) {
 		return
 	}
 	switch {
-	case slices.ContainsFunc(regions, func(r *region) bool { return r.contains(at) }):
+	case slices.ContainsFunc(regions, func(r *region) bool { return r.contains(r.spans, at) }):
 		c.any = true
 	case at.from.IsZero() || at.to.IsZero():
 		c.open = true
+	case slices.ContainsFunc(regions, func(r *region) bool { return r.contains(r.ahead, at) }):
+		c.open = true
+		if c.ahead.IsZero() || at.from.Before(c.ahead) {
+			c.ahead = at.from
+		}
 	case c.missing == nil:
 		c.missing = at
 	}
@@ -175,7 +200,7 @@ func cuts(f *odata.Filter, regions []*region) (times []time.Time, types, apps []
 		}
 	}
 	for _, r := range regions {
-		for _, s := range r.spans {
+		for _, s := range slices.Concat(r.spans, r.ahead) {
 			times = append(times, s.from, s.to)
 		}
 		types = append(types, r.types...)

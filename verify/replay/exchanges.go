@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/exhibit-dfir/exhibit/evidence"
 	"github.com/exhibit-dfir/exhibit/evidence/httpblock"
@@ -36,7 +37,23 @@ type exchanges struct {
 	secrets map[string]bool
 	hosts   []string // that were asked, in order
 	count   int64
-	perWin  map[int64]int64 // exchanges that are there, by window
+	perWin  map[int64]*asking // the exchanges that are there, by window
+}
+
+// asking is what is known of the exchanges of a window.
+type asking struct {
+	count       int64
+	first, last time.Time // when the first of them began, and the last one
+}
+
+func (x *exchanges) asked(e *evidence.Entry) {
+	a := x.perWin[e.Head.Window]
+	if a == nil {
+		a = &asking{first: e.Head.Start.Time}
+		x.perWin[e.Head.Window] = a
+	}
+	a.count++
+	a.last = e.Head.Start.Time
 }
 
 const hashSize = 16
@@ -57,7 +74,7 @@ const (
 
 // indexExchanges reads all entries.
 func indexExchanges(ctx context.Context, c *verify.Container, dir string) (x *exchanges, err error) {
-	x = &exchanges{lines: &spool{dir: dir}, secrets: map[string]bool{}, perWin: map[int64]int64{}}
+	x = &exchanges{lines: &spool{dir: dir}, secrets: map[string]bool{}, perWin: map[int64]*asking{}}
 	s := newSorter(dir, grouping{tail: 9, most: maxCandidates})
 	defer func() {
 		if err != nil {
@@ -85,7 +102,7 @@ func (x *exchanges) add(s *sorter, c *verify.Container, e *evidence.Entry) error
 	if !ok {
 		return nil
 	}
-	x.perWin[e.Head.Window]++
+	x.asked(e)
 	if len(e.Detail.Records) == 0 || e.Detail.Records[0].Type != warc.Request {
 		return nil
 	}

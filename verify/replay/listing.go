@@ -264,6 +264,8 @@ func (a *Archive) reservations(box uint32, names []string) string {
 			all = append(all, fmt.Sprintf("window %d answers requests that were recorded and no others, because %s", w.Window.Window, w.why))
 		case !a.windows.classes[w.class].has(names):
 			all = append(all, fmt.Sprintf("window %d has the properties %s alone", w.Window.Window, strings.Join(a.windows.classes[w.class].names, ", ")))
+		case w.ahead() != "":
+			all = append(all, fmt.Sprintf("window %d %s", w.Window.Window, w.ahead()))
 		}
 		if len(all) == 10 {
 			break

@@ -141,6 +141,9 @@ func (r *rows) add(s *sorter, w *window, seq int64, raw []byte) error {
 		w.odd(seq)
 		return nil
 	}
+	if seconds, nanos, ok := columns[colTime].Instant(); ok && w.newest.Before(time.Unix(seconds, int64(nanos))) {
+		w.newest = time.Unix(seconds, int64(nanos)).UTC()
+	}
 	at, err := r.texts.add(raw)
 	if err != nil {
 		return err

@@ -188,3 +188,45 @@ func TestOwnAnswer(t *testing.T) {
 		}
 	}
 }
+
+// TestAhead: what a window asked for that had not come when it was asked is not there to be found empty.
+func TestAhead(t *testing.T) {
+	b := newBench(t, "arrive@3:2", simtenant.Options{}) // it is 2018-06-12T12:00:00Z, and moves by milliseconds
+	b.activities(simtenant.Owner, "2018-06-09T00:00:00Z", "2018-12-01T00:00:00Z", "page-size", "20")
+	p := b.replay()
+	const after, before = adele + "?$top=1000&$filter=TimeStamp+ge+", "+and+TimeStamp+lt+"
+	for filter, says := range map[string]string{
+		"2018-08-01T00:00:00Z" + before + "2018-09-01T00:00:00Z": "nothing of what the query asks for is recorded; window 1 was asked for at 2018-06-12T12:00:00.",
+		"2018-06-12T11:00:00Z" + before + "2018-06-12T13:00:00Z": "no activity that the query asks for is recorded from 2018-06-09T00:00:00Z to before 2018-06-12T12:00:00.",
+		"2018-06-12T11:00:00Z" + before + "2018-12-02T00:00:00Z": "from 2018-12-01T00:00:00Z to before 2018-12-02T00:00:00Z",
+	} {
+		if got := p.get("outlook.office.com", after+filter); got.StatusCode != 404 || !strings.Contains(string(got.body), says) {
+			t.Errorf("%s: %d %.300s, want %q", filter, got.StatusCode, got.body, says)
+		}
+	}
+	for filter, to := range map[string]string{
+		"2018-06-09T00:00:00Z" + before + "2018-12-01T00:00:00Z": "; from=2018-06-09T00:00:00Z; to=2018-06-12T12:00:00.", "2018-06-09T00:00:00Z" + before + "2018-06-12T12:00:00Z": "",
+	} {
+		got := p.get("outlook.office.com", after+filter)
+		_, end, _ := strings.Cut(got.mark(), p.c.CaseID())
+		if d := differ(got, b.asked(after+filter)); d != "" || !strings.HasPrefix(end, to) || to == "" && end != "" {
+			t.Errorf("%s: %s; %q", filter, d, got.mark())
+		}
+	}
+	if lines := strings.Join(p.Coverage(), "\n"); !strings.Contains(lines, "2018-06-09T00:00:00Z to 2018-12-01T00:00:00Z: it was asked for at 2018-06-12T12:00:00.") {
+		t.Error(lines)
+	}
+}
+
+// TestSlowClock: the rows that came show that the time was later than the clock of the case has it.
+func TestSlowClock(t *testing.T) {
+	newest := strings.Replace(activity("b", "03", "Move", "Web"), "2018", "2030", 1)
+	p := several(t, taken{from: "2018-05-01T00:00:00Z", to: "2031-01-01T00:00:00Z", rows: []string{activity("a", "02", "Logon", "Web"), newest}}) // in 2026
+	got := p.get("outlook.office.com", mailbox+"?$filter=TimeStamp+ge+2018-05-01T00:00:00Z+and+TimeStamp+le+2030-05-03T00:00:00Z")
+	if list := given(t, got); !slices.Equal(list, []string{"b Move", "a Logon"}) || strings.Contains(got.mark(), "from=") {
+		t.Errorf("%q, %q", list, got.mark())
+	}
+	if got := p.get("outlook.office.com", mailbox+"?$filter=TimeStamp+gt+2030-05-03T00:00:00Z+and+TimeStamp+le+2030-05-04T00:00:00Z"); got.StatusCode != 404 {
+		t.Errorf("what came after the newest row: %d", got.StatusCode)
+	}
+}

@@ -20,11 +20,13 @@ type window struct {
 	why    string // it does not
 
 	from, to    time.Time // if covers
+	known       time.Time // likewise: from then on to may lie in the time after it was asked for
 	types, apps []string  // likewise; nil for all
 
-	pages, rows int64 // that were found
-	oddCount    int64 // of them that are no plain listing, or no activity
-	oddSeq      int64 // the first such page
+	pages, rows int64     // that were found
+	oddCount    int64     // of them that are no plain listing, or no activity
+	oddSeq      int64     // the first such page
+	newest      time.Time // row
 }
 
 // odd notes something in a page that no query could be judged by.
@@ -69,8 +71,8 @@ const (
 	maxClasses = 32
 )
 
-// readWindows reads what the case says of its windows. present is how many exchanges of each are there.
-func readWindows(c *verify.Container, present map[int64]int64) *windows {
+// readWindows reads what the case says of its windows. present has the exchanges of each that are there.
+func readWindows(c *verify.Container, present map[int64]*asking) *windows {
 	ws := &windows{list: map[int64]*window{}, boxes: map[boxName]uint32{}, classes: []class{{}}}
 	for n := int64(1); ; n++ {
 		of, ok := c.Window(n)
@@ -114,7 +116,11 @@ func (ws *windows) boxOf(w *verify.Window) uint32 {
 }
 
 // interpret says what a window covers, as far as it can be told before its pages are read.
-func (w *window) interpret(ws *windows, present int64) {
+func (w *window) interpret(ws *windows, present *asking) {
+	if present == nil {
+		present = &asking{}
+	}
+	w.known = present.first // newest first, what comes meanwhile may be passed over
 	refuse := func(format string, args ...any) { w.why = fmt.Sprintf(format, args...) }
 	var fields []string
 	var errs [2]error
@@ -131,7 +137,11 @@ func (w *window) interpret(ws *windows, present int64) {
 			fields = append(fields, p.Value)
 		case "skip":
 			skipped = p.Value != "0"
-		case "api-version", "order", "metadata", "page-size", "anchor", "max", "origin":
+		case "order":
+			if p.Value == "TimeStamp asc" {
+				w.known = present.last
+			}
+		case "api-version", "metadata", "page-size", "anchor", "max", "origin":
 		default:
 			refuse("this version does not know what its parameter %.64q means", p.Name)
 		}
@@ -147,7 +157,7 @@ func (w *window) interpret(ws *windows, present int64) {
 		refuse("it passed over the first rows")
 	case !ok:
 		refuse("there are more than %d selections of properties in this case", maxClasses)
-	case present != w.Requests:
+	case present.count != w.Requests:
 		refuse("exchanges of it are withheld")
 	}
 	w.covers = w.why == ""
@@ -199,7 +209,18 @@ func (ws *windows) settle() {
 			w.why = fmt.Sprintf("%s of it were found, where %d were counted", count(w.rows, "row", "rows"), w.Records)
 		}
 		w.covers = w.why == ""
+		if !w.newest.Before(w.known) { // which shows that the clock of the case is slow, or that it came meanwhile
+			w.known = w.newest.Add(1)
+		}
 	}
+}
+
+// ahead says that a window asks for a time that had not come; "" if it does not.
+func (w *window) ahead() string {
+	if !w.known.Before(w.to) {
+		return ""
+	}
+	return "was asked for at " + stamp(w.known) + " and does not say what came after"
 }
 
 func count(n int64, one, many string) string {
