@@ -56,9 +56,11 @@ func (a *Answer) Close() error {
 // header writes heads.
 type header struct{ b bytes.Buffer }
 
-func newHeader(status int) *header {
+func newHeader(status int) *header { return newHeaderOf(status, reason(status)) }
+
+func newHeaderOf(status int, reason string) *header {
 	h := &header{}
-	fmt.Fprintf(&h.b, "HTTP/1.1 %d %s\r\n", status, reason(status))
+	fmt.Fprintf(&h.b, "HTTP/1.1 %d %s\r\n", status, reason)
 	return h
 }
 

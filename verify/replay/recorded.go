@@ -143,8 +143,11 @@ func (a *Archive) response(ctx context.Context, r *Request, c *candidate) (*Answ
 		last: !layout.Reusable || err != nil, close: block.Close}, nil
 }
 
-// acceptable reports whether the client takes the content codings of a response.
+// acceptable reports whether the client takes the content codings of a response. Where nothing is coded any client does.
 func acceptable(r *Request, l httpblock.Layout) bool {
+	if l.PayloadLength == 0 {
+		return true
+	}
 	for _, coding := range list(l.Fields, "Content-Encoding") {
 		if coding = strings.ToLower(coding); coding != "identity" && !r.accepts(strings.TrimPrefix(coding, "x-")) {
 			return false
@@ -159,18 +162,27 @@ func (a *Archive) decoded(ctx context.Context, e *evidence.Entry, l httpblock.La
 	if err != nil {
 		return a.failure(NotRecorded, 502, "ExhibitCoding", fmt.Sprintf("the recorded answer (entry %d) is in a coding that the client does not take, and that cannot be removed", e.Head.Seq)), nil
 	}
-	h := newHeader(l.Status)
+	phrase := l.Reason
+	if hasControl(phrase) {
+		phrase = ""
+	}
+	h := newHeaderOf(l.Status, phrase)
 	for _, f := range l.Fields {
 		switch strings.ToLower(f.Name) {
 		case "content-encoding", "content-length", "transfer-encoding", "connection", "keep-alive", "trailer", "upgrade", strings.ToLower(Mark):
 		default:
-			if httpblock.IsToken(f.Name) && !strings.ContainsFunc(f.Value, func(c rune) bool { return c < ' ' && c != '\t' || c == 0x7F }) {
+			if httpblock.IsToken(f.Name) && !hasControl(f.Value) {
 				h.add(f.Name, f.Value)
 			}
 		}
 	}
 	h.add(Mark, fmt.Sprintf("%s; case=%s; recorded=%d; decoded", Derived, a.caseID, e.Head.Seq))
 	return &Answer{Kind: Derived, Status: l.Status, Seq: e.Head.Seq, head: h.b.Bytes(), body: body, size: -1, close: body.Close}, nil
+}
+
+// hasControl reports whether a recorded text could not stand in a line of a head.
+func hasControl(s string) bool {
+	return strings.ContainsFunc(s, func(c rune) bool { return c < ' ' && c != '\t' || c == 0x7F })
 }
 
 // leadsOn reports whether the body of a recorded listing names a next page. One that cannot be read to its end does, for all that is known.

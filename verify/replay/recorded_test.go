@@ -1,9 +1,12 @@
 package replay_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -120,7 +123,10 @@ func TestCodingNotTaken(t *testing.T) {
 	if got := p.get(b.host(), "/pages/audit/1", "Accept-Encoding", "br, gzip;q=0.5"); got.mark() != "" || got.Header.Get("Content-Encoding") != "gzip" {
 		t.Errorf("with gzip: %v", got.Header)
 	}
-	for _, coding := range []string{"", "identity", "br", "gzip;q=0", "gzip; q=0.000"} {
+	if got := p.get(b.host(), "/pages/audit/1", "Accept-Encoding", "*;q=0, gzip"); got.mark() != "" {
+		t.Errorf("gzip alone: %v", got.Header)
+	}
+	for _, coding := range []string{"", "identity", "br", "gzip;q=0", "gzip; q=0.000", "*, gzip;q=0", "*;q=0", "br, *;q=0"} {
 		got := p.get(b.host(), "/pages/audit/1", "Accept-Encoding", coding)
 		if string(got.body) != `{"value":[{"Id":"a"}]}` || !strings.HasSuffix(got.mark(), "; decoded") || !strings.HasPrefix(got.mark(), "derived; case=") ||
 			got.Header.Get("Content-Encoding") != "" || got.Header.Get("Server") != "Microsoft-IIS/10.0" {
@@ -252,4 +258,61 @@ func TestConnectionEnds(t *testing.T) {
 			t.Errorf("%q: %q", head, got)
 		}
 	}
+}
+
+// TestCodedWithoutBody: an answer that has no body has no coding that could be taken off, whatever its header says: it is recorded bytes for every client, and the next answer
+// follows it.
+func TestCodedWithoutBody(t *testing.T) {
+	for _, status := range []string{"304 Not Modified", "204 No Content", "401 Unauthorized\r\nContent-Length: 0"} {
+		recorded := "HTTP/1.1 " + status + "\r\nContent-Encoding: gzip\r\nETag: \"x\"\r\n\r\n"
+		framing := "none"
+		if strings.Contains(status, "Length") {
+			framing = "content-length"
+		}
+		p := only(t, strings.TrimSuffix(recorded, "\r\n\r\n"), "", framing)
+		ask := "GET /page/1 HTTP/1.1\r\nHost: service.example\r\n\r\n"
+		if got := p.raw(ask + strings.Replace(ask, "\r\n\r\n", "\r\nConnection: close\r\n\r\n", 1)); got != recorded+recorded {
+			t.Errorf("%s: %q", status, got)
+		}
+	}
+}
+
+// TestCodedStatus: the status line of an answer whose coding is taken off is the one that was recorded.
+func TestCodedStatus(t *testing.T) {
+	var body bytes.Buffer
+	w := gzip.NewWriter(&body)
+	if _, err := w.Write([]byte("moved")); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{"HTTP/1.1 302 Moved Temporarily", "HTTP/1.1 299 ", "HTTP/1.1 429 Slow down"} {
+		p := only(t, fmt.Sprintf("%s\r\nContent-Encoding: gzip\r\nContent-Length: %d", line, body.Len()), body.String(), "content-length")
+		got := p.raw("GET /page/1 HTTP/1.1\r\nHost: service.example\r\nConnection: close\r\n\r\n")
+		if !strings.HasPrefix(got, line+"\r\n") || !strings.Contains(got, "\r\n5\r\nmoved\r\n0\r\n\r\n") {
+			t.Errorf("%q: %q", line, got)
+		}
+	}
+}
+
+// only makes a case of one answer.
+func only(t *testing.T, head, body, framing string) *player {
+	t.Helper()
+	m := sample.New(t, nil)
+	m.Operator(evidence.ActionRunStart, "exhibit acquire http")
+	m.Connect()
+	w := evidence.Window{State: evidence.Opened, From: "", To: ""}
+	m.Window(1, w)
+	status, err := strconv.ParseInt(strings.Fields(head)[1], 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Last = m.Exchange(sample.Answer{Window: 1, Page: 1, Parent: evidence.None, RetryOf: evidence.None, Status: status, Head: head, Body: body, Framing: framing})
+	w.State, w.Reason, w.Requests = evidence.Failed, "http-status", 1
+	w.Last = evidence.None
+	m.Window(1, w)
+	m.Operator(evidence.ActionRunStop, "finished")
+	m.Seal()
+	return play(t, m.Folder.FS())
 }

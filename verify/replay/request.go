@@ -156,14 +156,19 @@ func sameAccept(a, b httpblock.Fields) bool {
 
 // accepts reports whether the client names a content coding that it takes. Without Accept-Encoding a client could be sent anything (RFC 9110, 12.5.3); but those that send
 // none mostly cannot decode, and services do not code for them.
-func (r *Request) accepts(coding string) bool {
+func (r *Request) accepts(coding string) (takes bool) {
 	for _, part := range list(r.Fields, "Accept-Encoding") {
 		name, weight, _ := strings.Cut(part, ";")
 		name = strings.ToLower(strings.Trim(name, " \t"))
-		if name == coding || name == "*" || name == "x-"+coding {
-			weight = strings.ReplaceAll(strings.ToLower(weight), " ", "")
-			return !strings.HasPrefix(weight, "q=0") || strings.Trim(weight[3:], ".0") != ""
+		named := name == coding || name == "x-"+coding
+		if !named && name != "*" {
+			continue
+		}
+		weight = strings.ReplaceAll(strings.ToLower(weight), " ", "")
+		takes = !strings.HasPrefix(weight, "q=0") || strings.Trim(weight[3:], ".0") != ""
+		if named { // which * leaves alone, wherever it stands
+			break
 		}
 	}
-	return false
+	return takes
 }
