@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"math/big"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,7 +28,8 @@ type certificate struct {
 // days is for how long a certificate is good that is made for one replay; its key ends with the process.
 const days = 30
 
-// selfSigned makes a certificate for the names by which clients may reach the replay. It can sign nothing: to trust it is to trust this one key, for these names.
+// selfSigned makes a certificate for the names by which clients may reach the replay. It can sign nothing: to trust it is to trust this one key, for these names. It says so
+// by its basic constraints alone: OpenSSL before 3.0 does not find a self-signed certificate that has a key usage without keyCertSign (github.com/openssl/openssl/issues/1418).
 func selfSigned(hosts []string, now time.Time) (c certificate, err error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -40,9 +42,10 @@ func selfSigned(hosts []string, now time.Time) (c certificate, err error) {
 	template := &x509.Certificate{
 		SerialNumber: serial, Subject: pkix.Name{CommonName: "exhibit-verify replay"},
 		NotBefore: now.AddDate(0, 0, -1), NotAfter: now.AddDate(0, 0, days), BasicConstraintsValid: true,
-		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
-	for _, h := range hosts {
+	slices.Sort(hosts)
+	for _, h := range slices.Compact(hosts) {
 		if ip := net.ParseIP(h); ip != nil {
 			template.IPAddresses = append(template.IPAddresses, ip)
 		} else if isName(h) {
