@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"strconv"
 	"time"
 
@@ -19,6 +21,7 @@ type replayOptions struct {
 	listen          string
 	caOut           string
 	tlsCert, tlsKey string
+	json            bool
 	given           given
 }
 
@@ -29,7 +32,7 @@ func newReplay() *cobra.Command {
 		Short: "Serve the recorded API again, from the evidence alone, until it is interrupted",
 		Long: `replay checks the case and then answers requests over HTTPS: with the recorded response for the same request, byte for byte, and listings of the Outlook Activities API
 also as they follow from the recorded activities, whatever the query. Those are marked by the header Exhibit-Replay. What is not recorded gets an error that says so, never an empty answer.
-Any token does, because none can be checked. docs/replay.md says more.
+Any token does, because none can be checked. docs/replay.md says more, and how clients are made to trust it.
 
 It listens on this computer alone unless --listen says otherwise, and connects to nothing. Its certificate is made for this run; --ca-out writes it, for --ca-file of exhibit or --cacert of curl.`,
 		Args: cobra.ExactArgs(1),
@@ -39,6 +42,7 @@ It listens on this computer alone unless --listen says otherwise, and connects t
 	cmd.Flags().StringVar(&o.caOut, "ca-out", "", "`FILE` for the certificate, written once requests are answered")
 	cmd.Flags().StringVar(&o.tlsCert, "tls-cert", "", "`PEM` file with a certificate of your own; needs --tls-key")
 	cmd.Flags().StringVar(&o.tlsKey, "tls-key", "", "`PEM` file with its private key")
+	cmd.Flags().BoolVar(&o.json, "json", false, "print two lines of JSON: where it listens, and at the end what was answered")
 	o.given.flags(cmd)
 	return cmd
 }
@@ -62,13 +66,20 @@ func runReplay(cmd *cobra.Command, path string, o *replayOptions) error {
 		return notAnyMore(err, "nothing was served")
 	}
 	defer archive.Close()
-	if err := o.serve(cmd, listener, archive); err != nil {
+	answered, err := o.serve(cmd, listener, archive)
+	if err != nil {
 		return notAnyMore(err, "answers that were given since cannot be relied on")
 	}
-	if code := c.report.Exit(); code != cli.Done {
+	code := c.report.Exit()
+	if answered.Exit = code; o.json {
+		err = cli.PrintJSONLine(cmd.OutOrStdout(), answered)
+	} else {
+		answered.print(cmd.OutOrStdout())
+	}
+	if code != cli.Done && err == nil {
 		return cli.Fail(code, fmt.Errorf("%s: %s", path, verdict(c.report)), "what was served is what was acquired", "run `exhibit-verify check "+path+"` to see what is missing")
 	}
-	return nil
+	return err
 }
 
 // listen listens on an address. It takes no name but localhost: to look one up would be a question to somebody else.
@@ -104,7 +115,22 @@ func (o *replayOptions) check(cmd *cobra.Command) error {
 		_, err := readCertificate(o.tlsCert, o.tlsKey)
 		return err
 	}
-	return nil
+	return replaceable(o.caOut)
+}
+
+// replaceable fails if there is a file that --ca-out would overwrite and that is not the certificate of an earlier run: it could be one of the case.
+func replaceable(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil // there is none, or writing says what is wrong with it
+	}
+	if info.Mode().IsRegular() && info.Size() < 64<<10 {
+		b, err := os.ReadFile(path)
+		if err == nil && bytes.HasPrefix(b, []byte("-----BEGIN CERTIFICATE-----\n")) {
+			return nil
+		}
+	}
+	return cli.Fail(cli.Usage, fmt.Errorf("--ca-out %q: the file is there already, and is no certificate", path), "", "name another file; an earlier certificate is replaced")
 }
 
 // notAnyMore says what it means that a case is not any more what was checked.
@@ -116,34 +142,39 @@ func notAnyMore(err error, meaning string) error {
 }
 
 // serve answers until the command is interrupted.
-func (o *replayOptions) serve(cmd *cobra.Command, listener net.Listener, archive *replay.Archive) error {
-	host, port, err := net.SplitHostPort(listener.Addr().String())
+func (o *replayOptions) serve(cmd *cobra.Command, listener net.Listener, archive *replay.Archive) (*endView, error) {
+	host, _, err := net.SplitHostPort(listener.Addr().String())
 	if err != nil {
-		return err
+		return nil, err
 	}
 	cert, err := o.certificate(host, archive.Hosts())
 	if err != nil {
-		return err
+		return nil, err
+	}
+	start, err := newStartView(listener.Addr(), cert, archive)
+	if err != nil {
+		return nil, err
 	}
 	talk := cmd.ErrOrStderr()
 	if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() {
 		fmt.Fprintln(talk, "warning: whoever can reach this address can read the evidence; any token is taken")
 	}
-	for _, line := range archive.Coverage() {
+	for _, line := range start.Windows {
 		fmt.Fprintln(talk, cli.EscapeLine(line))
-	}
-	out := cmd.OutOrStdout()
-	fmt.Fprintf(out, "listening at https://%s\n", net.JoinHostPort(host, port))
-	fmt.Fprintf(out, "certificate SHA-256 %s\n", cert.fingerprint())
-	fmt.Fprintf(out, "%s, %s\n", cli.Count(archive.Exchanges(), "exchange", "exchanges"), cli.Count(archive.Activities(), "activity", "activities"))
-	for _, h := range archive.Hosts() {
-		fmt.Fprintln(out, cli.EscapeLine("recorded of "+h))
 	}
 	s := newServer(listener, cert, archive, talk)
 	if err := cli.WritePrivate("ca-out", o.caOut, cert.pem); err != nil {
-		return err
+		return nil, err
 	}
-	return s.run(cmd.Context())
+	if start.Certificate = o.caOut + o.tlsCert; o.json { // one of them at most is given
+		err = cli.PrintJSONLine(cmd.OutOrStdout(), start)
+	} else {
+		start.print(cmd.OutOrStdout())
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &s.answered, s.run(cmd.Context())
 }
 
 // certificate is the user's, or one for all names by which the replay may be reached.

@@ -29,11 +29,12 @@ type server struct {
 	config   *tls.Config
 	archive  *replay.Archive
 
-	mu    sync.Mutex // of talk, open and err
-	talk  io.Writer
-	open  map[net.Conn]bool // nil once the server ends
-	err   error             // that ended it
-	slots chan struct{}
+	mu       sync.Mutex // of talk, open, err and answered
+	talk     io.Writer
+	open     map[net.Conn]bool // nil once the server ends
+	err      error             // that ended it
+	answered endView
+	slots    chan struct{}
 }
 
 func newServer(l net.Listener, cert certificate, archive *replay.Archive, talk io.Writer) *server {
@@ -149,5 +150,6 @@ func (s *server) converse(ctx context.Context, raw net.Conn) error {
 func (s *server) tell(a *replay.Answer, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.answered.add(a.Kind, err == nil)
 	tellAnswer(s.talk, a, err)
 }

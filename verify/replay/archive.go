@@ -81,6 +81,9 @@ func (a *Archive) Answer(ctx context.Context, r *Request) (*Answer, error) {
 // to lead here as well.
 func (a *Archive) Hosts() []string { return a.exchanges.hosts }
 
+// CaseID is the id of the case, as the header of answers that were not recorded has it.
+func (a *Archive) CaseID() string { return a.caseID }
+
 // Exchanges is how many exchanges can be replayed.
 func (a *Archive) Exchanges() int64 { return a.exchanges.count }
 
