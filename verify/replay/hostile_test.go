@@ -237,31 +237,32 @@ const (
 // TestOddAnswers: a window in whose answers something cannot be read as activities answers no query, because it could lack rows; the recorded bytes are there all the same.
 func TestOddAnswers(t *testing.T) {
 	for name, body := range map[string]string{
-		"an error object":          `{"value":[` + good + `,{"error":{"code":"x"}}]}`,
-		"no object":                `{"value":[` + good + `,1]}`,
-		"a list of lists":          `{"value":[[` + good + `]]}`,
-		"no Id":                    `{"value":[{"TimeStamp":"2018-05-02T00:00:00Z"}]}`,
-		"an empty Id":              `{"value":[{"Id":"","TimeStamp":"2018-05-02T00:00:00Z"}]}`,
-		"an Id that is a number":   `{"value":[{"Id":1,"TimeStamp":"2018-05-02T00:00:00Z"}]}`,
-		"two Ids":                  `{"value":[{"Id":"a","TimeStamp":"2018-05-02T00:00:00Z","Id":"b"}]}`,
-		"an escaped second Id":     `{"value":[{"Id":"a","TimeStamp":"2018-05-02T00:00:00Z","\u0049d":"b"}]}`,
-		"no time":                  `{"value":[{"Id":"a"}]}`,
-		"a time without zone":      `{"value":[{"Id":"a","TimeStamp":"2018-05-02T00:00:00"}]}`,
-		"a day that is none":       `{"value":[{"Id":"a","TimeStamp":"2018-02-30T00:00:00Z"}]}`,
-		"a type that is an object": `{"value":[{"Id":"a","TimeStamp":"2018-05-02T00:00:00Z","ActivityIdType":{}}]}`,
-		"a huge Id":                `{"value":[{"Id":"` + strings.Repeat("a", 5000) + `","TimeStamp":"2018-05-02T00:00:00Z"}]}`,
-		"a cut answer":             `{"value":[` + good,
-		"a cut row":                `{"value":[` + good[:30],
-		"two lists":                `{"value":[` + good + `],"value":[]}`,
-		"a value that is none":     `{"value":{}}`,
-		"no value":                 `{"Value":[` + good + `]}`,
-		"an array":                 `[` + good + `]`,
-		"two documents":            `{"value":[` + good + `]}{"value":[]}`,
-		"no document":              " ",
-		"no JSON":                  "<html>",
-		"a row too long":           `{"value":[` + good + `,{"Id":"b","TimeStamp":"2018-05-02T00:00:00Z","x":"` + strings.Repeat("x", 17<<20) + `"}]}`,
-		"nested deeply":            `{"value":[` + strings.Repeat("[", 20_000) + strings.Repeat("]", 20_000) + `]}`,
-		"another count":            `{"value":[]}`,
+		"an error object":                    `{"value":[` + good + `,{"error":{"code":"x"}}]}`,
+		"no object":                          `{"value":[` + good + `,1]}`,
+		"a list of lists":                    `{"value":[[` + good + `]]}`,
+		"no Id":                              `{"value":[{"TimeStamp":"2018-05-02T00:00:00Z"}]}`,
+		"an empty Id":                        `{"value":[{"Id":"","TimeStamp":"2018-05-02T00:00:00Z"}]}`,
+		"an Id that is a number":             `{"value":[{"Id":1,"TimeStamp":"2018-05-02T00:00:00Z"}]}`,
+		"two Ids":                            `{"value":[{"Id":"a","TimeStamp":"2018-05-02T00:00:00Z","Id":"b"}]}`,
+		"an escaped second Id":               `{"value":[{"Id":"a","TimeStamp":"2018-05-02T00:00:00Z","\u0049d":"b"}]}`,
+		"no time":                            `{"value":[{"Id":"a"}]}`,
+		"a time without zone":                `{"value":[{"Id":"a","TimeStamp":"2018-05-02T00:00:00"}]}`,
+		"a day that is none":                 `{"value":[{"Id":"a","TimeStamp":"2018-02-30T00:00:00Z"}]}`,
+		"a type that is an object":           `{"value":[{"Id":"a","TimeStamp":"2018-05-02T00:00:00Z","ActivityIdType":{}}]}`,
+		"a huge Id":                          `{"value":[{"Id":"` + strings.Repeat("a", 5000) + `","TimeStamp":"2018-05-02T00:00:00Z"}]}`,
+		"a cut answer":                       `{"value":[` + good,
+		"a cut row":                          `{"value":[` + good[:30],
+		"two lists":                          `{"value":[` + good + `],"value":[]}`,
+		"a value that is none":               `{"value":{}}`,
+		"no value":                           `{"Value":[` + good + `]}`,
+		"an array":                           `[` + good + `]`,
+		"two documents":                      `{"value":[` + good + `]}{"value":[]}`,
+		"no document":                        " ",
+		"no JSON":                            "<html>",
+		"a row too long":                     `{"value":[` + good + `,{"Id":"b","TimeStamp":"2018-05-02T00:00:00Z","x":"` + strings.Repeat("x", 17<<20) + `"}]}`,
+		"a row long for all clients at once": `{"value":[{"Id":"b","TimeStamp":"2018-05-02T00:00:00Z","x":"` + strings.Repeat("x", 2<<20) + `"}]}`,
+		"nested deeply":                      `{"value":[` + strings.Repeat("[", 20_000) + strings.Repeat("]", 20_000) + `]}`,
+		"another count":                      `{"value":[]}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := odd(t, 1, `{"value":[]}`, body)
@@ -280,6 +281,8 @@ func TestOddAnswers(t *testing.T) {
 		"spaced":  " {\r\n\t\"x\" : [ { \"value\" : [ ] } ] , \"value\" : [ \r\n" + strings.ReplaceAll(good, ":\"", " :\t\"") + "\n ] , \"y\" : 1e5 } \r\n",
 		"nulls":   `{"value":[{"Id":"a","TimeStamp":"2018-05-02T00:00:00Z","ActivityItemId":null,"ActivityCreationTime":null,"CustomProperties":null}]}`,
 		"escapes": `{"v\u0061lue":[{"\u0049d":"\u0061\"\\","TimeStamp":"2018-05-02T00:00:00\u005a","}":"]}","x":{"Id":"b","Id":"c"}}]}`,
+		"many":    `{"value":[{"Id":"a","TimeStamp":"2018-05-02T00:00:00Z"` + strings.Repeat(`,"":1`, 100_000) + `}]}`,
+		"long":    `{"value":[{"Id":"a","TimeStamp":"2018-05-02T00:00:00Z","x":"` + strings.Repeat("x", 1_000_000) + `"}]}`,
 		"UTF-8":   "{\"value\":[{\"Id\":\"a\",\"TimeStamp\":\"2018-05-02T00:00:00Z\",\"x\":\"\xff\"}]}",
 	} {
 		p := odd(t, 1, body)
@@ -289,7 +292,7 @@ func TestOddAnswers(t *testing.T) {
 			want = want[:i]
 		}
 		if got.StatusCode != 200 || string(got.body) != `{"value":[`+want+`]}` {
-			t.Errorf("%s: %d %q, want %q", name, got.StatusCode, got.body, want)
+			t.Errorf("%s: %d %.500q, want %.500q", name, got.StatusCode, got.body, want)
 		}
 	}
 }

@@ -41,8 +41,8 @@ func columnOf(name string) int {
 
 // Bounds of a row. Whatever is longer is no activity that anybody has ever seen.
 const (
-	maxRow    = 16 << 20 // bytes of its JSON text
-	maxColumn = 1 << 10  // bytes of a property that a query can name
+	maxRow    = 1 << 20 // bytes of its JSON text
+	maxColumn = 1 << 10 // bytes of a property that a query can name
 )
 
 // row is what a query can ask of an activity. It is an [odata.Lookup].
