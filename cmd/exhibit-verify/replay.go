@@ -147,7 +147,7 @@ func (o *replayOptions) serve(cmd *cobra.Command, listener net.Listener, archive
 	if err != nil {
 		return nil, err
 	}
-	cert, err := o.certificate(host, archive.Hosts())
+	cert, err := o.certificate(host, archive.Hosts(), len(archive.Coverage()) > 0)
 	if err != nil {
 		return nil, err
 	}
@@ -178,11 +178,14 @@ func (o *replayOptions) serve(cmd *cobra.Command, listener net.Listener, archive
 }
 
 // certificate is the user's, or one for all names by which the replay may be reached.
-func (o *replayOptions) certificate(host string, recorded []string) (certificate, error) {
+func (o *replayOptions) certificate(host string, recorded []string, outlook bool) (certificate, error) {
 	if o.tlsCert != "" {
 		return readCertificate(o.tlsCert, o.tlsKey)
 	}
 	names := []string{"localhost", "127.0.0.1", "::1", host}
+	if outlook {
+		names = append(names, "outlook.office.com", "outlook.office365.com") // which the clients of the time have built in, whichever of them was asked
+	}
 	for _, h := range recorded {
 		if name, _, err := net.SplitHostPort(h); err == nil {
 			h = name

@@ -45,6 +45,7 @@ func TestHostileRequests(t *testing.T) {
 		{"HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505},
 		{"HTTP/0.9", "GET /page/1\r\n\r\n", 400},
 		{"no method", " /page/1 HTTP/1.1\r\n" + end, 400},
+		{"a method of great length", strings.Repeat("G", 33) + " /page/1 HTTP/1.1\r\n" + end, 400},
 		{"odd method", "G{T /page/1 HTTP/1.1\r\n" + end, 400},
 		{"two blanks", "GET  /page/1 HTTP/1.1\r\n" + end, 400},
 		{"a blank in the target", "GET /page/1 x HTTP/1.1\r\n" + end, 400},

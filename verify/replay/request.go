@@ -24,6 +24,7 @@ type Request struct {
 const (
 	maxRequestHead = 128 << 10 // bytes
 	maxFields      = 200
+	maxMethod      = 32 // bytes; it is repeated in errors
 )
 
 // RequestError says why a request cannot be answered. The connection has to be closed after it: where the next request begins is not known.
@@ -51,6 +52,8 @@ func ReadRequest(r *bufio.Reader) (*Request, error) {
 	switch {
 	case !ok || !httpblock.IsToken(method) || strings.Contains(proto, " "):
 		return nil, refuse(400, "the request line is not METHOD TARGET HTTP/1.1")
+	case len(method) > maxMethod:
+		return nil, refuse(400, "the method is longer than %d bytes", maxMethod)
 	case method == "CONNECT":
 		return nil, refuse(405, "CONNECT is refused: this is no proxy")
 	case proto != "HTTP/1.1":
