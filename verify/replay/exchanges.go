@@ -58,9 +58,9 @@ func (x *exchanges) asked(e *evidence.Entry) {
 
 const hashSize = 16
 
-// targetHash names a method and a target.
+// targetHash names a method and what is asked.
 func targetHash(method, target string) []byte {
-	h := sha256.Sum256([]byte(method + " " + target))
+	h := sha256.Sum256([]byte(method + " " + sameKey(target)))
 	return h[:hashSize]
 }
 
@@ -191,11 +191,12 @@ func readLines(b []byte) (*evidence.Entry, error) {
 	return e, nil
 }
 
-// candidate is an exchange in which the same was asked: the same method, and the same target but for secrets.
+// candidate is an exchange in which the same was asked: the same method, and the same target but for secrets, or what [sameKey] takes for the same.
 type candidate struct {
 	entry   *evidence.Entry
 	rank    int
 	host    string
+	target  string // as it was recorded
 	request httpblock.RequestLayout
 }
 
@@ -225,7 +226,7 @@ func (x *exchanges) find(ctx context.Context, c *verify.Container, method, targe
 			return nil, err
 		}
 		cand := &candidate{entry: e, rank: rank}
-		cand.host, _ = splitURL(cand.exchange().URL)
+		cand.host, cand.target = splitURL(cand.exchange().URL)
 		if cand.request, err = readRequest(ctx, c, e); err != nil {
 			return nil, err
 		}

@@ -16,6 +16,7 @@ import (
 // fit says how an exchange suits a request in which the same was asked.
 type fit struct {
 	*candidate
+	spelt   bool // the target, too, and not only what it means
 	prefers bool // the same Prefer
 	accepts bool // the same Accept
 	here    bool // it was asked of the same Host
@@ -26,7 +27,7 @@ type fit struct {
 func fits(found []*candidate, r *Request, ok func(*fit) bool) (all []fit, withheld bool) {
 	here := false
 	for _, c := range found {
-		f := fit{c, samePreferences(c.request.Fields, r.Fields), sameAccept(c.request.Fields, r.Fields), sameHost(c.host, r.Host)}
+		f := fit{c, strings.Contains(c.target, redacted) || c.target == r.Target, samePreferences(c.request.Fields, r.Fields), sameAccept(c.request.Fields, r.Fields), sameHost(c.host, r.Host)}
 		if ok(&f) {
 			all, here = append(all, f), here || f.here
 		}
@@ -44,7 +45,7 @@ func sameHost(a, b string) bool {
 	return strings.EqualFold(strings.TrimSuffix(a, ":443"), strings.TrimSuffix(b, ":443"))
 }
 
-// best returns the first candidate of a rank, preferring those that were asked with the same Prefer, then those with the same Accept.
+// best returns the first candidate of a rank, preferring those that were asked in the same spelling, then with the same Prefer, then with the same Accept.
 func best(all []fit, rank int) *fit {
 	var chosen *fit
 	score := -1
@@ -54,7 +55,7 @@ func best(all []fit, rank int) *fit {
 			continue
 		}
 		s := 0
-		for n, same := range []bool{f.accepts, f.prefers} {
+		for n, same := range []bool{f.accepts, f.prefers, f.spelt} {
 			if same {
 				s |= 1 << n
 			}
