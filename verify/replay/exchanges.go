@@ -37,6 +37,7 @@ type exchanges struct {
 	secrets map[string]bool
 	hosts   []string // that were asked, in order
 	count   int64
+	part    bool // entries are withheld
 	perWin  map[int64]*asking // the exchanges that are there, by window
 }
 
@@ -81,14 +82,17 @@ func indexExchanges(ctx context.Context, c *verify.Container, dir string) (x *ex
 			err = errors.Join(err, s.Close(), x.close())
 		}
 	}()
+	there := int64(0)
 	for e, err := range c.Entries(ctx) {
 		if err != nil {
 			return x, err
 		}
+		there++
 		if err := x.add(s, c, e); err != nil {
 			return x, err
 		}
 	}
+	x.part = there < c.Len()
 	if err := x.lines.flush(); err != nil {
 		return x, err
 	}

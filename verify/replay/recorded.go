@@ -90,6 +90,9 @@ func (a *Archive) unknown(r *Request) *Answer {
 	if len(a.exchanges.hosts) > 0 {
 		hosts = "what was asked, of " + strings.Join(a.exchanges.hosts, ", ") + ", was asked in other words"
 	}
+	if a.exchanges.part {
+		hosts += ", or is withheld from this production"
+	}
 	return a.failure(NotRecorded, 404, "ExhibitNotRecorded", "this case holds no answer to "+r.Method+" of this target: "+hosts+", or not at all")
 }
 
