@@ -37,17 +37,14 @@ func (ws *windows) regions(box uint32, names []string) []*region {
 	return list
 }
 
-// add takes the time of a window.
+// add takes the time of a window. One that lies ahead as a whole says nothing.
 func (r *region) add(w *window) {
-	known := w.to
-	if w.known.Before(w.to) {
-		if known = w.known; known.Before(w.from) {
-			known = w.from
-		}
-		r.ahead = append(r.ahead, span{known, w.to})
-	}
-	if w.from.Before(known) {
-		r.spans = append(r.spans, span{w.from, known})
+	switch {
+	case !w.known.After(w.from):
+	case w.known.Before(w.to):
+		r.spans, r.ahead = append(r.spans, span{w.from, w.known}), append(r.ahead, span{w.known, w.to})
+	default:
+		r.spans = append(r.spans, span{w.from, w.to})
 	}
 }
 

@@ -37,7 +37,7 @@ type exchanges struct {
 	secrets map[string]bool
 	hosts   []string // that were asked, in order
 	count   int64
-	part    bool // entries are withheld
+	part    bool              // entries are withheld
 	perWin  map[int64]*asking // the exchanges that are there, by window
 }
 

@@ -193,11 +193,13 @@ func TestOwnAnswer(t *testing.T) {
 func TestAhead(t *testing.T) {
 	b := newBench(t, "arrive@3:2", simtenant.Options{}) // it is 2018-06-12T12:00:00Z, and moves by milliseconds
 	b.activities(simtenant.Owner, "2018-06-09T00:00:00Z", "2018-12-01T00:00:00Z", "page-size", "20")
+	b.activities(simtenant.Owner, "2019-06-01T00:00:00Z", "2019-07-01T00:00:00Z")
 	p := b.replay()
 	const after, before = adele + "?$top=1000&$filter=TimeStamp+ge+", "+and+TimeStamp+lt+"
 	for filter, says := range map[string]string{
 		"2018-08-01T00:00:00Z" + before + "2018-09-01T00:00:00Z": "nothing of what the query asks for is recorded; window 1 was asked for at 2018-06-12T12:00:00.",
 		"2018-06-12T11:00:00Z" + before + "2018-06-12T13:00:00Z": "no activity that the query asks for is recorded from 2018-06-09T00:00:00Z to before 2018-06-12T12:00:00.",
+		"2019-06-01T00:00:00Z" + before + "2019-07-01T00:00:00Z": "window 2 was asked for at 2018-06-12T12:00:00.",
 		"2018-06-12T11:00:00Z" + before + "2018-12-02T00:00:00Z": "from 2018-12-01T00:00:00Z to before 2018-12-02T00:00:00Z",
 	} {
 		if got := p.get("outlook.office.com", after+filter); got.StatusCode != 404 || !strings.Contains(string(got.body), says) {
@@ -205,6 +207,7 @@ func TestAhead(t *testing.T) {
 		}
 	}
 	for filter, to := range map[string]string{
+		"2018-06-10T00:00:00Z": "; from=2018-06-09T00:00:00Z; to=2018-06-12T12:00:00.",
 		"2018-06-09T00:00:00Z" + before + "2018-12-01T00:00:00Z": "; from=2018-06-09T00:00:00Z; to=2018-06-12T12:00:00.", "2018-06-09T00:00:00Z" + before + "2018-06-12T12:00:00Z": "",
 	} {
 		got := p.get("outlook.office.com", after+filter)
