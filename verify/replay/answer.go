@@ -115,11 +115,13 @@ func (a *Archive) failure(kind Kind, status int, code, message string, extra ...
 	return &Answer{Kind: kind, Status: status, Seq: -1, Text: message, head: h.b.Bytes(), body: bytes.NewReader(body), size: int64(len(body))}
 }
 
-// unauthorized is what the service answered to a request without credentials: no body, and the reason in x-ms-diagnostics.
+// unauthorized is what the service answered to a request without credentials: no body, and the reason in x-ms-diagnostics. Clients that have a password send it once
+// they are asked for Basic.
 func (a *Archive) unauthorized() *Answer {
 	h := newHeader(401)
 	h.add("x-ms-diagnostics", `2000003;reason="The request has no credentials. Any will do: a replay cannot check them.";error_category="missing_token"`)
 	h.add("WWW-Authenticate", `Bearer realm=""`)
+	h.add("WWW-Authenticate", `Basic realm=""`)
 	h.add(Mark, string(Refused)+"; case="+a.caseID)
 	return &Answer{Kind: Refused, Status: 401, Seq: -1, Text: "the request has no Authorization", head: h.b.Bytes(), size: 0}
 }

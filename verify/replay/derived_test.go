@@ -290,6 +290,15 @@ func TestRules(t *testing.T) {
 				t.Errorf("%s: %v", target, err)
 			}
 		}
+		if schemes := func(a *answer) (list []string) {
+			for _, v := range append(a.Header.Values("WWW-Authenticate"), a.Header["WWW-Authenticate"]...) { // the tenant spells it so
+				name, _, _ := strings.Cut(v, " ")
+				list = append(list, name)
+			}
+			return list
+		}; !slices.Equal(schemes(got), schemes(want)) {
+			t.Errorf("%s: asks for %q, want %q", target, schemes(got), schemes(want))
+		}
 		if got.StatusCode != want.StatusCode || g.Error.Code != w.Error.Code || len(got.body) == 0 != (len(want.body) == 0) || !strings.HasPrefix(got.mark(), "refused; case=") {
 			t.Errorf("%s %q: %d %s, want %d %s", target, fields, got.StatusCode, got.body, want.StatusCode, want.body)
 		}
