@@ -17,6 +17,7 @@ func requestSeeds() []string {
 		"GET /api/v2.0/Users('a')/Activities?$filter=&%24top=1 HTTP/1.1\r\nHost: outlook.office.com\r\nPrefer: a, \"b, c\"\r\nAccept-Encoding: gzip;q=0.5, *\r\n\r\nGET",
 		"\r\nGET / HTTP/1.1\r\nHost: [::1]:80\r\nContent-Length: 0\r\n\r\n", "CONNECT a:1 HTTP/1.1\r\n\r\n", "GET http://a/ HTTP/1.1\r\nHost: a\r\n\r\n", "GET / HTTP/1.1\nHost: a\n\n",
 		"GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+		"GET /api/v1.0/Users(%27o''a%27)/Messages(%27x%2B%27)?%24select=Id%2CSubject&&a=b HTTP/1.1\r\nHost: a\r\n\r\n", "GET /api/beta/me/Messages/x?$select=Id HTTP/1.1\r\nHost: a\r\n\r\n",
 	}
 }
 
@@ -58,6 +59,9 @@ func FuzzRequest(f *testing.F) {
 		var left bytes.Buffer
 		if _, err := left.ReadFrom(in); err != nil || !strings.HasSuffix(s, "\r\n\r\n"+left.String()) {
 			t.Errorf("%q is left of %q, %v", left.String(), s, err)
+		}
+		if key := sameKey(r.Target); key != r.Target && (!strings.HasPrefix(key, "message\x00") || !strings.Contains(r.Target, "Messages") && !strings.Contains(r.Target, "%")) {
+			t.Errorf("%q is taken for %q", r.Target, key)
 		}
 		r.accepts("gzip")
 		list(r.Fields, "Prefer")
