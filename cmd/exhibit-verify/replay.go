@@ -208,7 +208,7 @@ func tellAnswer(w io.Writer, a *replay.Answer, err error) {
 		line += ": " + a.Text
 	}
 	if err != nil {
-		line += "; the client did not take all of it"
+		line += "; not to its end"
 	}
 	fmt.Fprintln(w, cli.EscapeLine(line))
 }

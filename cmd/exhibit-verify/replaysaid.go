@@ -51,7 +51,7 @@ type endView struct {
 	Derived     int64 `json:"derived"`
 	Refused     int64 `json:"refused"`
 	NotRecorded int64 `json:"not_recorded"`
-	NotTaken    int64 `json:"not_taken"` // of them, those that clients did not take to their end
+	NotTaken    int64 `json:"not_taken"` // of them, those that did not go out to their end
 	Exit        int   `json:"exit"`      // the exit code
 }
 
@@ -76,7 +76,7 @@ func (v *endView) add(kind replay.Kind, taken bool) {
 func (v *endView) print(w io.Writer) {
 	fmt.Fprintf(w, "answered: %d recorded, %d derived, %d refused, %d not recorded", v.Recorded, v.Derived, v.Refused, v.NotRecorded)
 	if v.NotTaken > 0 {
-		fmt.Fprintf(w, "; clients did not take %d of them to the end", v.NotTaken)
+		fmt.Fprintf(w, "; %d of them not to the end", v.NotTaken)
 	}
 	fmt.Fprintln(w)
 }

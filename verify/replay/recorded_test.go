@@ -4,16 +4,19 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/exhibit-dfir/exhibit/acquire/simtenant"
 	"github.com/exhibit-dfir/exhibit/acquire/urls"
 	"github.com/exhibit-dfir/exhibit/evidence"
 	"github.com/exhibit-dfir/exhibit/evidence/sample"
+	"github.com/exhibit-dfir/exhibit/verify/replay"
 )
 
 // block reads record i of an entry.
@@ -325,6 +328,20 @@ func TestInjection(t *testing.T) {
 		}
 		if want == "" || !strings.HasPrefix(got, "HTTP/1.1 200 OK\r\n"+want+"Exhibit-Replay: ") || !strings.HasSuffix(got, "\r\n\r\n3\r\nabc\r\n0\r\n\r\n") {
 			t.Errorf("%q: %q", field, got)
+		}
+	}
+}
+
+// TestDamagedCoding: an answer whose coding turns out to be damaged breaks off, which the client sees and the caller is told.
+func TestDamagedCoding(t *testing.T) {
+	const whole = "\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03KLJ\x06\x00\xc2A$5\x03\x00\x00\x00" // of Python: gzip.compress(b"abc", mtime=0)
+	for damaged, want := range map[string]error{strings.Replace(whole, "$5", "$6", 1): gzip.ErrChecksum, whole[:len(whole)-3]: io.ErrUnexpectedEOF, whole[:14]: io.ErrUnexpectedEOF, whole: nil} {
+		p := only(t, fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d", len(damaged)), damaged, "content-length")
+		s := &scripted{in: "GET /page/1 HTTP/1.1\r\nHost: service.example\r\n\r\n"}
+		var said error
+		err := p.Serve(context.Background(), s, replay.ServeOptions{Now: time.Now, Done: func(_ *replay.Answer, err error) { said = err }})
+		if !errors.Is(err, want) || (said == nil) != (want == nil) || strings.HasSuffix(s.out.String(), "0\r\n\r\n") != (want == nil) {
+			t.Errorf("%v, %v: %q, want %v", err, said, s.out.String(), want)
 		}
 	}
 }

@@ -37,7 +37,8 @@ type ServeOptions struct {
 }
 
 // Serve answers requests on a stream, one after another, also those that were sent before the answer to the one before, until either side ends it or a request is malformed.
-// It does not close the stream. An error says that the container changed, or that a temporary file cannot be used; what is wrong with the client is none.
+// It does not close the stream. An error says that the container changed, that a temporary file cannot be used, or that a recorded answer cannot be decoded to its end; what is
+// wrong with the client is none.
 func (a *Archive) Serve(ctx context.Context, s Stream, o ServeOptions) error {
 	c := &connection{a: a, s: s, o: o, r: bufio.NewReaderSize(s, 4<<10), w: bufio.NewWriterSize(s, pieceSize+16)}
 	for {
@@ -91,9 +92,18 @@ func (c *connection) next(ctx context.Context) (more bool, err error) {
 	if c.o.Done != nil {
 		c.o.Done(answer, werr)
 	}
+	var body *bodyError
+	if errors.As(werr, &body) {
+		err = errors.Join(err, fmt.Errorf("writing an answer: %w", body.err))
+	}
 	cerr := answer.Close()
 	return werr == nil && !answer.last, errors.Join(err, cerr)
 }
+
+// bodyError says that the body of an answer could not be read, which is not the client's doing.
+type bodyError struct{ err error }
+
+func (e *bodyError) Error() string { return e.err.Error() }
 
 // failureText says what a client is told of an error that is not its own.
 func failureText(err error) string {
@@ -164,7 +174,7 @@ func (c *connection) renew(n int) error {
 func (c *connection) copy(r io.Reader, chunked bool) error {
 	buf := make([]byte, pieceSize)
 	for {
-		n, err := io.ReadFull(r, buf)
+		n, err := fill(r, buf)
 		if n > 0 {
 			if err := c.renew(n); err != nil {
 				return err
@@ -175,12 +185,22 @@ func (c *connection) copy(r io.Reader, chunked bool) error {
 		}
 		switch err {
 		case nil:
-		case io.EOF, io.ErrUnexpectedEOF:
+		case io.EOF:
 			return nil
 		default:
-			return err
+			return &bodyError{err}
 		}
 	}
+}
+
+// fill reads until buf is full. Unlike [io.ReadFull] it tells the end of r, io.EOF, from the io.ErrUnexpectedEOF of a coding that breaks off.
+func fill(r io.Reader, buf []byte) (n int, err error) {
+	for n < len(buf) && err == nil {
+		var m int
+		m, err = r.Read(buf[n:])
+		n += m
+	}
+	return n, err
 }
 
 func (c *connection) piece(b []byte, chunked bool) error {
