@@ -1,13 +1,10 @@
 package views
 
 import (
-	"encoding/binary"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 // row is an event of a view with all that belongs to it.
@@ -28,76 +25,6 @@ type column struct {
 	inside bool   // is left out of the format table
 	get    func(*row) value
 }
-
-// value is what stands in a column.
-type value struct {
-	text string
-	json []byte // nil for a string
-}
-
-// appendValues appends values in the form that values reads.
-func appendValues(b []byte, values []value) []byte {
-	for _, v := range values {
-		b = append(binary.AppendUvarint(appendText(b, v.text), uint64(len(v.json))), v.json...)
-	}
-	return b
-}
-
-// values reads as many values as there is room for.
-func (r *reader) values(values []value) {
-	for i := range values {
-		values[i] = value{text: r.text()}
-		if json := r.text(); json != "" {
-			values[i].json = []byte(json)
-		}
-	}
-}
-
-func text(s string) value { return value{text: s} }
-
-func number(n int64) value {
-	s := strconv.FormatInt(n, 10)
-	return value{s, []byte(s)}
-}
-
-func truth(b bool) value {
-	if b {
-		return value{"yes", []byte("true")}
-	}
-	return value{"no", []byte("false")}
-}
-
-// list is shown with semicolons between its parts.
-func list(parts []string) value { return value{joinParts(parts), jsonList(parts)} }
-
-// joinParts puts semicolons between parts. One that could be taken for several, or for none, stands as a JSON string.
-func joinParts(parts []string) string {
-	var b []byte
-	for i, p := range parts {
-		if i > 0 {
-			b = append(b, "; "...)
-		}
-		if p == "" || strings.ContainsAny(p, ";\"") || strings.TrimSpace(p) != p {
-			b, _ = jsontext.AppendQuote(b, p) // records hold UTF-8 alone
-		} else {
-			b = append(b, p...)
-		}
-	}
-	return string(b)
-}
-
-func jsonList(parts []string) []byte {
-	b := []byte{'['}
-	for i, p := range parts {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b, _ = jsontext.AppendQuote(b, p) // records hold UTF-8 alone
-	}
-	return append(b, ']')
-}
-
-func absent() value { return value{"", []byte("null")} }
 
 // of is a column of one of the event's texts.
 func of(title, key string, f field) column {
@@ -268,8 +195,7 @@ func gapSeconds(r *row) value {
 	if !r.a.linked() {
 		return absent()
 	}
-	s := r.a.gap.seconds()
-	return value{s, []byte(s)}
+	return span(r.a.gap)
 }
 
 // seconds writes a span of time in seconds, as exactly as it is known.
@@ -289,21 +215,14 @@ func (i instant) seconds() string {
 }
 
 func candidates(r *row) value {
-	b := []byte{'['}
-	var parts []string
+	var all []entry
 	for i := range r.a.candidates {
 		c := &r.a.candidates[i]
-		if i > 0 {
-			b = append(b, ',')
-		}
-		for k, f := range [...]field{fTime, fType, fAddress, fAgent, fSession, fPointer} {
-			name := [...]string{`{"time":`, `,"type":`, `,"address":`, `,"client":`, `,"session":`, `,"pointer":`}[k]
-			b, _ = jsontext.AppendQuote(append(b, name...), c.text[f])
-		}
-		b = append(strconv.AppendInt(append(b, `,"seq":`...), c.seq, 10), '}')
-		parts = append(parts, fmt.Sprintf("%s %s %s %s (%d %s)", c.text[fAddress], c.text[fType], c.text[fTime], c.text[fSession], c.seq, c.text[fPointer]))
+		where := " (" + strconv.FormatInt(c.seq, 10) + " " + c.text[fPointer] + ")"
+		all = append(all, object(c.text[fAddress]+" "+c.text[fType]+" "+c.text[fTime]+" "+c.text[fSession]+where, "time", c.text[fTime], "type", c.text[fType],
+			"address", c.text[fAddress], "client", c.text[fAgent], "session", c.text[fSession], "pointer", c.text[fPointer], "seq", c.seq))
 	}
-	return value{joinParts(parts), append(b, ']')}
+	return entries(all)
 }
 
 // copiesAt says where the other records of an event stand; the first 16.

@@ -7,8 +7,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/go-json-experiment/json/jsontext"
-
 	"github.com/exhibit-dfir/exhibit/verify/export"
 )
 
@@ -22,15 +20,16 @@ type Format struct {
 
 	head func(k Kind, cs []column) []byte
 	row  func(w *writer, b []byte, values []value) []byte
+	json bool // whether it has lists as JSON
 }
 
 // Formats lists all formats.
 func Formats() []Format {
 	return []Format{
-		{"table", "for people at a terminal; long cells are cut, some columns left out", nil, nil},
-		{"tsv", "every column, a tab between them, as the old tools had it", tsvHead, tsvRow},
-		{"csv", "every column, RFC 4180", csvHead, csvRow},
-		{"jsonl", "one JSON object a line, nothing altered", nil, jsonRow},
+		{"table", "for people at a terminal; long cells are cut, some columns left out", nil, nil, false},
+		{"tsv", "every column, a tab between them, as the old tools had it", tsvHead, tsvRow, false},
+		{"csv", "every column, RFC 4180", csvHead, csvRow, false},
+		{"jsonl", "one JSON object a line, nothing altered", nil, jsonRow, true},
 	}
 }
 
@@ -123,9 +122,10 @@ func tsvRow(w *writer, b []byte, values []value) []byte { return appendTSV(b, w.
 func (o *writer) safe(values []value) []string {
 	cells := make([]string, 0, len(values)+1)
 	var marks []string
-	for i, v := range values {
+	for i := range values {
+		v := &values[i]
 		safe, changed := v.text, false
-		if v.json == nil || v.json[0] == '[' { // a number or a truth is ours
+		if !v.isOurs() {
 			safe, changed = export.Neutralise(v.text)
 		}
 		if changed {
@@ -163,13 +163,8 @@ func appendTSV(b []byte, cells []string) []byte {
 func jsonRow(w *writer, b []byte, values []value) []byte {
 	b = append(append(b, `{"schema":"`+Schema+`","view":"`...), w.kind.Name...)
 	b = append(b, '"')
-	for i, v := range values {
-		b = append(append(append(b, `,"`...), w.columns[i].key...), `":`...)
-		if v.json != nil {
-			b = append(b, v.json...)
-		} else {
-			b, _ = jsontext.AppendQuote(b, v.text) // records hold UTF-8 alone
-		}
+	for i := range values {
+		b = values[i].appendJSON(append(append(append(b, `,"`...), w.columns[i].key...), `":`...))
 	}
 	return append(b, "}\n"...)
 }

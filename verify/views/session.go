@@ -72,7 +72,7 @@ func (v *view) writeSessions(finish func(*row) []value, out *writer) error {
 	}
 	finished := newLane(func(r *row) error {
 		ordered.key0 = binary.BigEndian.AppendUint64(ordered.key0[:0], r.e.n)
-		ordered.value0 = appendValues(ordered.value0[:0], finish(r))
+		ordered.value0 = appendValues(ordered.value0[:0], finish(r), out.format.json)
 		return ordered.put()
 	})
 	err := finished.end(sessions(groups, func(s *session) error { return finished.send(s.row(), sessionTexts-s.room) }))

@@ -3,51 +3,7 @@ package views
 import (
 	"cmp"
 	"fmt"
-	"strconv"
-
-	"github.com/go-json-experiment/json/jsontext"
 )
-
-// entry is one part of a list in a cell: as text, and as a JSON object.
-type entry struct {
-	text string
-	json []byte
-}
-
-// object makes an entry of a text and of names and values by turns; a value is a string, an int64, a bool or a span of time.
-func object(text string, pairs ...any) entry {
-	b := []byte{'{'}
-	for i := 0; i < len(pairs); i += 2 {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = append(append(append(b, '"'), pairs[i].(string)...), `":`...)
-		switch v := pairs[i+1].(type) {
-		case string:
-			b, _ = jsontext.AppendQuote(b, v) // records hold UTF-8 alone
-		case int64:
-			b = strconv.AppendInt(b, v, 10)
-		case bool:
-			b = strconv.AppendBool(b, v)
-		case instant:
-			b = append(b, v.seconds()...)
-		}
-	}
-	return entry{text, append(b, '}')}
-}
-
-func entries(list []entry) value {
-	var texts []string
-	b := []byte{'['}
-	for i, e := range list {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		texts = append(texts, e.text)
-		b = append(b, e.json...)
-	}
-	return value{joinParts(texts), append(b, ']')}
-}
 
 // sessionColumns are those of the view of sessions.
 func sessionColumns() []column {
@@ -74,7 +30,7 @@ func sessionColumns() []column {
 		of("Logons", "logons", false, func(s *session) value { return number(s.logons) }),
 		of("Searches", "searches", false, (*session).found),
 		of("Displays", "displays", false, func(s *session) value { return number(s.displays) }),
-		of("Displayed Seconds", "displayed_seconds", false, func(s *session) value { return value{s.seconds.seconds(), []byte(s.seconds.seconds())} }),
+		of("Displayed Seconds", "displayed_seconds", false, func(s *session) value { return span(s.seconds) }),
 		of("Items Displayed", "items_displayed", true, (*session).read),
 		count("Attachments", "attachments_count", typeAttachment), acts("Attachments Opened", "attachments", typeAttachment),
 		count("Sent", "sent_count", "MessageSent"), acts("Messages Sent", "sent", "MessageSent"),
