@@ -52,13 +52,14 @@ type writer struct {
 	kind    Kind
 	format  Format
 	columns []column
-	values  []value
+	caseID  string
+	rows    int64 // that were written
 	table   *table
 	buf     []byte
 }
 
-func (f Format) writer(w io.Writer, k Kind, o *Options) *writer {
-	out := &writer{w: w, kind: k, format: f, columns: k.columns()}
+func (f Format) writer(w io.Writer, k Kind, caseID string, o *Options) *writer {
+	out := &writer{w: w, kind: k, format: f, columns: k.columns(), caseID: caseID}
 	if f.row == nil {
 		out.table = newTable(out.columns, o.Escape)
 	}
@@ -70,16 +71,17 @@ func (f Format) writer(w io.Writer, k Kind, o *Options) *writer {
 
 const bufferSize = 64 << 10
 
-// valuesOf makes the values of a row. They are valid until the next call.
-func (o *writer) valuesOf(r *row) []value {
-	o.values = o.values[:0]
+// appendValues appends the values of a row.
+func (o *writer) appendValues(values []value, r *row) []value {
+	r.caseID = o.caseID
 	for i := range o.columns {
-		o.values = append(o.values, o.columns[i].get(r))
+		values = append(values, o.columns[i].get(r))
 	}
-	return o.values
+	return values
 }
 
 func (o *writer) write(values []value) error {
+	o.rows++
 	if o.table != nil {
 		o.buf = o.table.row(o.buf, values)
 	} else {

@@ -5,32 +5,32 @@ import (
 	"sync/atomic"
 )
 
-// lane hands rows on to a goroutine of its own, in their order, so that it takes them while the next ones are made.
-type lane struct {
-	batch  []*row
+// lane hands things on to a goroutine of its own, in their order, so that it takes them while the next ones are made.
+type lane[T any] struct {
+	batch  []T
 	size   int
-	rows   chan []*row
+	given  chan []T
 	done   chan struct{}
 	failed atomic.Bool
 	err    error // of emit; to be read when done is closed
 }
 
 const (
-	laneRows  = 128       // rows that are handed on at once,
-	laneBytes = 128 << 10 // or so many bytes of them
+	laneLength = 128       // things that are handed on at once,
+	laneBytes  = 128 << 10 // or so many bytes of them
 )
 
-// errStopped says that no more rows are wanted. The reason is what end returns.
+// errStopped says that no more is wanted. The reason is what end returns.
 var errStopped = errors.New("stopped")
 
-func newLane(emit func(*row) error) *lane {
-	l := &lane{rows: make(chan []*row, 1), done: make(chan struct{})}
+func newLane[T any](emit func(T) error) *lane[T] {
+	l := &lane[T]{given: make(chan []T, 1), done: make(chan struct{})}
 	go func() {
 		defer close(l.done)
-		for batch := range l.rows {
-			for _, r := range batch {
+		for batch := range l.given {
+			for _, x := range batch {
 				if l.err == nil {
-					l.err = emit(r)
+					l.err = emit(x)
 				}
 			}
 			l.failed.Store(l.err != nil)
@@ -39,29 +39,29 @@ func newLane(emit func(*row) error) *lane {
 	return l
 }
 
-// send takes a row, which is not changed any more, of about so many bytes.
-func (l *lane) send(r *row, size int) error {
+// send takes a thing, which is not changed any more, of about so many bytes.
+func (l *lane[T]) send(x T, size int) error {
 	if l.failed.Load() {
 		return errStopped
 	}
-	l.batch, l.size = append(l.batch, r), l.size+size
-	if len(l.batch) == laneRows || l.size > laneBytes {
+	l.batch, l.size = append(l.batch, x), l.size+size
+	if len(l.batch) == laneLength || l.size > laneBytes {
 		l.hand()
 	}
 	return nil
 }
 
-func (l *lane) hand() {
-	l.rows <- l.batch
-	l.batch, l.size = make([]*row, 0, laneRows), 0
+func (l *lane[T]) hand() {
+	l.given <- l.batch
+	l.batch, l.size = make([]T, 0, laneLength), 0
 }
 
-// end waits until all rows are written. err is why there are no more.
-func (l *lane) end(err error) error {
+// end waits until everything is taken. err is why there is no more.
+func (l *lane[T]) end(err error) error {
 	if err == nil {
 		l.hand()
 	}
-	close(l.rows)
+	close(l.given)
 	<-l.done
 	if l.err != nil {
 		return l.err

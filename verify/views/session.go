@@ -64,15 +64,17 @@ func addToSession(groups *sorter, r *row) error {
 }
 
 // writeSessions makes a row of each session and writes them in the order of their first events. What is sorted by that are the finished rows, which are fewer than the events.
-func (v *view) writeSessions(finish func(*row) []value, out *writer) error {
+func (v *view) writeSessions(out *writer) error {
 	groups, ordered := v.room.sorter(), v.room.sorter()
 	joined := newLane(func(r *row) error { return addToSession(groups, r) })
 	if err := joined.end(v.join(joined.send)); err != nil {
 		return err
 	}
+	var values []value
 	finished := newLane(func(r *row) error {
+		values = out.appendValues(values[:0], r)
 		ordered.key0 = binary.BigEndian.AppendUint64(ordered.key0[:0], r.e.n)
-		ordered.value0 = appendValues(ordered.value0[:0], finish(r), out.format.json)
+		ordered.value0 = appendValues(ordered.value0[:0], values, out.format.json)
 		return ordered.put()
 	})
 	err := finished.end(sessions(groups, func(s *session) error { return finished.send(s.row(), sessionTexts-s.room) }))
@@ -82,12 +84,12 @@ func (v *view) writeSessions(finish func(*row) []value, out *writer) error {
 	if err := groups.Close(); err != nil {
 		return err
 	}
-	values := make([]value, len(out.columns))
-	return ordered.each(func(_, b []byte) error {
-		in := reader{string(b)}
+	written := newLane(out.write)
+	return written.end(ordered.each(func(_, b []byte) error {
+		in, values := reader{string(b)}, make([]value, len(out.columns))
 		in.values(values)
-		return out.write(values)
-	})
+		return written.send(values, len(b))
+	}))
 }
 
 // sessions makes sessions of the rows that stand together.

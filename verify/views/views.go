@@ -62,7 +62,9 @@ func Write(ctx context.Context, c *verify.Container, k Kind, f Format, opt Optio
 		return sum, err
 	}
 	sum.How = make(map[string]int64)
-	err = v.write(c.CaseID(), f.writer(w, k, &opt))
+	out := f.writer(w, k, c.CaseID(), &opt)
+	err = v.write(out)
+	sum.Rows = out.rows
 	return sum, err
 }
 
@@ -82,7 +84,7 @@ type view struct {
 }
 
 // write makes rows of what was gathered.
-func (v *view) write(caseID string, out *writer) error {
+func (v *view) write(out *writer) error {
 	v.rows = v.room.sorter()
 	if err := v.number(); err != nil {
 		return err
@@ -90,16 +92,11 @@ func (v *view) write(caseID string, out *writer) error {
 	if err := v.events.Close(); err != nil {
 		return err
 	}
-	finish := func(r *row) []value {
-		v.sum.Rows++
-		r.caseID = caseID
-		return out.valuesOf(r)
-	}
 	var err error
 	if v.order == bySession {
-		err = v.writeSessions(finish, out)
+		err = v.writeSessions(out)
 	} else {
-		err = v.writeRows(finish, out)
+		err = v.writeRows(out)
 	}
 	if err != nil {
 		return err
@@ -107,8 +104,12 @@ func (v *view) write(caseID string, out *writer) error {
 	return out.end()
 }
 
-func (v *view) writeRows(finish func(*row) []value, out *writer) error {
-	written := newLane(func(r *row) error { return out.write(finish(r)) })
+func (v *view) writeRows(out *writer) error {
+	var values []value
+	written := newLane(func(r *row) error {
+		values = out.appendValues(values[:0], r)
+		return out.write(values)
+	})
 	return written.end(v.join(written.send))
 }
 
