@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/exhibit-dfir/exhibit/evidence"
 	"github.com/exhibit-dfir/exhibit/evidence/httpblock"
 )
 
@@ -254,7 +255,7 @@ func TestParams(t *testing.T) {
 			p.Values[FlagEnd] = []string{c.end}
 		}
 		start, end, err := p.Bounds()
-		if err == nil && (FormatTime(start) != c.from || FormatTime(end) != c.to) || (err == nil) != (c.from != "") {
+		if err == nil && (evidence.FormatBound(start) != c.from || evidence.FormatBound(end) != c.to) || (err == nil) != (c.from != "") {
 			t.Errorf("%q to %q: %v, %v, %v", c.start, c.end, start, end, err)
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/exhibit-dfir/exhibit/evidence"
 )
 
 // Params are the values that a person gave, by flag name.
@@ -79,17 +81,16 @@ func (p Params) Number(flag string, def, low, high int64) (int64, error) {
 	return n, nil
 }
 
-// Time is the value of a flag, RFC 3339 with a zone and at most milliseconds; ok is false if it was not given.
+// Time is the value of a flag, as [evidence.ParseBound] reads it; ok is false if it was not given.
 func (p Params) Time(flag string) (t time.Time, ok bool, err error) {
 	v := p.Values[flag]
 	if len(v) == 0 {
 		return t, false, nil
 	}
-	t, err = time.Parse(time.RFC3339, v[0])
-	if err != nil || t.Year() < 1900 || t.Year() > 9999 || t.Nanosecond()%1e6 != 0 {
-		return t, false, &UsageError{flag, fmt.Sprintf("%q is no time of RFC 3339 with a zone, such as 2018-05-21T00:00:00Z", v[0])}
+	if t, err = evidence.ParseBound(v[0]); err != nil {
+		return t, false, &UsageError{flag, err.Error()}
 	}
-	return t.UTC(), true, nil
+	return t, true, nil
 }
 
 // Bounds are the flags start and end. An end that is not given is Now, a start that is not given a month before the end. It fails unless start is before end.
@@ -108,8 +109,8 @@ func (p Params) Bounds() (start, end time.Time, err error) {
 	if !ok {
 		start = monthBefore(end)
 	}
-	if !start.Before(end) {
-		return start, end, &UsageError{FlagStart, fmt.Sprintf("the window from %s to %s is empty", FormatTime(start), FormatTime(end))}
+	if err := evidence.CheckBounds(start, end); err != nil {
+		return start, end, &UsageError{FlagStart, err.Error()}
 	}
 	return start, end, nil
 }
@@ -121,14 +122,6 @@ func monthBefore(t time.Time) time.Time {
 		before = before.AddDate(0, 0, -before.Day())
 	}
 	return before
-}
-
-// FormatTime writes a bound as queries and window entries have it: RFC 3339 in UTC, milliseconds only if there are any.
-func FormatTime(t time.Time) string {
-	if t.Nanosecond() == 0 {
-		return t.UTC().Format("2006-01-02T15:04:05Z")
-	}
-	return t.UTC().Format("2006-01-02T15:04:05.000Z")
 }
 
 // Origin is the flag base-url, or def. It must be a scheme, a host and perhaps a port and nothing else.

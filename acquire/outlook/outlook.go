@@ -96,7 +96,7 @@ func (s Source) Plan(p acquire.Params) (*acquire.Plan, error) {
 	if err := a.check(a.url(a.skip)); err != nil {
 		return nil, err
 	}
-	return &acquire.Plan{Origin: a.origin, User: a.user, From: acquire.FormatTime(a.start), To: acquire.FormatTime(a.end),
+	return &acquire.Plan{Origin: a.origin, User: a.user, From: evidence.FormatBound(a.start), To: evidence.FormatBound(a.end),
 		Parameters: a.parameters(), Chains: 1, Pager: &a}, nil
 }
 
@@ -178,7 +178,7 @@ func (a *plan) url(skip int64) string {
 
 // filter is half-open in time: start belongs to the window, end to the next one.
 func (a *plan) filter() string {
-	f := "TimeStamp ge " + acquire.FormatTime(a.start) + " and TimeStamp lt " + acquire.FormatTime(a.end)
+	f := "TimeStamp ge " + evidence.FormatBound(a.start) + " and TimeStamp lt " + evidence.FormatBound(a.end)
 	for _, any := range []struct {
 		name   string
 		values []string

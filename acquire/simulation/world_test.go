@@ -251,7 +251,7 @@ func (w *world) options(c acquire.Case, again bool) acquire.Options {
 	return acquire.Options{Case: c, Env: w.env(), SpoolDir: w.dir, Source: source{outlook.Source{}, w}, Credential: credential{w}, RootCAs: w.roots, Again: again,
 		Gzip: w.script.gzip, Dial: w.net.DialContext, Progress: w.progress, Wait: w.plantedWait(), Retry: w.script.retry,
 		Params: acquire.Params{Values: map[string][]string{"base-url": {w.origin()}, "user": {simtenant.Apostrophe},
-			"start": {acquire.FormatTime(w.since)}, "end": {"2018-06-11T12:00:00Z"}, "page-size": {strconv.Itoa(w.script.pageSize)}}}}
+			"start": {evidence.FormatBound(w.since)}, "end": {"2018-06-11T12:00:00Z"}, "page-size": {strconv.Itoa(w.script.pageSize)}}}}
 }
 
 func (w *world) progress(e acquire.Event) {
