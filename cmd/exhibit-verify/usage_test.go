@@ -46,6 +46,11 @@ var wrong = map[string][]string{
 	"kind":   {"", "logon", "Logons", "mails"},
 	"user":   {"", "nobody@contoso.example", "adele@contoso.exampl"}, // for extract: it goes with two formats alone,
 
+	"start":   {"", "2018-05-21", "2018-05-21T00:00:00", "2018-13-01T00:00:00Z", "yesterday", "21.05.2018", "2018-05-21T00:00:00.0001Z"},
+	"end":     {"", "2018-06-11", "2018-06-11 00:00:00", "now", "2018-06-31T00:00:00Z", "2018-06-11T24:00:00Z", "1018-06-11T00:00:00Z"},
+	"address": {"", " "}, // any other text is one that a record may have
+	"session": {""},      // likewise
+
 	"tsa-ca":         {"", "no-such-file", ".", "usage_test.go"},
 	"known-head":     {"", "no-such-file", ".", "usage_test.go"},
 	"witness":        {"", "x", "name+00000000+BAAA", "name+zzzzzzzz+BAIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyAh"},
@@ -173,6 +178,12 @@ func TestMissing(t *testing.T) {
 		"check nowhere --identity":          "--identity needs a value",
 		"extract nowhere --source outlookk": "is none of",
 		"extract nowhere --user x":          "--user \"x\" goes with --format crowdstrike-csv, lmg-csv or item-ids",
+
+		"views nowhere --start yesterday":                                            `--start: "yesterday" is no time of RFC 3339 with a zone, such as 2018-05-21T00:00:00Z`,
+		"views nowhere --start 2018-06-01T00:00:00Z --end 2018-06-01T01:00:00+01:00": "--start: the window from 2018-06-01T00:00:00Z to 2018-06-01T00:00:00Z is empty",
+		"views nowhere --end 2018-06-01T00:00:00Z --end 2018-07-01T00:00:00Z":        "--end: given more than once",
+		"views nowhere --address 203.0.113.77 --address=":                            "--address: is empty",
+		"views nowhere --session s1 --session=":                                      "--session: is empty",
 
 		"extract nowhere --format lmg-csv --salvage":             "--salvage does not go with --format lmg-csv",
 		"extract nowhere --format crowdstrike-csv --source http": "--source does not go with",

@@ -20,6 +20,7 @@ type viewsOptions struct {
 	format string
 	out    string
 	user   string
+	rows   rowFilter
 	given  given
 }
 
@@ -35,9 +36,12 @@ func newViews() *cobra.Command {
 		Long: `views checks the case and shows what its outlook-activities say, in one of these views:
 
 ` + kinds.String() + `
-Each row says in which session it was, to which logon it is attributed and how: by the same client session, inferred with the time since that logon, or ambiguous with all
-candidates; and which record it was made of. docs/views.md describes the columns. Nothing is shown of a case that is altered or damaged. The table is
-for reading at a terminal; the other formats have all columns.`,
+Each row says in which session it was, to which logon it is attributed and how: by the same client session, inferred with the time since that logon, or ambiguous with its
+candidates, at most 64; and which record it was made of. docs/views.md describes the columns. Nothing is shown of a case that is altered or damaged. The table is
+for reading at a terminal; the other formats have all columns.
+
+--start, --end, --address and --session choose rows. An address is that of the logon to which a row is attributed, or of one of its candidates if it is ambiguous; sessions
+are shown whole. What a row says does not depend on them. Standard error says how many rows they left out, and how many of these may be of what was asked for all the same.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return runViews(cmd, args[0], &o) },
 	}
@@ -45,6 +49,7 @@ for reading at a terminal; the other formats have all columns.`,
 	cmd.Flags().StringVar(&o.format, "format", "table", "table, tsv, csv or jsonl")
 	cmd.Flags().StringVarP(&o.out, "out", "o", "-", "file to write, which must not exist; - for standard output")
 	cmd.Flags().StringVar(&o.user, "user", "", "only the mailbox of this user; without it all mailboxes, one after another")
+	o.rows.flags(cmd.Flags())
 	o.given.flags(cmd)
 	return cmd
 }
@@ -73,6 +78,10 @@ func runViews(cmd *cobra.Command, path string, o *viewsOptions) error {
 	if o.user == "" && cmd.Flags().Changed("user") {
 		return cli.Usagef("--user is empty: name the mailbox, or leave the flag out for all of them")
 	}
+	filter, err := o.rows.read()
+	if err != nil {
+		return err
+	}
 	c, err := openMet(cmd, path, &o.given, "nothing was shown")
 	if err != nil {
 		return err
@@ -81,11 +90,11 @@ func runViews(cmd *cobra.Command, path string, o *viewsOptions) error {
 	if err := o.knownUser(c.report); err != nil {
 		return err
 	}
-	sum, err := writeView(cmd.Context(), cmd.OutOrStdout(), c, o)
+	sum, err := writeView(cmd.Context(), cmd.OutOrStdout(), c, o, filter)
 	if err != nil {
 		return err
 	}
-	return tellView(cmd.ErrOrStderr(), path, c, sum)
+	return tellView(cmd.ErrOrStderr(), path, c, o, sum)
 }
 
 // knownUser fails if the mailbox that is asked for was not acquired.
@@ -112,7 +121,7 @@ func (o *viewsOptions) knownUser(r *verify.Report) error {
 	return cli.Fail(cli.Usage, fmt.Errorf("--user %q: the case has no window of it", o.user), "nothing was shown", next)
 }
 
-func writeView(ctx context.Context, stdout io.Writer, c *checked, o *viewsOptions) (sum views.Summary, err error) {
+func writeView(ctx context.Context, stdout io.Writer, c *checked, o *viewsOptions, filter views.Filter) (sum views.Summary, err error) {
 	k, err := views.FindKind(o.kind)
 	if err != nil {
 		return sum, err
@@ -122,15 +131,16 @@ func writeView(ctx context.Context, stdout io.Writer, c *checked, o *viewsOption
 		return sum, err
 	}
 	err = toFile(stdout, o.out, func(w io.Writer) (err error) {
-		sum, err = views.Write(ctx, c.container, k, f, views.Options{User: o.user, Escape: cli.EscapeLine}, w)
+		sum, err = views.Write(ctx, c.container, k, f, views.Options{User: o.user, Filter: filter, Escape: cli.EscapeLine}, w)
 		return changed(err)
 	})
 	return sum, err
 }
 
 // tellView says on standard error what was shown and what could not be read.
-func tellView(w io.Writer, path string, c *checked, sum views.Summary) error {
+func tellView(w io.Writer, path string, c *checked, o *viewsOptions, sum views.Summary) error {
 	fmt.Fprintf(w, "%s from %s on %s\n", cli.Count(sum.Rows, "row", "rows"), cli.Count(sum.Extract.Records, "record", "records"), cli.Count(sum.Extract.Pages, "page", "pages"))
+	o.rows.tell(w, path, o.kind, &sum)
 	var how []string
 	for _, word := range views.HowWords() {
 		if n := sum.How[word]; n > 0 {

@@ -16,6 +16,8 @@ type row struct {
 	s      search
 	fresh  bool     // it is the first logon from its address
 	x      *session // of the view of sessions
+
+	from, maybe bool // what a filter asks of a session, as far as one of its rows knows
 }
 
 // column is one column of a view.

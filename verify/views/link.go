@@ -38,6 +38,8 @@ type attribution struct {
 	logon event
 	// candidates are all that are possible, the latest first; of howAmbiguous alone.
 	candidates []event
+	// parts are the sessions that the candidates are taken for a part of, where they do not name them themselves.
+	parts []string
 	// cut says that there may be more candidates than are listed.
 	cut bool
 	// session is that of the logon, or the one session at its address that can be meant.
@@ -51,10 +53,10 @@ const (
 	signIn = 60
 	// maxAlive is how many logons of one application are held as possible at once.
 	maxAlive = 256
-	// maxGathered is how many of them are compared with each other.
+	// maxGathered is how many of them are compared with each other, and listed.
 	maxGathered = 64
-	// maxCandidates is how many of them are listed.
-	maxCandidates = 16
+	// maxCandidateBytes is how much of them is listed, texts and all. Those of a service take a few hundred bytes each.
+	maxCandidateBytes = 128 << 10
 )
 
 const (
@@ -80,7 +82,9 @@ type linker struct {
 	apps     *sorter // by mailbox, application, time: logons and when they end, rows that no session explains
 	places   *sorter // by mailbox, application, address, time: logons
 	result   *sorter // by n: attributions
-	brief    bool    // of a logon nobody asks for more than which it is
+	brief    bool    // of a logon nobody asks for more than which it is,
+
+	addressed bool // and perhaps from where
 }
 
 // What stands in linker.sessions and linker.apps.
@@ -174,7 +178,11 @@ func (l *linker) inSession(e *event, logon bool) error {
 
 func (l *linker) found(n uint64, a *attribution) error {
 	if l.brief && a.how != howAmbiguous {
-		a.logon = event{chain: a.logon.chain, text: [fieldCount]string{fSession: a.logon.text[fSession]}}
+		logon := event{chain: a.logon.chain, text: [fieldCount]string{fSession: a.logon.text[fSession]}}
+		if l.addressed {
+			logon.text[fAddress] = a.logon.text[fAddress]
+		}
+		a.logon = logon
 	}
 	l.result.key0, l.result.value0 = binary.BigEndian.AppendUint64(l.result.key0[:0], n), a.append(l.result.value0[:0])
 	return l.result.put()
@@ -420,12 +428,26 @@ func (a *application) attribute(e *event) attribution {
 	found.how, found.logon, found.gap, found.session = howInferred, *first.logon, e.at.minus(first.logon.at), cmp.Or(first.session, first.taken)
 	if len(possible) > 1 || found.cut {
 		found.how, found.session = howAmbiguous, ""
-		for _, c := range possible[:min(len(possible), maxCandidates)] {
-			found.candidates = append(found.candidates, *c.logon)
-		}
-		found.cut = found.cut || len(possible) > maxCandidates
+		found.list(possible)
 	}
 	return found
+}
+
+// list lists candidates, as many as there is room for.
+func (a *attribution) list(possible []candidate) {
+	room := maxCandidateBytes
+	for _, c := range possible {
+		if room -= c.size(); room < 0 && a.candidates != nil {
+			a.cut = true
+			return
+		}
+		logon, part := *c.logon, ""
+		logon.n, logon.text[fMailbox], logon.text[fApp] = 0, "", "" // which are the row's
+		if logon.text[fSession] == "" {
+			part = cmp.Or(c.session, c.taken)
+		}
+		a.candidates, a.parts = append(a.candidates, logon), append(a.parts, part)
+	}
 }
 
 // candidate is a logon that an event may belong to.
@@ -436,6 +458,15 @@ type candidate struct {
 }
 
 func (c candidate) address() string { return c.logon.text[fAddress] }
+
+// size is about how many bytes the candidate takes.
+func (c candidate) size() int {
+	n := 64
+	for _, t := range c.logon.text {
+		n += len(t)
+	}
+	return n
+}
 
 // addCandidate adds a logon, unless there is a later one of the same session, or of none, at the same address.
 func addCandidate(list []candidate, s *source) []candidate {
@@ -497,7 +528,7 @@ func (a *attribution) append(b []byte) []byte {
 	}
 	b = binary.AppendUvarint(a.logon.append(b), uint64(len(a.candidates)))
 	for i := range a.candidates {
-		b = a.candidates[i].append(b)
+		b = appendText(a.candidates[i].append(b), a.parts[i])
 	}
 	return b
 }
@@ -511,9 +542,10 @@ func (r *reader) attribution(a *attribution) {
 	}
 	r.event(&a.logon)
 	if n := r.uvarint(); n > 0 {
-		a.candidates = make([]event, n)
+		a.candidates, a.parts = make([]event, n), make([]string, n)
 	}
 	for i := range a.candidates {
 		r.event(&a.candidates[i])
+		a.parts[i] = r.text()
 	}
 }

@@ -86,7 +86,7 @@ func TestManySessionsAtOnce(t *testing.T) {
 	if got := pick(rows, "attributed_time", "attributed_type", "attributed_address", "attributed_client", "attributed_session", "attributed_seq", "attributed_pointer"); got != " |  |  |  |  | <nil> | \n" {
 		t.Errorf("one of several is shown as the logon: %s", got)
 	}
-	if len(rows) != 1 || rows[0]["how"] != "ambiguous" || len(rows[0]["candidates"].([]any)) != maxCandidates || rows[0]["candidates_cut"] != true {
+	if len(rows) != 1 || rows[0]["how"] != "ambiguous" || len(rows[0]["candidates"].([]any)) != maxGathered || rows[0]["candidates_cut"] != true {
 		t.Errorf("got %v", rows)
 	}
 }

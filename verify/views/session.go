@@ -50,23 +50,50 @@ func (e *event) origin() string {
 	return string(binary.BigEndian.AppendUint64(nil, e.chain))
 }
 
-// addToSession puts a row to those of its session.
-func addToSession(groups *sorter, r *row) error {
+// grouped are rows by their sessions.
+type grouped struct {
+	*sorter
+	begun map[[sha256.Size]byte]bool // sessions that a row with the candidates was put to, of the latest ones
+}
+
+const maxBegun = 4096
+
+// begins reports whether a row may be the first of its session.
+func (g *grouped) begins(group []byte) bool {
+	h := sha256.Sum256(group)
+	if g.begun[h] {
+		return false
+	}
+	if g.begun == nil || len(g.begun) == maxBegun {
+		g.begun = make(map[[sha256.Size]byte]bool)
+	}
+	g.begun[h] = true
+	return true
+}
+
+// addToSession puts a row to those of its session. Rows come in their order.
+func addToSession(groups *grouped, r *row) error {
 	kind, group, ok := r.sessionGroup()
 	if !ok {
 		return nil
 	}
 	groups.key0 = appendKey(appendKey(appendKey(groups.key0[:0], r.e.text[fMailbox]), kind), group)
+	if r.a.candidates != nil && (kind != ofOneOf || !groups.begins(groups.key0)) {
+		r.a.candidates, r.a.parts = nil, nil // the first row's are shown
+	}
 	groups.key0 = binary.BigEndian.AppendUint64(groups.key0, r.e.n)
 	groups.value0 = appendInstant(r.a.append(r.e.append(appendText(groups.value0[:0], kind))), r.m.delivered)
-	groups.value0 = append(groups.value0, bit(r.fresh))
+	groups.value0 = append(groups.value0, bit(r.fresh), bit(r.from), bit(r.maybe))
 	return groups.put()
 }
 
 // writeSessions makes a row of each session and writes them in the order of their first events. What is sorted by that are the finished rows, which are fewer than the events.
 func (v *view) writeSessions(out *writer) error {
-	groups, ordered := v.room.sorter(), v.room.sorter()
-	joined := newLane(func(r *row) error { return addToSession(groups, r) })
+	groups, ordered := &grouped{sorter: v.room.sorter()}, v.room.sorter()
+	joined := newLane(func(r *row) error {
+		r.from, r.maybe = v.filter.from(r), v.filter.unsure(r) || v.filter.takes(r)
+		return addToSession(groups, r)
+	})
 	if err := joined.end(v.join(joined.send)); err != nil {
 		return err
 	}
@@ -77,7 +104,17 @@ func (v *view) writeSessions(out *writer) error {
 		ordered.value0 = appendValues(ordered.value0[:0], values, out.format.json)
 		return ordered.put()
 	})
-	err := finished.end(sessions(groups, func(s *session) error { return finished.send(s.row(), sessionTexts-s.room) }))
+	err := finished.end(sessions(groups.sorter, func(s *session) error {
+		if !v.showsSession(s) {
+			return nil
+		}
+		for how, word := range howWords() {
+			if n := s.how[how]; n > 0 {
+				v.sum.How[word] += n
+			}
+		}
+		return finished.send(s.row(), sessionTexts-s.room)
+	}))
 	if err != nil {
 		return err
 	}
@@ -103,7 +140,7 @@ func sessions(groups *sorter, emit func(*session) error) error {
 		in.event(&r.e)
 		in.attribution(&r.a)
 		r.m.delivered = in.instant()
-		r.fresh = in.s[0] != 0
+		r.fresh, r.from, r.maybe = in.s[0] != 0, in.s[1] != 0, in.s[2] != 0
 		if g := key[:len(key)-8]; s == nil || string(g) != string(group) {
 			if s != nil {
 				if err := emit(s); err != nil {
@@ -138,6 +175,8 @@ type session struct {
 	logons      int64
 	copies      int64 // records that tell of the same events once more
 	candidates  attribution
+	how         [howCount]int64 // events by how they were attributed
+	from, maybe bool            // whether a filter's addresses are those of one of its events; and whether one may be what is asked for
 
 	apps, clients tally
 	types         tally
@@ -235,6 +274,8 @@ func (s *session) take(r *row) {
 		s.last = *e
 	}
 	s.events++
+	s.how[r.a.how]++
+	s.from, s.maybe = s.from || r.from, s.maybe || r.maybe
 	s.copies += e.copies - 1
 	if s.kind == ofClient && e.text[fSession] == "" {
 		s.inferred++

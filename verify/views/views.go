@@ -8,6 +8,7 @@ import (
 	"hash/maphash"
 	"io"
 	"sync"
+	"time"
 
 	"github.com/exhibit-dfir/exhibit/verify"
 	"github.com/exhibit-dfir/exhibit/verify/extract"
@@ -24,6 +25,8 @@ type Options struct {
 	TempDir string
 	// Memory is how many bytes each of the up to ten sorters holds before it writes them; 0 means 6 MiB.
 	Memory int
+	// Filter chooses rows.
+	Filter Filter
 	// Workers is as in [extract.Options]. The view does not depend on it.
 	Workers int
 	// Escape makes a text safe for the terminal, on one line. The format table needs it.
@@ -34,11 +37,15 @@ type Options struct {
 type Summary struct {
 	// Extract is of the records below, all of them.
 	Extract extract.Summary
-	// Rows is how many rows the view has.
+	// Rows is how many rows are shown.
 	Rows int64
+	// Left is what the filter left out. Rows and Left.Rows together are how many rows the view has.
+	Left Left
+	// First and Last are the times of the earliest and the latest event that the view has, shown or not; zero if there is none with a time.
+	First, Last time.Time
 	// Repeats is how many records were left out because another one has the same id, and Differing how many events have records that say different things.
 	Repeats, Differing int64
-	// How counts rows by how they were attributed.
+	// How counts rows that are shown, or the events of the sessions that are, by how they were attributed.
 	How map[string]int64
 }
 
@@ -52,9 +59,10 @@ func Write(ctx context.Context, c *verify.Container, k Kind, f Format, opt Optio
 			err = cerr
 		}
 	}()
-	v := &view{Kind: k, room: room, user: opt.User, seed: maphash.MakeSeed(), events: room.sorter(), sum: &sum}
+	v := &view{Kind: k, room: room, user: opt.User, filter: newFilter(&opt.Filter), seed: maphash.MakeSeed(), events: room.sorter(), sum: &sum}
 	brief := k.order == bySession
 	v.linker, v.mails, v.places = newLinker(room, brief), newMails(room, brief), room.sorter()
+	v.linker.addressed = v.filter.addressed()
 	to := &frames{[3]*sorter{tagEvent: v.events, tagSign: v.linker.sessions, tagMail: v.mails.told}}
 	sum.Extract, err = extract.Write(ctx, c, extract.Options{Sources: []string{Source}, TempDir: opt.TempDir, Workers: opt.Workers}, to,
 		func() extract.Encoder { return &gatherer{view: v} })
@@ -73,13 +81,16 @@ type view struct {
 	Kind
 	room   *scratch
 	user   string
+	filter *filter
 	seed   maphash.Seed // of what records say, which is compared and not shown
 	events *sorter      // by mailbox, time, time of creation, id
 	linker *linker
 	mails  *mails
-	places *sorter // by mailbox, address, time: logons
-	rows   *sorter // by n
-	next   uint64  // the n of the next row
+	places *sorter  // by mailbox, address, time: logons
+	rows   *sorter  // by n
+	next   uint64   // the n of the next row
+	first  *instant // of the rows that have a time, shown or not; nil if there is none
+	last   *instant
 	sum    *Summary
 }
 
@@ -88,6 +99,9 @@ func (v *view) write(out *writer) error {
 	v.rows = v.room.sorter()
 	if err := v.number(); err != nil {
 		return err
+	}
+	if v.first != nil {
+		v.sum.First, v.sum.Last = v.first.time(), v.last.time()
 	}
 	if err := v.events.Close(); err != nil {
 		return err
@@ -216,7 +230,7 @@ func (v *view) place(e *event, extra func([]byte) []byte) error {
 			return err
 		}
 	}
-	if !isRow {
+	if !isRow || !v.consider(e) {
 		return nil
 	}
 	if v.dictionary {
@@ -311,6 +325,12 @@ func (v *view) join(emit func(r *row, size int) error) error {
 			size += len(link.s)
 			link.attribution(&r.a)
 		}
+		if v.order != bySession {
+			if !v.shows(&r) {
+				return nil
+			}
+			v.sum.How[words[r.a.how]]++
+		}
 		m, err := mails.take(r.e.n)
 		if err != nil {
 			return err
@@ -325,7 +345,6 @@ func (v *view) join(emit func(r *row, size int) error) error {
 			return err
 		}
 		r.fresh = first != nil
-		v.sum.How[words[r.a.how]]++
 		return emit(&r, size)
 	})
 }
