@@ -193,7 +193,7 @@ func (v *view) showsSession(s *session) bool {
 	switch {
 	case !f.during(s.first.at, s.last.at):
 		v.leave(s.first.at, false)
-	case s.from && (len(f.sessions) == 0 || s.kind == ofClient && f.sessions[s.client]):
+	case s.from && (len(f.sessions) == 0 || f.sessions[s.client]):
 		return true
 	default:
 		v.leave(s.first.at, s.maybe)

@@ -219,3 +219,97 @@ func sameWords(t *testing.T, c *verify.Container, kind, filtered string, sum Sum
 		t.Errorf("%s: %v, without filter %v", kind, sum.How, whole.How)
 	}
 }
+
+// eventKinds are the views of single events that show each event once.
+const eventKinds = "logons reading attachments delivered read"
+
+// byColumns reports whether a row says in its columns that it belongs to a logon for which is reports true, or to several of which it does for one.
+func byColumns(r map[string]any, column, ofCandidate, value string) bool {
+	if r["how"] != "ambiguous" {
+		return r[column] == value
+	}
+	return slices.ContainsFunc(r["candidates"].([]any), func(c any) bool { return c.(map[string]any)[ofCandidate] == value })
+}
+
+// TestFilterByColumns: in mailboxes where everything gets into each other's way, a filter leaves the rows of which the columns of the whole view say that they are asked for, and the
+// sessions that these rows make up.
+func TestFilterByColumns(t *testing.T) {
+	shown := map[string]int{}
+	for seed := range uint64(6) {
+		c := container(t, one(crowded(rand.New(rand.NewPCG(seed, 7)), 60+int(seed)*20)...))
+		sessions := show(t, c, "sessions", Options{})
+		for _, kind := range append(strings.Fields(eventKinds), "sessions") {
+			whole := show(t, c, kind, Options{})
+			for _, address := range []string{home, abroad, phone} {
+				rows := map[any]bool{}
+				for _, r := range show(t, c, kind, Options{Filter: Filter{Addresses: []string{address}}}) {
+					rows[key(r)] = true
+				}
+				for _, r := range whole {
+					want := byColumns(r, "attributed_address", "address", address)
+					if kind == "sessions" {
+						want = slices.ContainsFunc(append(r["addresses"].([]any), r["candidates"].([]any)...), func(a any) bool { return a.(map[string]any)["address"] == address })
+						if !want && rows[key(r)] && r["kind"] == ofClient && len(r["addresses"].([]any)) == 0 {
+							want = true // what is in it was inferred to belong to such a logon
+							shown["without logon"]++
+						}
+					}
+					if want != rows[key(r)] {
+						t.Fatalf("seed %d, %s, address %s: %v: shown is %v", seed, kind, address, r, rows[key(r)])
+					}
+					if want {
+						shown[kind]++
+					}
+				}
+			}
+			noon := func(r map[string]any) bool {
+				return r["time"].(string) >= "06:00" && r["time"].(string) < "18:20" && r["date"] == "2018-06-01"
+			}
+			if kind == "sessions" {
+				noon = func(r map[string]any) bool {
+					return r["first_event"].(string) < "2018-06-01T18:20" && r["last_event"].(string) >= "2018-06-01T06:00"
+				}
+			}
+			want := slices.DeleteFunc(slices.Clone(whole), func(r map[string]any) bool { return !noon(r) })
+			if got := show(t, c, kind, Options{Filter: Filter{Start: june("06:00:00"), End: june("18:20:00")}}); !slices.EqualFunc(got, want, func(a, b map[string]any) bool { return key(a) == key(b) }) {
+				t.Errorf("seed %d, %s from 6 to 18:20: %d rows, want %d", seed, kind, len(got), len(want))
+			}
+		}
+		for _, s := range sessions {
+			if s["kind"] != ofClient {
+				continue
+			}
+			id := s["session"].(string)
+			only := Options{Filter: Filter{Sessions: []string{id}}}
+			if got := show(t, c, "sessions", only); len(got) != 1 || key(got[0]) != key(s) {
+				t.Errorf("seed %d: %d sessions are %s", seed, len(got), id)
+			}
+			events := s["deleted_count"].(float64)
+			for _, kind := range strings.Fields(eventKinds) {
+				for _, r := range show(t, c, kind, only) {
+					switch {
+					case r["session"] != "" && r["session"] != id:
+						t.Errorf("seed %d, %s: a row of %s is shown as one of %s", seed, kind, r["session"], id)
+					case r["how"] == "ambiguous" && r["session"] == "", r["result"] == "Failure":
+						shown["one of several"]++
+					default:
+						events++
+					}
+				}
+			}
+			if s["events"] != events {
+				t.Errorf("seed %d: %v events are in session %s, which has %v", seed, events, id, s["events"])
+			}
+		}
+	}
+	for _, what := range append(strings.Fields(eventKinds), "sessions", "without logon", "one of several") {
+		if shown[what] < 5 && what != "delivered" || shown[what] == 0 {
+			t.Errorf("only %d of %q: the mailboxes show too little", shown[what], what)
+		}
+	}
+}
+
+// key names a row.
+func key(r map[string]any) string {
+	return pick([]map[string]any{r}, "provenance_seq", "provenance_pointer")
+}

@@ -2,6 +2,7 @@ package views
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 )
 
@@ -88,5 +89,43 @@ func TestManySessionsAtOnce(t *testing.T) {
 	}
 	if len(rows) != 1 || rows[0]["how"] != "ambiguous" || len(rows[0]["candidates"].([]any)) != maxGathered || rows[0]["candidates_cut"] != true {
 		t.Errorf("got %v", rows)
+	}
+}
+
+// TestManyCandidates: 64 logons that are possible are all listed; where their texts are longer than any of a service, as many as there is room for, and the row says that there are others.
+func TestManyCandidates(t *testing.T) {
+	for _, c := range []struct{ logons, browser, listed int }{
+		{2, 10, 2},
+		{63, 300, 63},
+		{64, 300, 64}, // and nobody looked for a 65th
+		{65, 300, 64},
+		{30, 8000, 16}, // 128 KiB, of some 8130 bytes each
+		{2, 8000, 2},
+	} {
+		var list []activity
+		for i := range c.logons {
+			list = append(list, act(fmt.Sprintf("08:%02d:%02d", i/60, i%60), "Web", "Logon", fmt.Sprint("s", i), "", "IPAddress", fmt.Sprint("10.0.0.", i), "Browser", strings.Repeat("b", c.browser)),
+				read(fmt.Sprintf("10:%02d:%02d", i/60, i%60), "Web", fmt.Sprint("s", i), "m"))
+		}
+		list = append(list, act("09:00:00", "Web", "OpenedAnAttachment", "", "m", "AttachmentAction", "Open"))
+		rows := show(t, container(t, one(list...)), "attachments", Options{})
+		if len(rows) != 1 || rows[0]["how"] != "ambiguous" || rows[0]["candidates_cut"] != (c.listed < c.logons || c.logons == maxGathered) {
+			t.Fatalf("%d logons: %v", c.logons, rows)
+		}
+		all := rows[0]["candidates"].([]any)
+		for i, l := range all {
+			if want := fmt.Sprint("10.0.0.", c.logons-1-i); l.(map[string]any)["address"] != want {
+				t.Errorf("%d logons: candidate %d is %v, want %s", c.logons, i, l, want)
+			}
+		}
+		if len(all) != c.listed {
+			t.Errorf("%d logons with browsers of %d bytes: %d candidates are listed, want %d", c.logons, c.browser, len(all), c.listed)
+		}
+		// Of one that is not listed nobody can say that it is not what is asked for.
+		address := "10.0.0.0"
+		_, sum := write(t, container(t, one(list...)), "attachments", "jsonl", Options{Filter: Filter{Addresses: []string{address}}})
+		if want := (Left{Rows: 1, Unsure: 1}); c.listed < c.logons && sum.Left != want || c.listed == c.logons && sum.Rows != 1 {
+			t.Errorf("%d logons, from %s: %+v", c.logons, address, sum)
+		}
 	}
 }
