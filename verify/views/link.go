@@ -436,8 +436,9 @@ func (a *application) attribute(e *event) attribution {
 // list lists candidates, as many as there is room for.
 func (a *attribution) list(possible []candidate) {
 	room := maxCandidateBytes
+	a.candidates, a.parts = make([]event, 0, len(possible)), make([]string, 0, len(possible))
 	for _, c := range possible {
-		if room -= c.size(); room < 0 && a.candidates != nil {
+		if room -= c.size(); room < 0 && len(a.candidates) > 0 {
 			a.cut = true
 			return
 		}
