@@ -220,6 +220,21 @@ func sameWords(t *testing.T, c *verify.Container, kind, filtered string, sum Sum
 	}
 }
 
+// TestFilterLong: what is too long to be shown is found by all of it, and by what is shown of it.
+func TestFilterLong(t *testing.T) {
+	id, host := strings.Repeat("s", 9000), strings.Repeat("h", 9000)
+	c := container(t, one(webLogon("08:00:00", id+"1", host+"1"), webLogon("08:10:00", id+"2", host+"2"), webLogon("08:20:00", id+"3", host+"3")))
+	whole := show(t, c, "logons", Options{})
+	for _, f := range []Filter{
+		{Sessions: []string{id + "2"}}, {Sessions: []string{whole[1]["session"].(string)}},
+		{Addresses: []string{host + "2"}}, {Addresses: []string{whole[1]["source_ip"].(string)}},
+	} {
+		if rows := show(t, c, "logons", Options{Filter: f}); len(rows) != 1 || key(rows[0]) != key(whole[1]) {
+			t.Errorf("%d rows", len(rows))
+		}
+	}
+}
+
 // eventKinds are the views of single events that show each event once.
 const eventKinds = "logons reading attachments delivered read"
 
