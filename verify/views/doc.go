@@ -14,5 +14,6 @@
 //	        ── session ───> the rows of each session together, of which one is made
 //
 // Each arrow is a [sorter]: what two streams have in common is found by sorting both by it. The same activities give the same view in whatever order they
-// were acquired: nothing depends on the order of arrival but where a record stands.
+// were acquired: nothing depends on the order of arrival but where a record stands. A filter leaves rows out when they are linked, or sessions when they are made, so that nothing
+// that a row says depends on it.
 package views

@@ -22,7 +22,7 @@ type Filter struct {
 type Left struct {
 	// Rows is how many rows of the view are not shown.
 	Rows int64
-	// Untimed is how many of them are not because they have no time that can be read.
+	// Untimed is how many of them are left out because they have no time that can be read, where one is asked for.
 	Untimed int64
 	// Unsure is how many of them, of the time that was asked for, may be of the addresses and sessions all the same: no logon is known that they could belong to, or more than are
 	// listed. Likewise sessions of which one is asked for by its id, and that may be a part of it.

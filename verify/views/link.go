@@ -82,9 +82,9 @@ type linker struct {
 	apps     *sorter // by mailbox, application, time: logons and when they end, rows that no session explains
 	places   *sorter // by mailbox, application, address, time: logons
 	result   *sorter // by n: attributions
-	brief    bool    // of a logon nobody asks for more than which it is,
+	brief    bool    // of a logon nobody asks for more than which it is
 
-	addressed bool // and perhaps from where
+	addressed bool // of brief: but for its address, which is asked for too
 }
 
 // What stands in linker.sessions and linker.apps.
@@ -438,14 +438,18 @@ func (a *attribution) list(possible []candidate) {
 	room := maxCandidateBytes
 	a.candidates, a.parts = make([]event, 0, len(possible)), make([]string, 0, len(possible))
 	for _, c := range possible {
-		if room -= c.size(); room < 0 && len(a.candidates) > 0 {
-			a.cut = true
-			return
-		}
 		logon, part := *c.logon, ""
 		logon.n, logon.text[fMailbox], logon.text[fApp] = 0, "", "" // which are the row's
 		if logon.text[fSession] == "" {
 			part = cmp.Or(c.session, c.taken)
+		}
+		room -= 64 + len(part)
+		for _, t := range logon.text {
+			room -= len(t)
+		}
+		if room < 0 && len(a.candidates) > 0 {
+			a.cut = true
+			return
 		}
 		a.candidates, a.parts = append(a.candidates, logon), append(a.parts, part)
 	}
@@ -459,15 +463,6 @@ type candidate struct {
 }
 
 func (c candidate) address() string { return c.logon.text[fAddress] }
-
-// size is about how many bytes the candidate takes.
-func (c candidate) size() int {
-	n := 64
-	for _, t := range c.logon.text {
-		n += len(t)
-	}
-	return n
-}
 
 // addCandidate adds a logon, unless there is a later one of the same session, or of none, at the same address.
 func addCandidate(list []candidate, s *source) []candidate {
