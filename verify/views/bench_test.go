@@ -32,7 +32,7 @@ func BenchmarkCrowd(b *testing.B) {
 	})
 }
 
-// BenchmarkFilter makes each view of the activities of BenchmarkKinds, of which a filter leaves about one in 40.
+// BenchmarkFilter makes each view of the activities of BenchmarkKinds, of one address in 40.
 func BenchmarkFilter(b *testing.B) {
 	l := newLife(7)
 	bench(b, Options{Filter: Filter{Addresses: []string{"198.51.100.7"}}}, l.next)

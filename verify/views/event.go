@@ -64,6 +64,10 @@ type instant struct {
 // noTime is the time of an event that has none. It comes after all others.
 func noTime() instant { return instant{sec: math.MaxInt64} }
 
+func instantOf(t time.Time) instant { return instant{t.Unix(), int32(t.Nanosecond())} }
+
+func (i instant) time() time.Time { return time.Unix(i.sec, int64(i.nsec)).UTC() }
+
 func (i instant) known() bool { return i.sec != math.MaxInt64 }
 
 func (i instant) before(j instant) bool { return i.sec < j.sec || i.sec == j.sec && i.nsec < j.nsec }
@@ -299,7 +303,7 @@ func parseCreated(s string) instant {
 	if err != nil {
 		return noTime()
 	}
-	return instant{t.Unix(), int32(t.Nanosecond())}
+	return instantOf(t)
 }
 
 // parseInstant reads a time as a record has it (docs/records.md, Times): RFC 3339 with zone. A second 60 is the one after 59.

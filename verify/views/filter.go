@@ -82,10 +82,6 @@ func newFilter(o *Filter) *filter {
 	return f
 }
 
-func (i instant) time() time.Time { return time.Unix(i.sec, int64(i.nsec)).UTC() }
-
-func instantOf(t time.Time) instant { return instant{t.Unix(), int32(t.Nanosecond())} }
-
 // addressed reports whether it matters from where a logon is.
 func (f *filter) addressed() bool { return len(f.addresses)+len(f.texts) > 0 }
 
