@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -15,11 +16,12 @@ import (
 
 const (
 	whenceFolder = "credentials" // in the configuration folder: what a case itself says must not choose the file that is sent as a credential
+	newSuffix    = ".new"        // of a file until all of it is there
 	maxWhence    = 16 << 10
 )
 
 // Whence tells where the credential of a case's last run came from, and which origin it was for: the names of files, never the credential. It is kept in the configuration folder,
-// under the id of the case.
+// under the id of the case, until that is sealed.
 type Whence struct {
 	Origin       string `json:"origin"`
 	TokenFile    string `json:"token_file,omitempty"` // absolute; or else a user and the file of the password
@@ -49,6 +51,21 @@ func (c *Case) KeepWhence(w Whence) error {
 		return err
 	}
 	return replaceSmall(filepath.Join(c.env.ConfigDir, whenceFolder), name, append(b, '\n'))
+}
+
+// ForgetWhence removes what was kept for a case that acquires nothing any more. That nothing was kept is no error.
+func ForgetWhence(env Env, c *evidence.Case) error {
+	name, ok := whenceName(c)
+	if !ok {
+		return nil
+	}
+	var errs []error
+	for _, file := range []string{name, name + newSuffix} { // the second is of a process that died
+		if err := os.Remove(filepath.Join(env.ConfigDir, whenceFolder, file)); !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // whenceName is the name of the file for a case.
@@ -92,7 +109,7 @@ func replaceSmall(folder, name string, content []byte) error {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return err
 	}
-	temp := filepath.Join(folder, name+".new")
+	temp := filepath.Join(folder, name+newSuffix)
 	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err

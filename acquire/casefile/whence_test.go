@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/exhibit-dfir/exhibit/acquire/casefile"
+	"github.com/exhibit-dfir/exhibit/evidence"
 )
 
 // TestWhence: where a credential came from is kept for the next run; what no run of ours can have kept is nothing.
@@ -79,5 +80,42 @@ func TestWhence(t *testing.T) {
 		if _, ok := casefile.ReadWhence(t.Context(), env, dir); ok {
 			t.Error("a link was followed")
 		}
+	}
+}
+
+// TestForgetWhence: what was kept for a case goes, with what a process that died left beside it, and nothing else does. What cannot be removed is told.
+func TestForgetWhence(t *testing.T) {
+	env, dir := newCase(t)
+	c := open(t, env, dir)
+	defer shut(t, c)
+	forget := func() error { return casefile.ForgetWhence(env, c.Opening.Case) }
+	if err := forget(); err != nil {
+		t.Errorf("nothing was kept: %v", err)
+	}
+	if err := c.KeepWhence(casefile.Whence{Origin: "https://h", TokenFile: filepath.Join(dir, "token")}); err != nil {
+		t.Fatal(err)
+	}
+	folder := filepath.Join(env.ConfigDir, "credentials")
+	file, other := filepath.Join(folder, c.ID()), filepath.Join(folder, strings.Repeat("0", 32))
+	for _, name := range []string{file + ".new", other} {
+		if err := os.WriteFile(name, []byte("{"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := forget(); err != nil {
+		t.Error(err)
+	}
+	left, err := os.ReadDir(folder)
+	if err != nil || len(left) != 1 || left[0].Name() != filepath.Base(other) {
+		t.Errorf("there is %v, %v", left, err)
+	}
+	if err := os.MkdirAll(filepath.Join(file, "in the way"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := forget(); err == nil || !strings.Contains(err.Error(), file) {
+		t.Errorf("what cannot be removed: %v", err)
+	}
+	if err := casefile.ForgetWhence(env, &evidence.Case{Case: "../" + c.ID()}); err != nil {
+		t.Errorf("an id that is none: %v", err)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/exhibit-dfir/exhibit/acquire/casefile"
 	"github.com/exhibit-dfir/exhibit/acquire/witness"
 	"github.com/exhibit-dfir/exhibit/cmd/cli"
+	"github.com/exhibit-dfir/exhibit/evidence"
 	"github.com/exhibit-dfir/exhibit/evidence/ledger/row"
 )
 
@@ -88,6 +89,9 @@ func runSeal(cmd *cobra.Command, p *program, dir string, o *sealOptions) error {
 		}
 		return acquire.Seal(ctx, c, seal)
 	})
+	if err == nil || status.State == casefile.StateSealed { // the second where an earlier seal could not, or came to no end
+		forget(talk, env, status.Case)
+	}
 	if err != nil {
 		return sealError(p, err, dir)
 	}
@@ -105,6 +109,13 @@ func runSeal(cmd *cobra.Command, p *program, dir string, o *sealOptions) error {
 		err = printAnswers(cmd.OutOrStdout(), answers, false)
 	}
 	return cmp.Or(err, witnessError(p, answers, dir))
+}
+
+// forget removes where the credential was: a sealed case acquires nothing any more.
+func forget(talk io.Writer, env casefile.Env, c *evidence.Case) {
+	if err := casefile.ForgetWhence(env, c); err != nil {
+		fmt.Fprintln(talk, cli.EscapeLine("the configuration folder still says where the credential of this case was; the case is sealed all the same: remove the file by hand: "+err.Error()))
+	}
 }
 
 // sealError explains a seal that did not come to its end.
