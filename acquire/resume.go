@@ -11,6 +11,7 @@ import (
 
 	"github.com/exhibit-dfir/exhibit/evidence"
 	"github.com/exhibit-dfir/exhibit/evidence/httpblock"
+	"github.com/exhibit-dfir/exhibit/evidence/ledger"
 	"github.com/exhibit-dfir/exhibit/evidence/ledger/row"
 	"github.com/exhibit-dfir/exhibit/evidence/warc"
 )
@@ -34,7 +35,7 @@ func (r *run) load(ctx context.Context, n int64) (*chain, *PageError, error) {
 	var why *PageError
 	if p.Taken != nil {
 		ended := false
-		if ended, why, err = r.goOn(ctx, c, p.Taken); err != nil || ended {
+		if ended, why, err = r.goOn(ctx, c, p); err != nil || ended {
 			return nil, why, err
 		}
 	}
@@ -67,7 +68,8 @@ func (r *run) settled(ctx context.Context, x *row.Exchange) (bool, error) {
 }
 
 // goOn sets a chain behind the page taken last, or on it if that cannot be taken as it is. The page before it is read as well, for what it says of this one.
-func (r *run) goOn(ctx context.Context, c *chain, last *row.Exchange) (ended bool, why *PageError, err error) {
+func (r *run) goOn(ctx context.Context, c *chain, at *ledger.Progress) (ended bool, why *PageError, err error) {
+	last := at.Taken
 	r.reading.loads <- struct{}{}
 	defer func() { <-r.reading.loads }()
 	if err := r.history(c, last); err != nil {
@@ -87,8 +89,11 @@ func (r *run) goOn(ctx context.Context, c *chain, last *row.Exchange) (ended boo
 	if fault == nil {
 		fault = s.Defect
 	}
-	if fault != nil { // asked for again, as often as one run may
+	if fault != nil && at.Latest.Page == last.Page { // asked for again, as often as one run may; not once the next page was asked for: nothing can stand in its stead then
 		return false, nil, nil
+	}
+	if s == nil {
+		return true, fault, nil
 	}
 	ended, why = r.advance(c, p, s, last.Seq)
 	return ended, why, nil
