@@ -20,6 +20,6 @@
 //	failed     no page was taken
 //
 // An interrupted window stays open. A window that is open, partial or failed is continued by the next run of the same acquisition, from where its
-// chains stand; one that is complete or empty is asked nothing. Where rows arrived behind a run, so that it is partial with nothing left to be asked, another
+// chains stand; one that is complete or empty is asked nothing. Where rows arrived behind a run, or may have, so that it is partial with nothing left to be asked, another
 // window asks the same from the beginning; [RunUntilStill] opens it at once.
 package acquire

@@ -17,12 +17,12 @@ type Rows struct {
 // MostPasses is how often [RunUntilStill] asks for the same.
 const MostPasses = 5
 
-// RunUntilStill is [Run], and asks for the same in another window as long as rows arrived where a run had been already, up to [MostPasses] times. again is told of each window
+// RunUntilStill is [Run], and asks for the same in another window as long as rows arrived where a run had been already, or may have, up to [MostPasses] times. again is told of each window
 // that is not the last. Where the run has a budget of bytes or time, or is to stop, one window is all: then the same acquisition asks in another window when it is made the next time.
 func RunUntilStill(ctx context.Context, o Options, again func(*Result)) (*Result, error) {
 	for pass := 1; ; pass++ {
 		res, err := Run(ctx, o)
-		if err != nil || res.Reason != ReasonMovedRows || pass == MostPasses || o.MaxBytes > 0 || o.MaxTime > 0 || ctx.Err() != nil {
+		if err != nil || !AskedAnew(res.State, res.Reason) || pass == MostPasses || o.MaxBytes > 0 || o.MaxTime > 0 || ctx.Err() != nil {
 			return res, err
 		}
 		select {
@@ -39,7 +39,7 @@ func RunUntilStill(ctx context.Context, o Options, again func(*Result)) (*Result
 // more, or rows that belong before it.
 func (c *chain) moved(s *Step, page int64) *PageError {
 	if s.Defect != nil && s.Defect.Reason == ReasonRepeatedPage {
-		return nil // that is said, and need not be a shift
+		return nil // that is said, and need not be a shift; AskedAnew
 	}
 	const what = "rows arrived where the run had been already, and those are not here"
 	before := make(map[uint64]struct{}, len(c.rows.IDs))
@@ -61,7 +61,8 @@ func (c *chain) moved(s *Step, page int64) *PageError {
 	return nil
 }
 
-// shifted reports whether nothing is missing of a window but what arrived where the run had been already. It is complete once another window is, because nothing is left to be asked in this one.
-func shifted(state, reason string) bool {
-	return state == evidence.Partial && reason == ReasonMovedRows
+// AskedAnew reports whether a window that ended so is not continued: another one asks for the same from the beginning. Nothing is left to be asked in it, and what it lacks arrived where
+// the run had been already. Of a page that repeats the one before it, however often it is asked for, that may be so: rows that arrive and fill just a page give that, too.
+func AskedAnew(state, reason string) bool {
+	return state == evidence.Partial && (reason == ReasonMovedRows || reason == ReasonRepeatedPage)
 }

@@ -125,9 +125,35 @@ func TestMovedOnce(t *testing.T) {
 	}
 }
 
+// TestMovedByAPage: as many rows as a page has arrive behind the run, so that a page has the rows of the one before, however often it is asked for. No page can be told from one of a service that
+// repeats itself, so that of either the same is asked again, at once or by the next command, and the end is complete.
+func TestMovedByAPage(t *testing.T) {
+	for _, faults := range []string{"early@3:500", "repeat@3-5"} {
+		for _, once := range []bool{false, true} {
+			b := newBench(t, faults, simtenant.Options{Seed: 3})
+			windows := b.still(func(o *acquire.Options) {
+				if once {
+					o.MaxBytes = 1 << 30
+				}
+			}, "page-size", "500")
+			if once && len(windows) == 1 {
+				windows = append(windows, b.still(nil, "page-size", "500")...)
+			}
+			if len(windows) != 2 {
+				t.Fatalf("%s, at once %v: %d windows, %+v", faults, !once, len(windows), windows[0])
+			}
+			closed(t, b.files(), windows[0], evidence.Partial, acquire.ReasonRepeatedPage)
+			closed(t, b.files(), windows[1], evidence.Complete, "")
+			if n := int64(len(b.oracle(simtenant.Owner))); windows[1].Window != 2 || windows[1].Records > n {
+				t.Errorf("%s: window %d, %d records of %d", faults, windows[1].Window, windows[1].Records, n)
+			}
+		}
+	}
+}
+
 // TestStayed: rows that came twice for another reason, or arrived ahead, are no rows that moved.
 func TestStayed(t *testing.T) {
-	for faults, reason := range map[string]string{"repeat@3-5": acquire.ReasonRepeatedPage, "arrive@3:5": "", "repeat@3": "", "empty200@3": "", "badjson@3,arrive@4:9": ""} {
+	for faults, reason := range map[string]string{"arrive@3:5": "", "repeat@3": "", "empty200@3": "", "badjson@3,arrive@4:9": ""} {
 		b := newBench(t, faults, simtenant.Options{Seed: 3})
 		windows := b.still(nil, "page-size", "500")
 		if len(windows) != 1 || windows[0].Reason != reason || len(b.flagged(1)) != 0 {

@@ -84,7 +84,7 @@ func (r *run) prepare(ctx context.Context) error {
 			return err
 		}
 	}
-	if old != nil && (r.o.Again || shifted(old.State, old.Reason)) {
+	if old != nil && (r.o.Again || AskedAnew(old.State, old.Reason)) {
 		old = nil
 	}
 	r.window = &window{name: acquisition(r.source(), r.plan), plan: r.plan, source: r.source(), old: old, state: evidence.Opened,

@@ -127,7 +127,7 @@ func resultError(p *program, res *acquire.Result, err error, dir string) error {
 		return caseError(err, dir)
 	case res.State == evidence.Partial || res.State == evidence.Failed:
 		how := ", which goes on where this stopped"
-		if res.Reason == acquire.ReasonMovedRows {
+		if acquire.AskedAnew(res.State, res.Reason) {
 			how = ", which asks for all of it once more"
 		}
 		return cli.Fail(cli.Incomplete, windowError(res), windowMeaning(res), reasonHint(res.Reason)+", then "+again+how)
@@ -182,6 +182,8 @@ func reasonHint(reason string) string {
 		return "look whether the pages make sense (`exhibit-verify show`)"
 	case acquire.ReasonMovedRows:
 		return "wait until fewer rows arrive, or give an earlier --end"
+	case acquire.ReasonRepeatedPage:
+		return "look at the pages (`exhibit-verify show`): the service repeats itself, or as many rows as a page has arrived behind the run"
 	case acquire.ReasonMaxReached:
 		return "raise or drop --max to take the rest"
 	}

@@ -89,7 +89,7 @@ func TestProgressCovered(t *testing.T) {
 func TestReasonHints(t *testing.T) {
 	other := reasonHint("no such reason")
 	for _, reason := range []string{acquire.ReasonUnauthorized, acquire.ReasonNoPermission, acquire.ReasonNoLicence, acquire.ReasonAPIDisabled, acquire.ReasonThrottled,
-		acquire.ReasonNetwork, acquire.ReasonBrokenAnswer, acquire.ReasonServerError, acquire.ReasonTLS, acquire.ReasonNotFound, acquire.ReasonBadRequest, acquire.ReasonMaxReached, acquire.ReasonMovedRows} {
+		acquire.ReasonNetwork, acquire.ReasonBrokenAnswer, acquire.ReasonServerError, acquire.ReasonTLS, acquire.ReasonNotFound, acquire.ReasonBadRequest, acquire.ReasonMaxReached, acquire.ReasonMovedRows, acquire.ReasonRepeatedPage} {
 		if hint := reasonHint(reason); hint == "" || hint == other {
 			t.Errorf("nothing of its own is said about %s", reason)
 		}
