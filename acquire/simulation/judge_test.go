@@ -20,8 +20,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/exhibit-dfir/exhibit/acquire"
-	"github.com/exhibit-dfir/exhibit/acquire/simtenant"
 	"github.com/exhibit-dfir/exhibit/evidence"
 	"github.com/exhibit-dfir/exhibit/evidence/boltread"
 	"github.com/exhibit-dfir/exhibit/evidence/ledger"
@@ -65,25 +63,6 @@ func pages(entries []*evidence.Entry) (list []*evidence.Entry) {
 		}
 	}
 	return list
-}
-
-// before remembers what must not be asked for again.
-func (w *world) before() {
-	w.asked = len(w.tenant.Requests())
-	w.taken = map[string]bool{}
-	for _, e := range pages(w.entries()) {
-		w.taken[e.Body.(*evidence.Exchange).URL] = true
-	}
-}
-
-// asks holds what the service was asked in a run against what stood in the case before it (I6). A page whose content is wrong may be asked for again.
-func (w *world) asks() {
-	for _, r := range w.tenant.Requests()[w.asked:] {
-		w.trace.note("service", "%d %s %s %d %s", r.Ordinal, r.URL, r.ClientRequestID, r.Status, r.Fault)
-		if w.taken[w.origin()+r.URL] && !w.script.bent {
-			w.say("%s is in the case and was asked for again", r.URL)
-		}
-	}
 }
 
 // check is what the verifier says of the case as it lies on the disk.
@@ -152,59 +131,6 @@ func (w *world) openTwice() {
 			w.say("opening once more changes %s", name)
 		}
 	}
-}
-
-// lied tells whether the service gave the rows of the last listing again where there had been none, or one without rows: an empty page whose link leads past rows
-// that nobody saw. No client can know.
-func (w *world) lied() bool {
-	empty := true
-	for _, r := range w.tenant.Requests() {
-		if r.Status != http.StatusOK {
-			continue
-		}
-		if empty && strings.Contains(r.Fault, "repeat") {
-			return true
-		}
-		empty = strings.Contains(r.Fault, "empty200")
-	}
-	return false
-}
-
-// complete holds a window that is said to be complete against the service's own list (I5).
-func (w *world) complete(res *acquire.Result) {
-	if w.lied() {
-		return
-	}
-	var got []string
-	for _, e := range pages(w.entries()) {
-		if e.Head.Window == res.Window {
-			got = append(got, w.rows(e)...)
-		}
-	}
-	original := w.ids(w.stage.tenant)
-	now := w.ids(w.tenant)
-	ok := slices.Equal(got, original)
-	switch {
-	case w.script.arrives: // some came late
-		ok = len(got) >= len(original) && len(got) <= len(now) && slices.Equal(got, now[:len(got)])
-	case w.script.vanishes: // some were there in time
-		ok = len(got) >= len(now) && len(got) <= len(original) && slices.Equal(got, original[:len(got)])
-	}
-	if !ok {
-		w.say("window %d is said to be %s with %d rows; the service had %d at first, has %d, and they are not the same", res.Window, res.State, len(got), len(original), len(now))
-	}
-	if int64(len(got)) != res.Records {
-		w.say("%d records are told and %d rows are there", res.Records, len(got))
-	}
-}
-
-func (w *world) ids(t *simtenant.Tenant) (ids []string) {
-	for _, a := range t.Activities(simtenant.Apostrophe) {
-		if !a.Time.Before(w.since) {
-			ids = append(ids, a.ID)
-		}
-	}
-	return ids
 }
 
 // blocks are the blocks of an entry's records.
@@ -282,6 +208,7 @@ func (w *world) judge(n *count) {
 	w.verbatim(entries)
 	w.heads(entries)
 	w.sameIndex()
+	w.extracted(c)
 }
 
 // acknowledged requires each entry that was acknowledged (I1), in the order in which that happened.

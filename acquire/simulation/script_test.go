@@ -15,6 +15,7 @@ type script struct {
 	tls, gzip, sized bool
 	pageSize         int
 	faults           string // of the service, by ordinal of the request
+	newest           bool   // the newest rows are asked for first
 	arrives          bool   // rows come while the window is asked for
 	vanishes         bool   // rows go
 	bent             bool   // pages whose content is wrong come
@@ -86,7 +87,7 @@ func (s *script) drawFaults(d dice) {
 		return
 	}
 	var faults []string
-	moving := d.IntN(3) // nothing, arrives, vanishes
+	moving := d.IntN(4) // nothing, vanishes, or rows arrive
 	for range d.number(1, 8) {
 		n := d.number(1, ordinals/2)
 		place := fmt.Sprint(n)
@@ -110,7 +111,7 @@ func (s *script) drawFaults(d dice) {
 		case 8:
 			f = "expire@" + fmt.Sprint(n)
 		case 9, 10:
-			f, s.bent = fmt.Sprintf("%s@%d", pick(d, "badjson", "errorrow", "repeat"), n), true
+			f, s.bent = fmt.Sprintf("%s@%s", pick(d, "badjson", "errorrow", "repeat"), place), true
 		case 11:
 			f = fmt.Sprintf("empty200@%d", n)
 		default:
@@ -118,14 +119,34 @@ func (s *script) drawFaults(d dice) {
 			case 0:
 				f = "401@" + fmt.Sprint(n)
 			case 1:
-				f, s.arrives = fmt.Sprintf("arrive@%d:%d", n, d.number(1, 30)), true
-			default:
 				f, s.vanishes = fmt.Sprintf("vanish@%d:%d", n, d.number(1, 30)), true
+			default:
+				f = drawArrival(d, place)
 			}
 		}
 		faults = append(faults, f)
 	}
+	if s.arrives = moving > 1; s.arrives {
+		for range d.number(1, 3) { // amid the first pages, or for as long as it goes on
+			n := d.number(2, 12)
+			faults = append(faults, drawArrival(d, pick(d, fmt.Sprint(n), fmt.Sprint(n), fmt.Sprintf("%d-%d", n, n+d.number(1, 25)))))
+		}
+	}
 	s.faults = strings.Join(faults, ",")
+	s.newest = d.chance(20) && !s.vanishes // rows that go where a run has been leave no sign
+}
+
+// order is how rows are asked for.
+func (s *script) order() string {
+	if s.newest {
+		return "TimeStamp desc"
+	}
+	return "TimeStamp asc"
+}
+
+// drawArrival lets a few rows come, or more than a page: behind all, before all, or among those that are there.
+func drawArrival(d dice, place string) string {
+	return fmt.Sprintf("%s@%s:%d", pick(d, "arrive", "early", "late"), place, d.number(1, pick(d, 3, 12, 30)))
 }
 
 func drawRetryAfter(d dice) string {
@@ -193,7 +214,7 @@ func (s *script) line(d dice) memnet.Line {
 // String is one line for whoever looks at a failure.
 func (s *script) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "tls %v, gzip %v, pages of %d, faults %q, network %+v", s.tls, s.gzip, s.pageSize, s.faults, s.weather)
+	fmt.Fprintf(&b, "tls %v, gzip %v, %s, pages of %d, faults %q, network %+v", s.tls, s.gzip, s.order(), s.pageSize, s.faults, s.weather)
 	for i, r := range s.runs {
 		fmt.Fprintf(&b, "; run %d: %s at %d, stop %v, cancel %v, clock %v %v, index lost %v", i+1, r.disk.fate, r.disk.at, r.stop, r.cancel, r.before, r.jumps, r.lose)
 	}

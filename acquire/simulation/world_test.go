@@ -34,7 +34,7 @@ const (
 // stage is what all worlds share: what costs to make and does not change.
 type stage struct {
 	tenant *simtenant.Tenant // the mailboxes
-	since  time.Time         // from here on the mailbox has about rows activities
+	since  time.Time         // long enough before its first activity
 	key    trust.Signer
 	leaf   tls.Certificate
 	roots  *x509.CertPool
@@ -70,8 +70,9 @@ type world struct {
 	renewals int             // that were asked for
 	ends     []time.Time     // when a process ended
 
-	taken  map[string]bool // URLs of pages that stood in the case when the run began
-	asked  int             // requests of the service before the run
+	held   holdings
+	taken  map[int64]map[string]bool // window → URLs of its pages that stood in the case when the run began
+	asked  int                       // requests of the service before the run
 	runs   int
 	closed bool // the window has closed well
 	read   reading
@@ -100,14 +101,14 @@ type outcome struct {
 // count is what was met, for the record.
 type count struct {
 	runs, crashes, failures, torn, jumps, interrupted, requests, entries, sealRetries int
-	complete, partial                                                                 int
+	complete, partial, moved                                                          int
 	simulated                                                                         time.Duration
 }
 
 func (c *count) add(o count) {
 	c.runs, c.crashes, c.failures, c.torn, c.jumps = c.runs+o.runs, c.crashes+o.crashes, c.failures+o.failures, c.torn+o.torn, c.jumps+o.jumps
 	c.interrupted, c.requests, c.entries, c.sealRetries = c.interrupted+o.interrupted, c.requests+o.requests, c.entries+o.entries, c.sealRetries+o.sealRetries
-	c.complete, c.partial, c.simulated = c.complete+o.complete, c.partial+o.partial, c.simulated+o.simulated
+	c.complete, c.partial, c.moved, c.simulated = c.complete+o.complete, c.partial+o.partial, c.moved+o.moved, c.simulated+o.simulated
 }
 
 func (w *world) say(format string, args ...any) {
@@ -193,7 +194,8 @@ func (w *world) serve() (served chan error, err error) {
 	}
 	w.token = w.tenant.Token()
 	w.net = memnet.New(func(n int) memnet.Weather { return w.script.sky(w.seed, n) }, w.saw)
-	w.server = &http.Server{Handler: w.tenant, IdleTimeout: w.script.idle, ErrorLog: log.New(io.Discard, "", 0)}
+	w.held = holdings{of: map[string][]string{}, ever: map[string]bool{}}
+	w.server = &http.Server{Handler: w.observed(), IdleTimeout: w.script.idle, ErrorLog: log.New(io.Discard, "", 0)}
 	served = make(chan error, 1)
 	go func() {
 		if w.script.tls {
@@ -251,7 +253,7 @@ func (w *world) options(c acquire.Case, again bool) acquire.Options {
 	return acquire.Options{Case: c, Env: w.env(), SpoolDir: w.dir, Source: source{outlook.Source{}, w}, Credential: credential{w}, RootCAs: w.roots, Again: again,
 		Gzip: w.script.gzip, Dial: w.net.DialContext, Progress: w.progress, Wait: w.plantedWait(), Retry: w.script.retry,
 		Params: acquire.Params{Values: map[string][]string{"base-url": {w.origin()}, "user": {simtenant.Apostrophe},
-			"start": {evidence.FormatBound(w.since)}, "end": {"2018-06-11T12:00:00Z"}, "page-size": {strconv.Itoa(w.script.pageSize)}}}}
+			"start": {evidence.FormatBound(w.since)}, "end": {"2018-06-11T12:00:00Z"}, "page-size": {strconv.Itoa(w.script.pageSize)}, "order": {w.script.order()}}}}
 }
 
 func (w *world) progress(e acquire.Event) {
@@ -354,10 +356,10 @@ func (w *world) acquire(c *openCase, p runPlan, n *count) (*acquire.Result, erro
 		timers = append(timers, time.AfterFunc(j.after, func() { w.clock.jump(j) }))
 		n.jumps++
 	}
-	o := w.options(c, false)
+	o := w.options(c, w.plant == askAnew && w.runs > 1)
 	o.Stop = stop
 	began := time.Now()
-	res, err := acquire.Run(ctx, o)
+	res, err := w.untilStill(ctx, o, n)
 	if took := time.Since(began); took > longest {
 		w.say("a run took %v", took)
 	}
@@ -373,6 +375,14 @@ func (w *world) acquire(c *openCase, p runPlan, n *count) (*acquire.Result, erro
 		}
 	}
 	return res, err
+}
+
+// untilStill acquires as the program does: again, in another window, as long as rows arrived where a run had been.
+func (w *world) untilStill(ctx context.Context, o acquire.Options, n *count) (*acquire.Result, error) {
+	return acquire.RunUntilStill(ctx, o, func(earlier *acquire.Result) {
+		w.trace.note("run", "window %d is asked anew", earlier.Window)
+		n.moved++
+	})
 }
 
 // ended holds what a run said of itself against what happened to it (I5).
@@ -402,8 +412,8 @@ func (w *world) died() {
 	if w.disk.Crashed() {
 		w.net.Cut()
 	}
-	w.asks()
 	w.disk = w.disk.next()
+	w.asks()
 	w.incomplete("after run " + strconv.Itoa(w.runs))
 	time.Sleep(newDice(w.seed, "pause "+strconv.Itoa(w.runs)).between(time.Second, time.Hour))
 }
@@ -423,7 +433,7 @@ func (w *world) finish(n *count) error {
 		if !ok {
 			return errNotEnded
 		}
-		res, err := acquire.Run(context.Background(), w.options(c, again))
+		res, err := w.untilStill(context.Background(), w.options(c, again), n)
 		again = false
 		cerr := c.close()
 		w.trace.note("run", "ends: %+v, %v, %v", res, err, cerr)
