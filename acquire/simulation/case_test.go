@@ -88,6 +88,11 @@ func (c *openCase) Append(ctx context.Context, d *evidence.Draft) (*evidence.Ent
 		defer c.mu.Unlock()
 		return &evidence.Entry{Head: evidence.Head{Seq: c.forgot}, Body: d.Body}, nil
 	}
+	if x, ok := d.Body.(*evidence.Exchange); ok && c.w.plant == keepBoth && d.Status == 200 && !c.w.script.bent {
+		b := *x
+		b.RetryOf = evidence.None
+		d.Body = &b
+	}
 	e, err := c.writer.Append(ctx, d)
 	if err != nil {
 		return nil, err

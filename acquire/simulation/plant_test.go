@@ -25,6 +25,7 @@ const (
 	otherMailbox       // windows that begin anew begin with a page of another mailbox
 	askAnew            // every run asks in a window of its own
 	askTwice           // going on asks for the last page once more
+	keepBoth           // what is asked for again does not stand in the stead of what came before
 )
 
 // source is the source with a planted bug.

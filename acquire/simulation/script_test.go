@@ -88,6 +88,7 @@ func (s *script) drawFaults(d dice) {
 	}
 	var faults []string
 	moving := d.IntN(4) // nothing, vanishes, or rows arrive
+	whole := moving > 1 && d.chance(60)
 	for range d.number(1, 8) {
 		n := d.number(1, ordinals/2)
 		place := fmt.Sprint(n)
@@ -111,6 +112,9 @@ func (s *script) drawFaults(d dice) {
 		case 8:
 			f = "expire@" + fmt.Sprint(n)
 		case 9, 10:
+			if whole {
+				continue
+			}
 			f, s.bent = fmt.Sprintf("%s@%s", pick(d, "badjson", "errorrow", "repeat"), place), true
 		case 11:
 			f = fmt.Sprintf("empty200@%d", n)
@@ -121,15 +125,15 @@ func (s *script) drawFaults(d dice) {
 			case 1:
 				f, s.vanishes = fmt.Sprintf("vanish@%d:%d", n, d.number(1, 30)), true
 			default:
-				f = drawArrival(d, place)
+				f = s.drawArrival(d, place)
 			}
 		}
 		faults = append(faults, f)
 	}
 	if s.arrives = moving > 1; s.arrives {
-		for range d.number(1, 3) { // amid the first pages, or for as long as it goes on
-			n := d.number(2, 12)
-			faults = append(faults, drawArrival(d, pick(d, fmt.Sprint(n), fmt.Sprint(n), fmt.Sprintf("%d-%d", n, n+d.number(1, 25)))))
+		for range d.number(1, 4) { // amid the first window, or for as long as it goes on
+			n := d.number(2, rows/s.pageSize+2)
+			faults = append(faults, s.drawArrival(d, pick(d, fmt.Sprint(n), fmt.Sprint(n), fmt.Sprintf("%d-%d", n, n+d.number(1, 25)))))
 		}
 	}
 	s.faults = strings.Join(faults, ",")
@@ -144,9 +148,9 @@ func (s *script) order() string {
 	return "TimeStamp asc"
 }
 
-// drawArrival lets a few rows come, or more than a page: behind all, before all, or among those that are there.
-func drawArrival(d dice, place string) string {
-	return fmt.Sprintf("%s@%s:%d", pick(d, "arrive", "early", "late"), place, d.number(1, pick(d, 3, 12, 30)))
+// drawArrival lets a few rows come, or a page, or more: behind all, before all, or among those that are there.
+func (s *script) drawArrival(d dice, place string) string {
+	return fmt.Sprintf("%s@%s:%d", pick(d, "arrive", "early", "late"), place, pick(d, d.number(1, 3), d.number(1, 12), d.number(1, 30), s.pageSize))
 }
 
 func drawRetryAfter(d dice) string {

@@ -230,6 +230,7 @@ func TestPlanted(t *testing.T) {
 		{"a window is of another mailbox", otherMailbox, 60, "rows that the service never held"},
 		{"each run has a window of its own", askAnew, 60, "asks for everything again"},
 		{"a page that is there is asked for again", askTwice, 60, "and was asked for again"},
+		{"a page stands beside the one that it replaces", keepBoth, 200, "is twice in window"},
 		{"a refused attempt is not recorded", forgetRetry, 60, "retry_of names entry"},
 		{"waits follow the wall clock", wallWait, 400, "a wait of"},
 	} {
