@@ -51,7 +51,7 @@ func checkHost(env Env, dir, first string, takeOver bool) (string, error) {
 
 // writeHost replaces work/host: an empty file would be another host's.
 func writeHost(dir, host string) error {
-	return replaceSmall(filepath.Join(dir, evidence.WorkPath), hostName, []byte(host+"\n"))
+	return replaceSync(filepath.Join(dir, evidence.WorkPath, hostName), []byte(host+"\n"))
 }
 
 // readSmall reads a regular file of at most limit bytes.

@@ -50,7 +50,7 @@ func (c *Case) KeepWhence(w Whence) error {
 	if err != nil {
 		return err
 	}
-	return replaceSmall(filepath.Join(c.env.ConfigDir, whenceFolder), name, append(b, '\n'))
+	return replaceSync(filepath.Join(c.env.ConfigDir, whenceFolder, name), append(b, '\n'))
 }
 
 // ForgetWhence removes what was kept for a case that acquires nothing any more. That nothing was kept is no error.
@@ -102,23 +102,4 @@ func ReadWhence(ctx context.Context, env Env, dir string) (w Whence, ok bool) {
 		return Whence{}, false
 	}
 	return w, true
-}
-
-// replaceSmall replaces a file. Its bytes are synced before its name is there. That the name is not synced costs a question after a loss of power at worst, no evidence.
-func replaceSmall(folder, name string, content []byte) error {
-	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return err
-	}
-	temp := filepath.Join(folder, name+newSuffix)
-	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	if _, err = f.Write(content); err == nil {
-		err = f.Sync()
-	}
-	if err := errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(temp, filepath.Join(folder, name))
 }
