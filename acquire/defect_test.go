@@ -11,6 +11,9 @@ import (
 // TestPageWithDefect: a page is taken with what is wrong with it, and the run ends before it has the next one. Where it had not asked for that, the next run asks for the page again, and the
 // answer stands in its stead. Where it had, nothing can stand in its stead any more: the run goes on, and the window says what is missing. In no case is a page there twice.
 func TestPageWithDefect(t *testing.T) {
+	if testing.Short() {
+		t.Skip("NOT TESTED: TestPageWithDefect (-short)")
+	}
 	for _, c := range []struct {
 		faults        string
 		pages         int64 // of the first run; 0 for as many as it can take

@@ -25,6 +25,9 @@ func (b *bench) flagged(window int64) (pages []int64) {
 // TestMovedAcrossRuns: rows arrive while the window is asked for in several runs, and between two of them. Whether an earlier run saw it, or only this one can, and whatever lies between both
 // pages, the window is partial for it. Ids and order of the rows are the service's own.
 func TestMovedAcrossRuns(t *testing.T) {
+	if testing.Short() {
+		t.Skip("NOT TESTED: TestMovedAcrossRuns (-short)")
+	}
 	for name, c := range map[string]struct {
 		faults string
 		pages  []int64 // taken by the runs before the last
@@ -70,6 +73,9 @@ func TestMovedAcrossRuns(t *testing.T) {
 // TestMovedAgain: as long as rows arrive behind each run, the same is asked five times and no more, the window says that it is partial, and the same acquisition goes on in the next one. The bounds
 // stay those of the first, also where no end was given.
 func TestMovedAgain(t *testing.T) {
+	if testing.Short() {
+		t.Skip("NOT TESTED: TestMovedAgain (-short)")
+	}
 	b := newBench(t, "late@2-40:3", simtenant.Options{Seed: 3})
 	endless := func(o *acquire.Options) { delete(o.Params.Values, "end") }
 	windows := b.still(endless, "page-size", "500")
@@ -101,6 +107,9 @@ func TestMovedAgain(t *testing.T) {
 
 // TestMovedOnce: with a budget, or where the run is to stop, one window is all.
 func TestMovedOnce(t *testing.T) {
+	if testing.Short() {
+		t.Skip("NOT TESTED: TestMovedOnce (-short)")
+	}
 	for name, change := range map[string]func(*acquire.Options){
 		"bytes": func(o *acquire.Options) { o.MaxBytes = 1 << 30 },
 		"time":  func(o *acquire.Options) { o.MaxTime = time.Hour },
