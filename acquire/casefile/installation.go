@@ -306,12 +306,15 @@ func (n *Installation) sign(ctx context.Context, signers []trust.Signer) error {
 	return nil
 }
 
+// newSuffix is what the name of a file ends with until all of it is there.
+const newSuffix = ".new"
+
 // replaceSync puts a file in place, whole and durable, in a folder that is made if it is not there.
 func replaceSync(path string, content []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	temp := path + ".new"
+	temp := path + newSuffix
 	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err

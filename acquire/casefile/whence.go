@@ -16,7 +16,6 @@ import (
 
 const (
 	whenceFolder = "credentials" // in the configuration folder: what a case itself says must not choose the file that is sent as a credential
-	newSuffix    = ".new"        // of a file until all of it is there
 	maxWhence    = 16 << 10
 )
 
